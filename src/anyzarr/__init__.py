@@ -1,0 +1,1 @@
+"""Any engine, any store, one Zarr."""

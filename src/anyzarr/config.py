@@ -1,0 +1,141 @@
+"""Settings, in the order: argument, ``config.set``, environment, default.
+
+Settings live in a context variable, so that ``with config.set(...)`` holds for this thread
+or task only and constructing an object never changes them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from types import MappingProxyType, TracebackType
+from typing import Any
+
+__all__ = ["get", "set"]
+
+
+@dataclass(frozen=True)
+class _Setting:
+    default: Any
+    variable: str
+    parse: Callable[[str], Any]
+
+
+def _parse_bool(text: str) -> bool:
+    value = text.strip().lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off", ""}:
+        return False
+    raise ValueError("expected one of 1, 0, true, false, yes, no, on, off")
+
+
+def _parse_positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError("expected a whole number of at least 1")
+    return value
+
+
+_SETTINGS: Mapping[str, _Setting] = {
+    "engine": _Setting(None, "ANYZARR_ENGINE", str),
+    "backend": _Setting(None, "ANYZARR_BACKEND", str),
+    "concurrency": _Setting(None, "ANYZARR_CONCURRENCY", _parse_positive),
+    "write_empty_chunks": _Setting(False, "ANYZARR_WRITE_EMPTY_CHUNKS", _parse_bool),
+}
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+_UNSET = object()
+_globals: dict[str, Any] = {}
+_scoped: ContextVar[Mapping[str, Any]] = ContextVar("anyzarr_config", default=_EMPTY)
+
+
+def _check(name: str) -> _Setting:
+    try:
+        return _SETTINGS[name]
+    except KeyError:
+        known = ", ".join(sorted(_SETTINGS))
+        raise KeyError(f"no setting is called {name!r}; the settings are {known}") from None
+
+
+def get(name: str) -> Any:
+    """Return a setting: from the innermost ``with set``, ``set``, the environment, the default.
+
+    Parameters
+    ----------
+    name
+        ``engine``, ``backend``, ``concurrency`` (threads per read or write; None: the number
+        of processors) or ``write_empty_chunks``.
+
+    Raises
+    ------
+    KeyError
+        No setting has this name.
+    ValueError
+        The environment variable of the setting cannot be parsed.
+
+    Examples
+    --------
+    >>> import anyzarr
+    >>> with anyzarr.config.set(engine="zarr"):
+    ...     anyzarr.config.get("engine")
+    'zarr'
+    """
+    setting = _check(name)
+    scoped = _scoped.get()
+    if name in scoped:
+        return scoped[name]
+    if name in _globals:
+        return _globals[name]
+    text = os.environ.get(setting.variable)
+    if text is None or text == "":
+        return setting.default
+    try:
+        return setting.parse(text)
+    except ValueError as error:
+        raise ValueError(f"{setting.variable}={text!r} is not valid: {error}") from None
+
+
+class set:  # noqa: A001, N801 - reads as the verb it is: anyzarr.config.set(...)
+    """Change settings for the process, or inside a ``with`` block for this context only.
+
+    Parameters
+    ----------
+    **settings
+        See :func:`get`. None takes back to the default, past the environment.
+
+    Examples
+    --------
+    >>> import anyzarr
+    >>> with anyzarr.config.set(concurrency=1):
+    ...     anyzarr.config.get("concurrency")
+    1
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        for name in settings:
+            _check(name)
+        self._settings = settings
+        self._before = {name: _globals.get(name, _UNSET) for name in settings}
+        self._token: Token[Mapping[str, Any]] | None = None
+        _globals.update(settings)
+
+    def __enter__(self) -> None:
+        # As a context manager the change is scoped: take back the process-wide one.
+        for name, value in self._before.items():
+            if value is _UNSET:
+                _globals.pop(name, None)
+            else:
+                _globals[name] = value
+        self._token = _scoped.set({**_scoped.get(), **self._settings})
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._token is not None:
+            _scoped.reset(self._token)
