@@ -1,0 +1,187 @@
+"""The engine ``zarr``: zarr-python, the reference implementation.
+
+It reads and writes by itself, over any backend, through
+:func:`anyzarr.stores.to_zarr_store`. What zarr does differently from the rest of us goes
+through our byte layer, with zarr's codecs:
+
+- rectilinear chunk grids, which zarr refuses unless its global configuration is changed;
+- writes of complex and structured dtypes, where zarr takes ``-0.0`` for ``0.0`` when it drops
+  chunks that are all fill value.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from anyzarr import config
+from anyzarr._optional import install_command, is_installed, require
+from anyzarr.abc import ArrayIO, Box, ChunkCodec, Engine, IOCapabilities, Store
+from anyzarr.engines._byte_layer import ByteLayerIO
+from anyzarr.engines._cache import BoundedCache
+from anyzarr.engines._choose import cached_codec
+from anyzarr.engines._codec_edge import CheckedCodec
+from anyzarr.engines._diagnose import diagnose
+from anyzarr.errors import UnsupportedError
+from anyzarr.metadata import ArrayMetadata, single_chunk
+from anyzarr.stores import to_zarr_store
+
+if TYPE_CHECKING:
+    import zarr
+
+__all__ = ["ZarrArrayIO", "ZarrEngine", "decline_metadata"]
+
+_reasons: BoundedCache[str | None] = BoundedCache(256)
+
+
+def decline_metadata(metadata: ArrayMetadata) -> str | None:
+    """Return why zarr-python cannot read an array with this metadata, or None if it can."""
+    if not is_installed("zarr"):
+        return f"zarr-python is not installed: {install_command('zarr')}"
+    return _reasons.get_or_make(metadata.content, lambda: _try_to_compile(metadata))
+
+
+def _try_to_compile(metadata: ArrayMetadata) -> str | None:
+    if metadata.document.get("storage_transformers"):
+        return "zarr-python has no storage transformers"
+    require("zarr", extra="zarr", purpose="The engine 'zarr'")
+    from anyzarr.engines._zarr_bridge import ZarrCodec
+
+    try:
+        ZarrCodec(_regular(metadata))
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - plugin edge: zarr's parsers raise what they like
+        text = " ".join(str(error).split()) or type(error).__name__
+        return f"zarr-python {version('zarr')} cannot: {text}"
+    return None
+
+
+def _regular(metadata: ArrayMetadata) -> ArrayMetadata:
+    """Return metadata of a regular grid with the same codecs and dtype."""
+    return metadata if metadata.grid.is_regular else single_chunk(metadata)
+
+
+class ZarrEngine:
+    """zarr-python, the reference; see the module."""
+
+    name = "zarr"
+
+    def decline(self, metadata: ArrayMetadata, store: Store) -> str | None:
+        """Return why zarr-python cannot do this array, or None if it can."""
+        return decline_metadata(metadata)
+
+    def open(self, metadata: ArrayMetadata, store: Store, path: str) -> ArrayIO:
+        """Return the array's I/O; nothing is looked up in the store."""
+        by_bytes = ByteLayerIO(
+            metadata, store, path, codec_of=lambda m: cached_codec(self, m), engine_name=self.name
+        )
+        if not metadata.grid.is_regular:
+            return by_bytes
+        return ZarrArrayIO(self, metadata, store, path, by_bytes)
+
+    def codec(self, metadata: ArrayMetadata) -> ChunkCodec:
+        """Return zarr's codec pipeline for one chunk."""
+        reason = decline_metadata(metadata)
+        if reason is not None:
+            raise UnsupportedError(reason, engine=self.name)
+        from anyzarr.engines._zarr_bridge import ZarrCodec
+
+        regular = _regular(metadata)
+        codec = ZarrCodec(regular)
+        assert regular.grid.chunk_shape is not None
+        return CheckedCodec(
+            regular.grid.chunk_shape,
+            metadata.dtype,
+            decode=codec.decode,
+            encode=codec.encode,
+            engine=self.name,
+        )
+
+
+class ZarrArrayIO:
+    """Chunk data of one array through ``zarr.Array``.
+
+    Parameters
+    ----------
+    engine
+        For errors, and for its codec where the byte layer writes.
+    metadata, store, path
+        The array.
+    by_bytes
+        Writes what zarr would write differently.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        metadata: ArrayMetadata,
+        store: Store,
+        path: str,
+        by_bytes: ByteLayerIO,
+    ) -> None:
+        self._engine = engine
+        self._metadata = metadata
+        self._store = store
+        self._path = path
+        self._by_bytes = by_bytes
+        self._arrays: dict[bool, zarr.Array[Any]] = {}
+
+    @property
+    def capabilities(self) -> IOCapabilities:
+        """Steps are taken as they are; bytes go through zarr."""
+        return IOCapabilities(steps=True)
+
+    @property
+    def native_handle(self) -> zarr.Array[Any]:
+        """The ``zarr.Array``."""
+        return self._array(False)
+
+    def _array(self, write_empty_chunks: bool) -> zarr.Array[Any]:
+        if write_empty_chunks not in self._arrays:
+            from anyzarr.engines._zarr_bridge import new_array
+
+            self._arrays[write_empty_chunks] = new_array(
+                self._metadata,
+                to_zarr_store(self._store),
+                self._path,
+                write_empty_chunks=write_empty_chunks,
+            )
+        return self._arrays[write_empty_chunks]
+
+    def read(self, box: Box, out: npt.NDArray[Any]) -> None:
+        """Fill ``out``; see :class:`anyzarr.abc.ArrayIO`."""
+        from anyzarr.engines._zarr_bridge import ndbuffer
+
+        try:
+            self._array(False).get_basic_selection(box.slices, out=ndbuffer(out))
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise self._explained(error, box, "read") from error
+
+    def write(self, box: Box, value: npt.NDArray[Any]) -> None:
+        """Store ``value``; see :class:`anyzarr.abc.ArrayIO`."""
+        write_empty_chunks = bool(config.get("write_empty_chunks"))
+        if self._metadata.dtype.kind in "cV" and not write_empty_chunks:
+            self._by_bytes.write(box, value)
+            return
+        try:
+            self._array(write_empty_chunks).set_basic_selection(box.slices, value)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise self._explained(error, box, "write") from error
+
+    def _explained(self, error: Exception, box: Box, action: str) -> Exception:
+        return diagnose(
+            error,
+            engine=self._engine,
+            metadata=self._metadata,
+            store=self._store,
+            path=self._path,
+            box=box,
+            action=action,
+        )
