@@ -6,14 +6,15 @@ or task only and constructing an object never changes them.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
 from typing import Any
 
-__all__ = ["get", "set"]
+__all__ = ["get", "scope", "set"]
 
 
 @dataclass(frozen=True)
@@ -139,3 +140,31 @@ class set:  # noqa: A001, N801 - reads as the verb it is: anyzarr.config.set(...
     ) -> None:
         if self._token is not None:
             _scoped.reset(self._token)
+
+
+@contextlib.contextmanager
+def scope(**settings: Any) -> Iterator[None]:
+    """Change settings inside a ``with`` block, for this thread or task and nobody else.
+
+    ``with set(...)`` does the same, but is seen by other threads for the instant between the
+    call and the block, because the call alone is a lasting change.
+
+    Parameters
+    ----------
+    **settings
+        See :func:`get`.
+
+    Examples
+    --------
+    >>> import anyzarr
+    >>> with anyzarr.config.scope(write_empty_chunks=True):
+    ...     anyzarr.config.get("write_empty_chunks")
+    True
+    """
+    for name in settings:
+        _check(name)
+    token = _scoped.set({**_scoped.get(), **settings})
+    try:
+        yield
+    finally:
+        _scoped.reset(token)

@@ -1,1 +1,20 @@
-"""In preparation."""
+"""Arrays and groups: objects that bind metadata, store, path and engine."""
+
+from anyzarr._nodes._array import Array
+from anyzarr._nodes._attributes import Attributes
+from anyzarr._nodes._group import Group
+from anyzarr._nodes._open import create_array, create_group, open, open_array, open_group
+from anyzarr._nodes._tree import TreeNode, tree_of
+
+__all__ = [
+    "Array",
+    "Attributes",
+    "Group",
+    "TreeNode",
+    "create_array",
+    "create_group",
+    "open",
+    "open_array",
+    "open_group",
+    "tree_of",
+]

@@ -1,0 +1,116 @@
+"""What arrays and groups have in common: a store, a path, metadata and attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Literal, TypeVar
+
+from anyzarr import crud
+from anyzarr._nodes._attributes import Attributes
+from anyzarr.abc import Store
+from anyzarr.crud._locks import locked
+from anyzarr.crud._nodes import node_lock_key
+from anyzarr.crud._regions import require_writable
+from anyzarr.metadata import ArrayMetadata, GroupMetadata
+from anyzarr.stores import join
+
+__all__ = ["Node"]
+
+Self = TypeVar("Self", bound="Node")
+
+
+class Node:
+    """An array or a group at a path of a store. Holds no open file and no connection.
+
+    As a context manager it gives itself back; there is nothing to close, every write is
+    complete when its call returns.
+    """
+
+    metadata: ArrayMetadata | GroupMetadata
+
+    def __init__(self, store: Store, path: str, engine: str | None) -> None:
+        self._store = store
+        self._path = path
+        self._engine_name = engine
+
+    @property
+    def store(self) -> Store:
+        """The store that holds the bytes."""
+        return self._store
+
+    @property
+    def path(self) -> str:
+        """The node's path within the store; ``""`` is the root."""
+        return self._path
+
+    @property
+    def name(self) -> str:
+        """The last segment of the path; of a root, the last segment of the store's address."""
+        return (self._path or self._store.spec.root.rstrip("/")).rpartition("/")[2]
+
+    @property
+    def backend(self) -> str:
+        """The name of the backend: where the bytes live."""
+        return self._store.spec.backend
+
+    @property
+    def url(self) -> str:
+        """The node's address, as :func:`anyzarr.open` takes it."""
+        return join(self._store.spec.root.rstrip("/"), self._path)
+
+    @property
+    def zarr_format(self) -> Literal[2, 3]:
+        """The version of the Zarr format."""
+        return self.metadata.zarr_format
+
+    @property
+    def read_only(self) -> bool:
+        """Whether writing is refused."""
+        return not self._store.capabilities.writable
+
+    @property
+    def attrs(self) -> Attributes:
+        """The user attributes; changes are written at once."""
+        return Attributes(self)
+
+    def refresh(self: Self) -> Self:
+        """Read the metadata again, for what other handles or processes changed; return self."""
+        self._accept(crud.read_metadata(self._store, self._path, zarr_format=self.zarr_format))
+        return self
+
+    def _accept(self, document: dict[str, Any]) -> None:
+        raise NotImplementedError(type(self).__name__)
+
+    def _change_attributes(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        require_writable(self._store, self._path)
+        with locked(self._store, [node_lock_key(self._path)]):
+            self.refresh()
+            document = {
+                **self.metadata.document,
+                "attributes": change(dict(self.metadata.attributes)),
+            }
+            crud.write_metadata(document, self._store, self._path)
+            self._accept(document)
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            type(other) is type(self)
+            and isinstance(other, Node)
+            and self._store.spec == other._store.spec
+            and self._path == other._path
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._store.spec, self._path))

@@ -1,0 +1,398 @@
+"""The way in: open and create, by location."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy.typing as npt
+
+from anyzarr import crud
+from anyzarr._nodes._array import Array
+from anyzarr._nodes._create import create_array_at, create_group_at
+from anyzarr._nodes._group import Group, bind
+from anyzarr.abc import Store
+from anyzarr.crud._nodes import normalize_path
+from anyzarr.engines import canonical_name
+from anyzarr.errors import MetadataError, NodeNotFoundError, ReadOnlyError
+from anyzarr.metadata import parse_group
+from anyzarr.stores import open_store
+
+__all__ = ["create_array", "create_group", "open", "open_array", "open_group"]
+
+Mode = Literal["r", "r+", "a", "w", "w-"]
+_MODES = ("r", "r+", "a", "w", "w-")
+
+
+def _open_store(location: Any, mode: str | None, backend: str | None, options: Any) -> Store:
+    if mode is not None and mode not in _MODES:
+        raise MetadataError(
+            f"mode {mode!r} is not one of {', '.join(_MODES)}: r reads, r+ changes what is there, "
+            "a creates what is not, w replaces, w- refuses to",
+            kind="mode",
+        )
+    if mode is not None:
+        return open_store(location, backend=backend, mode=mode, **options)
+    try:
+        return open_store(location, backend=backend, mode="r+", **options)
+    except ReadOnlyError:
+        return open_store(location, backend=backend, mode="r", **options)
+
+
+def open(  # noqa: A001 - anyzarr.open, as zarr.open
+    location: Any,
+    *,
+    path: str = "",
+    mode: Literal["r", "r+"] | None = None,
+    engine: str | None = None,
+    backend: str | None = None,
+    zarr_format: Literal[2, 3] | None = None,
+    **backend_kwargs: Any,
+) -> Array | Group:
+    """Open the array or group at a location.
+
+    Parameters
+    ----------
+    location
+        A path, a URL, a live store object (obstore, fsspec, ``zarr.storage``, one of ours) or
+        a dict of bytes.
+    path
+        A node below the location.
+    mode
+        ``r`` refuses to write, ``r+`` fails where the store cannot write; by default writing
+        is possible where the store can. Nothing is ever created: see :func:`create_array`.
+    engine
+        What decodes chunks: ``native``, ``zarrs``, ``tensorstore``, ``zarr``, ``zarrs-python``;
+        by default the first that can.
+    backend
+        Where bytes live: ``local``, ``memory``, ``zip``, ``obstore``, ``fsspec``; by default
+        worked out from the location.
+    zarr_format
+        Look for this format only.
+    **backend_kwargs
+        Options of the backend, such as ``endpoint_url`` or ``storage_options``.
+
+    Raises
+    ------
+    NodeNotFoundError
+        There is no node (also a ``KeyError``).
+    StoreError
+        The location cannot be used.
+    MissingDependencyError
+        The backend needs a package that is not installed; the message has the command.
+
+    Examples
+    --------
+    >>> import anyzarr
+    >>> memory = {}
+    >>> _ = anyzarr.create_array(memory, shape=(3,), dtype="int8", fill_value=1)
+    >>> anyzarr.open(memory)[:]
+    array([1, 1, 1], dtype=int8)
+    """
+    engine = _known_engine(engine)
+    store = _open_store(location, mode, backend, backend_kwargs)
+    path = normalize_path(path)
+    return bind(crud.read_metadata(store, path, zarr_format=zarr_format), store, path, engine)
+
+
+def _known_engine(engine: str | None) -> str | None:
+    return None if engine is None else canonical_name(engine)
+
+
+def open_array(
+    location: Any,
+    *,
+    path: str = "",
+    mode: Mode | None = None,
+    engine: str | None = None,
+    backend: str | None = None,
+    zarr_format: Literal[2, 3] | None = None,
+    backend_kwargs: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Array:
+    """Open an array; with mode ``a``, ``w`` or ``w-`` create it from further options.
+
+    Parameters
+    ----------
+    location, path, engine, backend, zarr_format
+        As for :func:`open`.
+    mode
+        ``r`` reads, ``r+`` changes, ``a`` creates the array if it is not there, ``w`` replaces
+        it, ``w-`` fails if it is there. By default what is there is opened, for writing where
+        the store can.
+    backend_kwargs
+        Options of the backend.
+    **options
+        Of :func:`create_array` (``shape``, ``dtype``, ``chunks``, …) where the mode creates;
+        else further options of the backend.
+
+    Raises
+    ------
+    NodeNotFoundError
+        There is no array, and the mode does not create one.
+    NodeExistsError
+        Mode ``w-`` and there is something.
+    MetadataError
+        There is a group at the location.
+    """
+    if mode in {"w", "w-"}:
+        return create_array(
+            location,
+            name=path,
+            overwrite=mode == "w",
+            engine=engine,
+            backend=backend,
+            zarr_format=zarr_format or 3,
+            backend_kwargs=backend_kwargs,
+            **options,
+        )
+    kwargs = {**(backend_kwargs or {}), **({} if mode == "a" else options)}
+    try:
+        node = open(
+            location,
+            path=path,
+            mode="r+" if mode == "a" else mode,
+            engine=engine,
+            backend=backend,
+            zarr_format=zarr_format,
+            **kwargs,
+        )
+    except NodeNotFoundError:
+        if mode != "a" or not options:
+            raise
+        return create_array(
+            location,
+            name=path,
+            engine=engine,
+            backend=backend,
+            zarr_format=zarr_format or 3,
+            backend_kwargs=backend_kwargs,
+            **options,
+        )
+    if isinstance(node, Group):
+        raise MetadataError(
+            f"{node.url} is a group, not an array; open one of its members: "
+            f"{', '.join(node.keys()[:10]) or 'it has none'}",
+            kind="not_an_array",
+            path=node.path,
+        )
+    return node
+
+
+def open_group(
+    location: Any,
+    *,
+    path: str = "",
+    mode: Mode | None = None,
+    engine: str | None = None,
+    backend: str | None = None,
+    zarr_format: Literal[2, 3] | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    **backend_kwargs: Any,
+) -> Group:
+    """Open a group; with mode ``a``, ``w`` or ``w-`` create it.
+
+    Parameters
+    ----------
+    location, path, engine, backend, zarr_format, **backend_kwargs
+        As for :func:`open`.
+    mode
+        As for :func:`open_array`.
+    attributes
+        User attributes of a group that is created.
+
+    Raises
+    ------
+    NodeNotFoundError
+        There is no group, and the mode does not create one.
+    MetadataError
+        There is an array at the location.
+    """
+    if mode not in {"w", "w-"}:
+        try:
+            node = open(
+                location,
+                path=path,
+                mode="r+" if mode == "a" else mode,
+                engine=engine,
+                backend=backend,
+                zarr_format=zarr_format,
+                **backend_kwargs,
+            )
+        except NodeNotFoundError:
+            if mode != "a":
+                raise
+        else:
+            if isinstance(node, Array):
+                raise MetadataError(
+                    f"{node.url} is an array, not a group; use open_array",
+                    kind="not_a_group",
+                    path=node.path,
+                )
+            return node
+    return create_group(
+        location,
+        path=path,
+        attributes=attributes,
+        overwrite=mode == "w",
+        engine=engine,
+        backend=backend,
+        zarr_format=zarr_format or 3,
+        **backend_kwargs,
+    )
+
+
+def create_group(
+    location: Any,
+    *,
+    path: str = "",
+    attributes: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    engine: str | None = None,
+    backend: str | None = None,
+    zarr_format: Literal[2, 3] = 3,
+    **backend_kwargs: Any,
+) -> Group:
+    """Create a group, and the groups above it that are not there yet.
+
+    Parameters
+    ----------
+    location, engine, backend, **backend_kwargs
+        As for :func:`open`.
+    path
+        Where below the location; by default the location itself.
+    attributes
+        User attributes.
+    overwrite
+        Replace what is there, with everything below it.
+    zarr_format
+        3, or 2.
+
+    Raises
+    ------
+    NodeExistsError
+        There is a node, and ``overwrite`` is off. Nothing was written.
+
+    Examples
+    --------
+    >>> import anyzarr
+    >>> anyzarr.create_group({}, attributes={"lab": "Betzig"}).attrs["lab"]
+    'Betzig'
+    """
+    engine = _known_engine(engine)
+    store = _open_store(location, "w" if overwrite else "a", backend, backend_kwargs)
+    path = normalize_path(path)
+    document = create_group_at(
+        store, path, zarr_format=zarr_format, attributes=attributes, overwrite=overwrite
+    )
+    return Group(parse_group(document), store, path, engine)
+
+
+def create_array(
+    location: Any,
+    *,
+    name: str | None = None,
+    shape: int | Sequence[int] | None = None,
+    dtype: npt.DTypeLike | str | None = None,
+    data: npt.ArrayLike | None = None,
+    chunks: Any = "auto",
+    shards: Any = None,
+    filters: Any = "auto",
+    compressors: Any = "auto",
+    serializer: Any = "auto",
+    fill_value: Any = None,
+    order: Literal["C", "F"] | None = None,
+    zarr_format: Literal[2, 3] = 3,
+    attributes: Mapping[str, Any] | None = None,
+    chunk_key_encoding: Any = None,
+    dimension_names: Sequence[str | None] | None = None,
+    overwrite: bool = False,
+    engine: str | None = None,
+    backend: str | None = None,
+    backend_kwargs: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Array:
+    """Create an array; the parameters are those of zarr-python 3.
+
+    Parameters
+    ----------
+    location
+        As for :func:`open`.
+    name
+        Path below the location; by default the array is at the location itself.
+    shape, dtype
+        Of the array; or give ``data``.
+    data
+        What to write; gives shape and dtype.
+    chunks
+        Shape of a chunk (of a subchunk, if ``shards`` are given), or ``auto`` (about 1 MiB).
+    shards
+        Shape of a shard, a multiple of the chunks; None for no sharding.
+    filters, compressors, serializer
+        Codecs: ``auto``, None, a name (``"zstd"``, ``"blosc-zstd:1"``), a dict as in the
+        metadata, a ``zarr.codecs`` or ``numcodecs`` object, or a list of those.
+    fill_value
+        Value of elements never written; by default zero.
+    order
+        For v2 the order of elements in a chunk.
+    zarr_format
+        3, or 2.
+    attributes
+        User attributes.
+    chunk_key_encoding
+        How chunks are named: ``{"name": "default" | "v2", "separator": "/" | "."}``.
+    dimension_names
+        A name or None per dimension (v3).
+    overwrite
+        Replace what is there, with everything below it.
+    engine, backend
+        As for :func:`open`.
+    backend_kwargs, storage_options
+        Options of the backend.
+
+    Returns
+    -------
+    Array
+        Open for reading and writing.
+
+    Raises
+    ------
+    NodeExistsError
+        There is a node, and ``overwrite`` is off. Nothing was written.
+    MetadataError, UnsupportedError
+        The options do not make an array. Nothing was written.
+
+    Examples
+    --------
+    >>> import anyzarr, numpy as np
+    >>> array = anyzarr.create_array(
+    ...     {}, data=np.eye(4, dtype="float32"), chunks=(1, 2), shards=(4, 4), compressors="zstd:3"
+    ... )
+    >>> array
+    <Array memory://... shape=(4, 4) dtype=float32 chunks=(1, 2), shards=(4, 4)>
+    """
+    engine = _known_engine(engine)
+    options = {**(backend_kwargs or {}), **(storage_options or {})}
+    store = _open_store(location, "w" if overwrite else "a", backend, options)
+    path = normalize_path(name or "")
+    meta = create_array_at(
+        store,
+        path,
+        data=data,
+        shape=shape if shape is None or isinstance(shape, int) else tuple(shape),
+        dtype=dtype,
+        overwrite=overwrite,
+        engine=engine,
+        chunks=chunks,
+        shards=shards,
+        filters=filters,
+        compressors=compressors,
+        serializer=serializer,
+        fill_value=fill_value,
+        order=order,
+        zarr_format=zarr_format,
+        attributes=attributes,
+        chunk_key_encoding=chunk_key_encoding,
+        dimension_names=dimension_names,
+    )
+    return Array(meta, store, path, engine)

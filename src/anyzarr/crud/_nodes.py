@@ -1,0 +1,442 @@
+"""Documents and hierarchy: what is at a path, below it, and how it gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from anyzarr import metadata as _metadata
+from anyzarr.abc import ABSENT, Store
+from anyzarr.crud._locks import locked
+from anyzarr.crud._twins import async_twin
+from anyzarr.errors import AnyzarrError, ConflictError, NodeExistsError, NodeNotFoundError
+from anyzarr.metadata import ArrayMetadata, GroupMetadata
+from anyzarr.stores import join
+
+__all__ = [
+    "create_new_array",
+    "create_new_array_async",
+    "create_new_group",
+    "create_new_group_async",
+    "create_overwrite_array",
+    "create_overwrite_array_async",
+    "create_overwrite_group",
+    "create_overwrite_group_async",
+    "delete_node",
+    "delete_node_async",
+    "list_children",
+    "list_children_async",
+    "node_lock_key",
+    "normalize_path",
+    "read_metadata",
+    "read_metadata_async",
+    "write_metadata",
+    "write_metadata_async",
+]
+
+Document = Mapping[str, Any]
+ZarrFormat = Literal[2, 3]
+
+_V3 = "zarr.json"
+_V2 = (".zarray", ".zgroup", ".zattrs")
+_CONSOLIDATED_V2 = ".zmetadata"
+
+
+def normalize_path(path: str) -> str:
+    """Return a node path without leading, trailing or doubled slashes; the root is ``""``.
+
+    Raises
+    ------
+    NodeNotFoundError
+        A segment is ``.`` or ``..``: a path cannot leave its store.
+    """
+    parts = [part for part in path.split("/") if part]
+    if any(part in {".", ".."} for part in parts):
+        raise NodeNotFoundError(
+            f"{path!r} is not a node path: segments '.' and '..' are not allowed; "
+            "open the location that holds the node instead",
+            path=path,
+        )
+    return "/".join(parts)
+
+
+def node_lock_key(path: str) -> str:
+    """Return the key whose lock guards the document of the node at ``path``."""
+    return join(path, _V3)
+
+
+def _as_document(metadata: Document | ArrayMetadata | GroupMetadata) -> dict[str, Any]:
+    if isinstance(metadata, ArrayMetadata | GroupMetadata):
+        return _metadata.to_document(metadata)
+    return _metadata.to_document(_metadata.parse(metadata))
+
+
+def _decode(store: Store, path: str, found: Mapping[str, bytes | None]) -> dict[str, Any] | None:
+    """Return the document made of the objects found at a path, or None if they make no node."""
+    try:
+        if (data := found.get(_V3)) is not None:
+            return _metadata.decode_v3(data)
+        for name in (".zarray", ".zgroup"):
+            if (data := found.get(name)) is not None:
+                return _metadata.merge_v2(data, found.get(".zattrs"))
+    except AnyzarrError as error:
+        raise _located(error, store, path) from error
+    return None
+
+
+def _located(error: AnyzarrError, store: Store, path: str) -> AnyzarrError:
+    where = f"the metadata of {path or '/'!r} in {store.spec}"
+    located = type(error)(f"{where} cannot be used: {error.message}", kind=error.kind)
+    located.store, located.path, located.key = str(store.spec), path, error.key
+    return located
+
+
+def read_metadata(
+    store: Store, path: str = "", *, zarr_format: ZarrFormat | None = None
+) -> dict[str, Any]:
+    """Return the metadata document of a node.
+
+    Parameters
+    ----------
+    store
+        The store that holds the hierarchy.
+    path
+        The node's path in it; ``""`` is the root.
+    zarr_format
+        Look for this format only. By default v3 (``zarr.json``), then v2 (``.zarray`` or
+        ``.zgroup``, with ``.zattrs`` as the field ``attributes``).
+
+    Returns
+    -------
+    dict
+        The document with all its fields, known or not; yours to change.
+
+    Raises
+    ------
+    NodeNotFoundError
+        There is no node at the path.
+    MetadataError
+        There is a document, but it is truncated or not JSON.
+
+    Examples
+    --------
+    >>> from anyzarr import crud
+    >>> from anyzarr.metadata import group_document
+    >>> from anyzarr.stores import MemoryStore
+    >>> store = MemoryStore()
+    >>> crud.create_new_group(group_document(attributes={"who": "me"}), store, "a")
+    >>> crud.read_metadata(store, "a")["attributes"]
+    {'who': 'me'}
+    """
+    path = normalize_path(path)
+    for names in ((_V3,), _V2):
+        if zarr_format is not None and (zarr_format == 3) != (names == (_V3,)):
+            continue
+        values = store.get_many([(join(path, name), None) for name in names])
+        document = _decode(store, path, dict(zip(names, values, strict=True)))
+        if document is not None:
+            return document
+    wanted = f"Zarr v{zarr_format}" if zarr_format else "Zarr"
+    raise NodeNotFoundError(
+        f"there is no {wanted} array or group at {path or '/'!r} in {store.spec}; "
+        "look at what is there with: anyzarr tree LOCATION",
+        store=str(store.spec),
+        path=path,
+    )
+
+
+def write_metadata(
+    metadata: Document | ArrayMetadata | GroupMetadata, store: Store, path: str = ""
+) -> None:
+    """Replace (or create) the metadata document of a node.
+
+    Each object is replaced atomically. A v2 document is two objects (``.zarray`` and
+    ``.zattrs``), attributes first. Consolidated copies of the document in the groups above
+    are dropped, so that none is left stale.
+
+    Parameters
+    ----------
+    metadata
+        A document or parsed metadata; it is checked before anything is written.
+    store, path
+        Where to write it.
+
+    Raises
+    ------
+    MetadataError, UnsupportedError
+        The document is not valid.
+    """
+    path = normalize_path(path)
+    document = _as_document(metadata)
+    with locked(store, [node_lock_key(path)]):
+        _put_documents(document, store, path)
+    _drop_consolidated(store, path)
+
+
+def _put_documents(document: Document, store: Store, path: str, *, new: bool = False) -> None:
+    documents = _metadata.encode_documents(document, path)
+    main = next(key for key in documents if not key.endswith(".zattrs"))
+    attributes = join(path, ".zattrs")
+    if document["zarr_format"] == 2:
+        if attributes in documents:
+            store.put(attributes, documents[attributes])
+        else:
+            store.delete(attributes)
+    guard = ABSENT if new and store.capabilities.conditional_put else None
+    store.put(main, documents[main], precondition=guard)
+
+
+def _ancestors(path: str) -> list[str]:
+    parts = path.split("/") if path else []
+    return ["/".join(parts[:n]) for n in range(len(parts))]
+
+
+def _drop_consolidated(store: Store, path: str) -> None:
+    """Remove consolidated metadata that has just become untrue, at and above a path."""
+    groups = [*_ancestors(path), path]
+    found = store.get_many([(join(group, _V3), None) for group in groups])
+    for group, data in zip(groups, found, strict=True):
+        if data is not None and b'"consolidated_metadata"' in data:
+            _drop_inline(store, group)
+    v2 = [join(group, _CONSOLIDATED_V2) for group in groups]
+    for key, info in zip(v2, store.get_many([(key, None) for key in v2]), strict=True):
+        if info is not None:
+            store.delete(key)
+
+
+def _drop_inline(store: Store, group: str) -> None:
+    with locked(store, [node_lock_key(group)]):
+        data = store.get(join(group, _V3))
+        if data is None:
+            return
+        document = _metadata.decode_v3(data)
+        if document.pop("consolidated_metadata", None) is not None:
+            _put_documents(document, store, group)
+
+
+def _exists(store: Store, path: str) -> bool:
+    names = (_V3, ".zarray", ".zgroup")
+    return any(v is not None for v in store.get_many([(join(path, n), None) for n in names]))
+
+
+def _create(
+    metadata: Document | ArrayMetadata | GroupMetadata, store: Store, path: str, overwrite: bool
+) -> None:
+    path = normalize_path(path)
+    document = _as_document(metadata)
+    with locked(store, [node_lock_key(path)]):
+        if overwrite:
+            store.delete_prefix(f"{path}/" if path else "")
+        elif _exists(store, path):
+            raise _already_there(store, path)
+        try:
+            _put_documents(document, store, path, new=not overwrite)
+        except ConflictError as error:
+            raise _already_there(store, path) from error
+    _drop_consolidated(store, path)
+
+
+def _already_there(store: Store, path: str) -> NodeExistsError:
+    return NodeExistsError(
+        f"there is already a node at {path or '/'!r} in {store.spec}; "
+        "choose another path, or overwrite it on purpose (overwrite=True)",
+        store=str(store.spec),
+        path=path,
+    )
+
+
+def create_new_group(metadata: Document | GroupMetadata, store: Store, path: str = "") -> None:
+    """Write the document of a new group.
+
+    Parameters
+    ----------
+    metadata
+        A group document, as from :func:`anyzarr.metadata.group_document`.
+    store, path
+        Where the group is to be. Groups above it are not created.
+
+    Raises
+    ------
+    NodeExistsError
+        There is a node at the path. Nothing was written.
+    MetadataError
+        The document is not valid. Nothing was written.
+    """
+    _create(metadata, store, path, overwrite=False)
+
+
+def create_overwrite_group(
+    metadata: Document | GroupMetadata, store: Store, path: str = ""
+) -> None:
+    """Write the document of a group in place of whatever is at the path.
+
+    The old node and everything below it is deleted, but only once the new document has been
+    found valid. See :func:`create_new_group`.
+    """
+    _create(metadata, store, path, overwrite=True)
+
+
+def create_new_array(metadata: Document | ArrayMetadata, store: Store, path: str = "") -> None:
+    """Write the document of a new array; no chunk is written.
+
+    Parameters
+    ----------
+    metadata
+        An array document, as from :func:`anyzarr.metadata.array_document`.
+    store, path
+        Where the array is to be. Groups above it are not created.
+
+    Raises
+    ------
+    NodeExistsError
+        There is a node at the path. Nothing was written.
+    MetadataError, UnsupportedError
+        The document is not valid. Nothing was written.
+
+    Examples
+    --------
+    >>> from anyzarr import crud
+    >>> from anyzarr.metadata import array_document
+    >>> from anyzarr.stores import MemoryStore
+    >>> store = MemoryStore()
+    >>> document = array_document(shape=(4, 4), dtype="uint8", chunks=(2, 2))
+    >>> crud.create_new_array(document, store, "image")
+    >>> [name for name, _ in crud.list_children(store, "")]
+    ['image']
+    """
+    _create(metadata, store, path, overwrite=False)
+
+
+def create_overwrite_array(
+    metadata: Document | ArrayMetadata, store: Store, path: str = ""
+) -> None:
+    """Write the document of an array in place of whatever is at the path.
+
+    The old node and everything below it is deleted, but only once the new document has been
+    found valid. See :func:`create_new_array`.
+    """
+    _create(metadata, store, path, overwrite=True)
+
+
+def list_children(store: Store, path: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """Return the nodes directly below a group, with their documents, sorted by name.
+
+    They come from the group's consolidated metadata where there is one, else from the store,
+    fetched together. A prefix without a document is no node. A child whose document cannot
+    be read raises: it is never left out.
+
+    Parameters
+    ----------
+    store, path
+        The group. If there is an array at the path the result is empty; a root without a
+        document is listed all the same.
+
+    Returns
+    -------
+    list of (str, dict)
+        Name and document of each child.
+
+    Raises
+    ------
+    MetadataError
+        A child has a document that is truncated or not JSON.
+    StoreError
+        The store cannot list, and there is no consolidated metadata.
+    """
+    path = normalize_path(path)
+    names = (_V3, ".zarray", _CONSOLIDATED_V2)
+    v3, zarray, consolidated = store.get_many([(join(path, name), None) for name in names])
+    if zarray is not None and v3 is None:
+        return []
+    if v3 is not None:
+        document = _decode(store, path, {_V3: v3}) or {}
+        if document.get("node_type") == "array":
+            return []
+        inline = document.get("consolidated_metadata")
+        if isinstance(inline, Mapping) and isinstance(inline.get("metadata"), Mapping):
+            return _direct(inline["metadata"])
+    if v3 is None and consolidated is not None:
+        return _direct(_split_v2(_metadata.decode_v3(consolidated).get("metadata", {})))
+    return _listed(store, path)
+
+
+def _direct(entries: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return sorted((name, dict(doc)) for name, doc in entries.items() if name and "/" not in name)
+
+
+def _split_v2(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge the flat ``a/.zarray``, ``a/.zattrs`` entries of ``.zmetadata`` into documents."""
+    documents: dict[str, Any] = {}
+    for key, value in entries.items():
+        parent, _, name = key.rpartition("/")
+        if name in {".zarray", ".zgroup"}:
+            attributes = entries.get(f"{parent}/.zattrs", {})
+            documents[parent] = {**value, "attributes": attributes}
+    return documents
+
+
+def _listed(store: Store, path: str) -> list[tuple[str, dict[str, Any]]]:
+    level = store.list_level(f"{path}/" if path else "")
+    children = [prefix.rstrip("/") for prefix in level.prefixes]
+    documents = _documents(store, children, (_V3,))
+    missing = [child for child in children if child not in documents]
+    documents |= _documents(store, missing, _V2)
+    return sorted((child.rpartition("/")[2], doc) for child, doc in documents.items())
+
+
+def _documents(
+    store: Store, paths: Sequence[str], names: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    wanted = tuple(names)
+    values = iter(store.get_many([(join(p, name), None) for p in paths for name in wanted]))
+    found: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        document = _decode(store, path, {name: next(values) for name in wanted})
+        if document is not None:
+            found[path] = document
+    return found
+
+
+def delete_node(store: Store, path: str = "") -> None:
+    """Delete a node and everything below it.
+
+    Its document goes first, so that an interrupted deletion leaves chunks without an array,
+    never an array without its chunks.
+
+    Parameters
+    ----------
+    store
+        The store.
+    path
+        The node; ``""`` empties the store, whatever it holds.
+
+    Raises
+    ------
+    NodeNotFoundError
+        There is no node at the path.
+    ReadOnlyError
+        The store does not write.
+    """
+    path = normalize_path(path)
+    with locked(store, [node_lock_key(path)]):
+        if path and not _exists(store, path):
+            raise NodeNotFoundError(
+                f"there is no node at {path!r} in {store.spec} to delete",
+                store=str(store.spec),
+                path=path,
+            )
+        for name in (_V3, *_V2, _CONSOLIDATED_V2):
+            store.delete(join(path, name))
+        store.delete_prefix(f"{path}/" if path else "")
+    if path:
+        _drop_consolidated(store, path.rpartition("/")[0])
+
+
+read_metadata_async = async_twin(read_metadata)
+write_metadata_async = async_twin(write_metadata)
+create_new_group_async = async_twin(create_new_group)
+create_new_array_async = async_twin(create_new_array)
+create_overwrite_group_async = async_twin(create_overwrite_group)
+create_overwrite_array_async = async_twin(create_overwrite_array)
+list_children_async = async_twin(list_children)
+delete_node_async = async_twin(delete_node)
