@@ -1,0 +1,100 @@
+# make demo | make test: each sets up what it needs in .venv and runs. See README.md.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+FLOOR := .venv-floor
+READY := $(VENV)/.ready-dev
+READY_DEMO := $(VENV)/.ready-demo
+PIP_FLAGS := --quiet --disable-pip-version-check
+WORKERS ?= auto
+PYTEST := $(BIN)/python -X dev -m pytest
+DEMO_OUTPUT ?= demo-output
+
+.PHONY: help demo test ci format lint types pytest docs docs-serve floor bench lock clean
+
+help:  ## Say what there is to make
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+# --- environments -----------------------------------------------------------------------------
+
+$(VENV)/bin/python:
+	@python=$$(tools/find_python.sh) || exit 1; \
+	echo "Creating $(VENV) with $$($$python --version) ($$python)"; \
+	$$python -m venv $(VENV) && $(BIN)/python -m pip install $(PIP_FLAGS) --upgrade pip
+
+$(READY_DEMO): pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing anyzarr with every engine and backend"
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[all]" --group demo
+	@touch $@
+
+$(READY): pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing anyzarr with every engine and backend, the tests' oracles and the tools"
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[all]" \
+		--group demo --group test --group oracles --group lint --group docs
+	@touch $@ $(READY_DEMO)
+
+# --- what a newcomer runs -----------------------------------------------------------------------
+
+demo: $(READY_DEMO)  ## Do the main job on a real microscopy image and show where the results are
+	@$(BIN)/python examples/demo.py $(DEMO_OUTPUT)
+
+test: $(READY) format lint types pytest docs floor  ## Everything CI checks
+	@echo "All checks passed."
+
+# --- the steps of make test ---------------------------------------------------------------------
+
+format: $(READY)  ## Check the formatting
+	$(BIN)/ruff format --check
+
+lint: $(READY)  ## Lint
+	$(BIN)/ruff check
+
+types: $(READY)  ## Check the types, strictly
+	$(BIN)/mypy
+
+pytest: $(READY)  ## Tests, doctests, and the code in README.md and docs/
+	$(PYTEST) -n $(WORKERS) --dist worksteal -q tests src docs README.md
+
+docs: $(READY)  ## Build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-serve: $(READY)  ## Serve the documentation on loopback while writing
+	$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
+
+# The core on the oldest Python we support, where the main environment is a newer one.
+floor: $(READY)
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then \
+		echo "The oldest supported Python is the one just tested."; \
+	elif python=$$(tools/find_python.sh 3.11); then \
+		$(MAKE) --no-print-directory floor-run FLOOR_PYTHON=$$python; \
+	else \
+		echo "NOT RUN: the core on Python 3.11, because no CPython 3.11 was found."; \
+	fi
+
+.PHONY: floor-run
+floor-run: $(FLOOR)/.ready
+	$(FLOOR)/bin/python -m pytest -n $(WORKERS) -q tests/architecture tests/stores tests/metadata \
+		tests/indexing tests/crud tests/nodes tests/engines -m "not slow"
+
+$(FLOOR)/.ready: pyproject.toml constraints.txt
+	@[ -x $(FLOOR)/bin/python ] || $(FLOOR_PYTHON) -m venv $(FLOOR)
+	@echo "Installing the core for $$($(FLOOR)/bin/python --version) in $(FLOOR)"
+	@$(FLOOR)/bin/python -m pip install $(PIP_FLAGS) --upgrade pip
+	@$(FLOOR)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[all]" --group test
+	@touch $@
+
+# --- keeping house ------------------------------------------------------------------------------
+
+bench: $(READY)  ## Measure against the peers
+	$(BIN)/python benchmarks/run.py
+
+lock: $(READY)  ## Choose new versions for constraints.txt
+	$(BIN)/python -m pip install $(PIP_FLAGS) uv
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra all --extra s3fs \
+		--group demo --group test --group oracles --group lint --group docs \
+		--upgrade --no-header --no-annotate --quiet --output-file constraints.txt
+
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) $(FLOOR) site demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
