@@ -1,1 +1,20 @@
-"""In preparation."""
+"""Selections, resolved once and cut along chunk grids.
+
+:func:`resolve` turns what stands between the brackets into a :class:`Selection`;
+:func:`parts` cuts it into one :class:`Part` per touched cell of a grid.
+"""
+
+from anyzarr.indexing._parts import box_parts, parts, plan, touched
+from anyzarr.indexing._resolve import resolve
+from anyzarr.indexing._types import Part, Plan, Selection
+
+__all__ = [
+    "Part",
+    "Plan",
+    "Selection",
+    "box_parts",
+    "parts",
+    "plan",
+    "resolve",
+    "touched",
+]
