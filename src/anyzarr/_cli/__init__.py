@@ -1,1 +1,5 @@
-"""In preparation."""
+"""The command ``anyzarr``: parse, call the library, print."""
+
+from anyzarr._cli._main import main
+
+__all__ = ["main"]

@@ -1,0 +1,147 @@
+"""The entry point: from arguments to an exit code.
+
+0: done. 1: it could not be done (one sentence on stderr). 2: the command line is wrong.
+130: interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import cyclopts
+
+from anyzarr import config
+from anyzarr._cli._console import print_error, print_hint, stdout
+from anyzarr._cli._convert import convert
+from anyzarr._cli._engines import engines
+from anyzarr._cli._info import info
+from anyzarr._cli._preview import preview
+from anyzarr._cli._tree import tree
+from anyzarr.errors import AnyzarrError
+
+__all__ = ["build_app", "main"]
+
+DONE = 0
+FAILED = 1
+WRONG_USAGE = 2
+INTERRUPTED = 128 + signal.SIGINT
+
+# Read once at the start, so that a mistake in the environment is told as one.
+_SETTINGS = ("engine", "backend", "concurrency", "write_empty_chunks")
+
+_EPILOGUE = """
+A LOCATION is a path or a URL (s3://, gs://, https://, memory://, ...), of a folder, a .zip or \
+an .ozx.
+Exit codes: 0 done, 1 it failed (one sentence on stderr), 2 wrong usage.
+With --debug, errors show their traceback.
+"""
+
+
+def build_app() -> cyclopts.App:
+    """Return the command-line application with all commands registered."""
+    app = cyclopts.App(
+        name="anyzarr",
+        help="Any engine, any store, one Zarr: look into, convert and show chunked images.",
+        help_epilogue=_EPILOGUE,
+        help_format="plaintext",
+        group_parameters="Options",
+        default_parameter=cyclopts.Parameter(negative=(), show_default=False),
+        version=lambda: f"anyzarr {version('anyzarr')}",
+    )
+    for command in (info, tree, convert, engines, preview):
+        app.command(command, help_epilogue="")
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code.
+
+    Parameters
+    ----------
+    arguments
+        Without the program's name; default ``sys.argv[1:]``.
+
+    Examples
+    --------
+    >>> from anyzarr._cli import main
+    >>> main(["--version"])  # doctest: +ELLIPSIS
+    anyzarr ...
+    0
+    """
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in tokens
+    tokens = [token for token in tokens if token != "--debug"]
+    try:
+        code = _run(tokens)
+        sys.stdout.flush()
+    except AnyzarrError as error:
+        code = _fail(str(error), debug)
+    except KeyboardInterrupt:
+        print_error("interrupted")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = _reader_gone()
+    except Exception as error:  # noqa: BLE001 - the edge: a person gets a sentence, never a traceback
+        code = _fail(f"{type(error).__name__}: {error} (this is a bug in anyzarr)", debug)
+        if not debug:
+            print_hint("run again with --debug for the traceback to report")
+    return code
+
+
+def _run(tokens: list[str]) -> int:
+    try:
+        for setting in _SETTINGS:
+            config.get(setting)
+    except ValueError as error:
+        print_error(str(error))
+        return WRONG_USAGE
+    app = build_app()
+    try:
+        app(
+            tokens or ["--help"],
+            console=stdout(),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    except cyclopts.CycloptsError as error:
+        print_error(_usage_message(error))
+        print_hint(f"see: {_help_command(tokens)}")
+        return WRONG_USAGE
+    return DONE
+
+
+def _fail(message: str, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        sys.stderr.write(traceback.format_exc())
+    print_error(message)
+    return FAILED
+
+
+def _reader_gone() -> int:
+    # What reads our output has seen enough (``| head``). The interpreter flushes stdout once
+    # more on exit; give it somewhere to go.
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return DONE
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)
+    return DONE
+
+
+def _usage_message(error: cyclopts.CycloptsError) -> str:
+    return " ".join(str(error).split())
+
+
+def _help_command(tokens: list[str]) -> str:
+    commands = {"info", "tree", "convert", "engines", "preview"}
+    command = next((token for token in tokens[:1] if token in commands), None)
+    return f"anyzarr {command} --help" if command else "anyzarr --help"

@@ -1,0 +1,89 @@
+"""``anyzarr preview LOCATION OUT.png``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from anyzarr._cli._console import print_json, stdout
+from anyzarr._cli._options import JsonFlag, OpenOptions
+
+__all__ = ["preview"]
+
+
+def _check_z(type_: Any, text: str) -> None:
+    if text not in {"middle", "max"} and not text.lstrip("-").isdigit():
+        raise ValueError(f"{text!r} is neither middle, nor max, nor the number of a slice")
+
+
+def _check_screen(type_: Any, text: str) -> None:
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit() and min(int(width), int(height)) >= 200):
+        raise ValueError(f"{text!r} is not WIDTHxHEIGHT of at least 200x200 pixels")
+
+
+def preview(
+    location: str,
+    out_png: Annotated[str, Parameter(name="OUT_PNG")],
+    path: str = "",
+    /,
+    *,
+    level: int | None = None,
+    channel: Annotated[
+        tuple[str, ...], Parameter(name=["--channel", "-c"], consume_multiple=False)
+    ] = (),
+    z: Annotated[str, Parameter(name="--z", validator=_check_z)] = "middle",
+    time: int = 0,
+    screen: Annotated[str, Parameter(validator=_check_screen)] = "1600x1000",
+    json: JsonFlag = False,
+    opening: OpenOptions = OpenOptions(),  # noqa: B008 - immutable
+) -> None:
+    """Write a picture of an image: its channels side by side, and their sum.
+
+    Parameters
+    ----------
+    location
+        Path or URL.
+    out_png
+        File to write; replaced if it is there.
+    path
+        Path of the image within the location.
+    level
+        Resolution level to read. Default: the coarsest that fills the screen.
+    channel
+        Name or number of a channel to show; may be repeated. Default: all.
+    z
+        middle, max (projection), or the number of a slice.
+    time
+        Time point to show.
+    screen
+        Size to fit, as WIDTHxHEIGHT in pixels. Default: 1600x1000.
+    json
+        Print JSON.
+    """
+    import dataclasses
+
+    from anyzarr._view import preview as library_preview
+
+    width, _, height = screen.partition("x")
+    shown = library_preview(
+        location,
+        out_png,
+        path=path,
+        level=level,
+        channels=channel or None,
+        z="middle" if z == "middle" else "max" if z == "max" else int(z),
+        time=time,
+        screen=(int(width), int(height)),
+        **opening.keywords(),
+    )
+    if json:
+        print_json(dataclasses.asdict(shown))
+        return
+    what = ", ".join(filter(None, (", ".join(shown.channels), shown.slices)))
+    stdout().print(
+        f"{shown.path}  {shown.width} × {shown.height}, level {shown.level}: {what}",
+        markup=False,
+        soft_wrap=True,
+    )

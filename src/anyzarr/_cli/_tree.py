@@ -1,0 +1,85 @@
+"""``anyzarr tree LOCATION``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter, validators
+
+from anyzarr._cli import _format as fmt
+from anyzarr._cli._console import print_json, stdout
+from anyzarr._cli._options import JsonFlag, OpenOptions
+
+if TYPE_CHECKING:
+    from rich.text import Text
+    from rich.tree import Tree
+
+    from anyzarr._info import TreeNode
+
+__all__ = ["tree"]
+
+_STYLES = {"array": "green", "group": "bold blue", "image": "bold magenta"}
+
+
+def tree(
+    location: str,
+    path: str = "",
+    /,
+    *,
+    depth: Annotated[
+        int | None, Parameter(name=["--depth", "-d"], validator=validators.Number(gte=0))
+    ] = None,
+    json: JsonFlag = False,
+    opening: OpenOptions = OpenOptions(),  # noqa: B008 - immutable
+) -> None:
+    """Show the arrays and groups below a location.
+
+    Parameters
+    ----------
+    location
+        Path or URL.
+    path
+        Path of a node within it.
+    depth
+        How many levels to go down. Default: all.
+    json
+        Print JSON.
+    """
+    import anyzarr._info as library
+
+    keywords = opening.keywords()
+    keywords.pop("engine")
+    node = library.tree(location, path=path, depth=depth, **keywords)
+    if json:
+        print_json(node.to_dict())
+    else:
+        stdout().print(_rendered(node))
+
+
+def _rendered(node: TreeNode) -> Tree:
+    from rich.tree import Tree
+
+    root = Tree(_line(node), guide_style="dim")
+    _add_children(root, node)
+    return root
+
+
+def _add_children(branch: Tree, node: TreeNode) -> None:
+    for child in node.children:
+        _add_children(branch.add(_line(child)), child)
+    if node.truncated:
+        branch.add("[dim]…[/dim]")
+
+
+def _line(node: TreeNode) -> Text:
+    from rich.text import Text
+
+    line = Text.assemble((node.name, _STYLES[node.kind]), no_wrap=True, overflow="ellipsis")
+    if node.kind != "array":
+        return line.append("  image" if node.kind == "image" else "", style="dim")
+    line.append(f"  {fmt.extent(node.shape or ())} {node.dtype}")
+    if node.chunks is not None:
+        line.append(f"  chunks {fmt.extent(node.chunks)}", style="dim")
+    if node.shards is not None:
+        line.append(f", shards {fmt.extent(node.shards)}", style="dim")
+    return line

@@ -1,0 +1,97 @@
+"""``explain_engines``: who can read an array, who is taken, and why not the others."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from anyzarr import crud
+from anyzarr._info._describe import address
+from anyzarr._info._image import is_image, level_paths
+from anyzarr._info._read import locate
+from anyzarr.abc import Store
+from anyzarr.engines import EngineReport, explain, get_engine
+from anyzarr.errors import UnsupportedError
+from anyzarr.metadata import ArrayMetadata, parse, parse_array
+from anyzarr.stores import join
+
+__all__ = ["EnginesInfo", "explain_engines"]
+
+
+@dataclass(frozen=True, slots=True)
+class EnginesInfo:
+    """What each engine says about one array.
+
+    Attributes
+    ----------
+    address
+        The array.
+    backend
+        Where its bytes live.
+    engines
+        One report per engine, the one that is taken first.
+    """
+
+    address: str
+    backend: str
+    engines: tuple[EngineReport, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dict of JSON types."""
+        return asdict(self)
+
+
+def explain_engines(
+    location: Any,
+    *,
+    path: str = "",
+    engine: str | None = None,
+    backend: str | None = None,
+    **backend_kwargs: Any,
+) -> EnginesInfo:
+    """Return which engines can read the array at a location, and which is taken.
+
+    For an OME-Zarr image that is the array of level 0. No chunk is read.
+
+    Parameters
+    ----------
+    location, path, engine, backend, **backend_kwargs
+        As for :func:`anyzarr.info`.
+
+    Raises
+    ------
+    UnsupportedError
+        There is a group without an image, or no engine is called ``engine``.
+    NodeNotFoundError
+        There is no Zarr array or group.
+
+    Examples
+    --------
+    >>> import anyzarr
+    >>> from anyzarr._info import explain_engines
+    >>> store = {}
+    >>> _ = anyzarr.create_array(store, shape=(3,), dtype="int8")
+    >>> explain_engines(store, engine="zarr").engines[0].name
+    'zarr'
+    """
+    if engine is not None and engine.lower() != "auto":
+        get_engine(engine)
+    store, path = locate(location, path, backend, backend_kwargs)
+    metadata, path = _array_at(store, path)
+    reports = explain(metadata, store, engine)
+    ranked = sorted(reports, key=lambda r: (not r.chosen, not r.usable, r.name))
+    return EnginesInfo(address(store, path), store.spec.backend, tuple(ranked))
+
+
+def _array_at(store: Store, path: str) -> tuple[ArrayMetadata, str]:
+    metadata = parse(crud.read_metadata(store, path))
+    if isinstance(metadata, ArrayMetadata):
+        return metadata, path
+    if is_image(metadata):
+        level = join(path, level_paths(metadata)[0])
+        return parse_array(crud.read_metadata(store, level)), level
+    members = ", ".join(repr(name) for name, _ in crud.list_children(store, path)[:8])
+    raise UnsupportedError(
+        f"{address(store, path)} is a group, and an engine is chosen for an array; give the "
+        f"path of one: its members are {members or 'none'}"
+    )

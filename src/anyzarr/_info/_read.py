@@ -1,0 +1,131 @@
+"""``info``: what is at a location."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anyzarr import crud
+from anyzarr._info._describe import (
+    chosen_engine,
+    chunk_shape,
+    codec_chain,
+    memory_bytes,
+    shard_shape,
+)
+from anyzarr._info._image import image_info, is_image
+from anyzarr._info._models import ArrayInfo, GroupInfo, ImageInfo, MemberInfo
+from anyzarr._info._stored import stored_size
+from anyzarr._nodes import Array, Group, Node
+from anyzarr.abc import Store
+from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse
+from anyzarr.stores import open_store
+
+__all__ = ["info", "locate"]
+
+
+def info(
+    location: Any,
+    *,
+    path: str = "",
+    stored: bool = False,
+    engine: str | None = None,
+    backend: str | None = None,
+    **backend_kwargs: Any,
+) -> ArrayInfo | GroupInfo | ImageInfo:
+    """Return what is known of the array, group or OME-Zarr image at a location.
+
+    Only metadata is read; chunks are not.
+
+    Parameters
+    ----------
+    location
+        A path, URL, store, dict, or an open :class:`anyzarr.Array` or :class:`anyzarr.Group`.
+    path
+        Path of the node within the location.
+    stored
+        Count what is stored too, which lists everything below the node.
+    engine
+        The engine to ask about; default the one that would be taken.
+    backend, **backend_kwargs
+        As for :func:`anyzarr.open`.
+
+    Raises
+    ------
+    NodeNotFoundError
+        There is no Zarr array or group there.
+    MetadataError
+        Its metadata is not valid.
+    UnsupportedError
+        No engine is called ``engine``.
+
+    Examples
+    --------
+    >>> import anyzarr
+    >>> store = {}
+    >>> array = anyzarr.create_array(store, shape=(30, 20), chunks=(10, 10), dtype="uint8")
+    >>> facts = anyzarr.info(store)
+    >>> facts.shape, facts.chunks, facts.n_chunks
+    ((30, 20), (10, 10), 6)
+    """
+    store, path = locate(location, path, backend, backend_kwargs)
+    metadata = parse(crud.read_metadata(store, path))
+    if isinstance(metadata, ArrayMetadata):
+        return _array_info(metadata, store, path, engine, stored)
+    if is_image(metadata):
+        return image_info(metadata, store, path, engine, stored)
+    return _group_info(metadata, store, path, stored)
+
+
+def locate(
+    location: Any, path: str, backend: str | None, backend_kwargs: dict[str, Any]
+) -> tuple[Store, str]:
+    """Return the store of a location, opened for reading, and the path of the node in it."""
+    if isinstance(location, Array | Group):
+        node: Node = location
+        return node.store, "/".join(part for part in (node.path, path.strip("/")) if part)
+    return open_store(location, backend=backend, mode="r", **backend_kwargs), path.strip("/")
+
+
+def _array_info(
+    metadata: ArrayMetadata, store: Store, path: str, engine: str | None, stored: bool
+) -> ArrayInfo:
+    choice = chosen_engine(metadata, store, path, engine)
+    return ArrayInfo(
+        location=store.spec.root,
+        path=path,
+        zarr_format=metadata.zarr_format,
+        shape=metadata.shape,
+        dtype=metadata.data_type.name,
+        chunks=chunk_shape(metadata),
+        shards=shard_shape(metadata),
+        codecs=codec_chain(metadata),
+        fill_value=metadata.document.get("fill_value"),
+        dimension_names=metadata.dimension_names,
+        attributes=metadata.attributes,
+        n_chunks=metadata.grid.n_chunks,
+        n_bytes=memory_bytes(metadata),
+        engine=choice.name,
+        engine_reason=choice.reason,
+        io=choice.io,
+        backend=store.spec.backend,
+        stored=stored_size(store, path) if stored else None,
+    )
+
+
+def _group_info(metadata: GroupMetadata, store: Store, path: str, stored: bool) -> GroupInfo:
+    return GroupInfo(
+        location=store.spec.root,
+        path=path,
+        zarr_format=metadata.zarr_format,
+        members=tuple(_member(name, doc) for name, doc in crud.list_children(store, path)),
+        attributes=metadata.attributes,
+        backend=store.spec.backend,
+        stored=stored_size(store, path) if stored else None,
+    )
+
+
+def _member(name: str, document: dict[str, Any]) -> MemberInfo:
+    metadata = parse(document)
+    if isinstance(metadata, GroupMetadata):
+        return MemberInfo(name, "group")
+    return MemberInfo(name, "array", metadata.shape, metadata.data_type.name)

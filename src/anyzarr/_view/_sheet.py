@@ -1,0 +1,233 @@
+"""The contact sheet: tiles under a title strip, composed with Pillow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from anyzarr._view._text import Text, fitted
+
+__all__ = ["Layout", "ScaleBar", "Tile", "compose", "lay_out", "scale_bar"]
+
+_BACKGROUND = (17, 20, 24)
+_STRIP = (28, 33, 39)
+_BRIGHT = (240, 243, 246)
+_MUTED = (154, 164, 175)
+
+_MARGIN = 16
+_GAP = 12
+_TITLE_SIZE = 22
+_DETAIL_SIZE = 15
+_LABEL_SIZE = 14
+_STRIP_HEIGHT = 74
+_CAPTION_HEIGHT = 26
+_MIN_TILE = 96
+_SMALL_TILE = 192
+_MIN_WIDTH = 520
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One picture of the sheet.
+
+    Attributes
+    ----------
+    picture
+        ``(Y, X, 3)`` of uint8.
+    label
+        The channel's name.
+    detail
+        What follows the name in a quieter colour, such as the contrast window.
+    color
+        Colour of the mark before the label, or None for no mark.
+    """
+
+    picture: npt.NDArray[np.uint8]
+    label: str
+    detail: str = ""
+    color: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where tiles go.
+
+    Attributes
+    ----------
+    columns, rows
+        Cells of the grid.
+    width, height
+        Size of one tile's picture in pixels.
+    """
+
+    columns: int
+    rows: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleBar:
+    """A bar of known length.
+
+    Attributes
+    ----------
+    fraction
+        Its length as a fraction of a tile's width.
+    label
+        Its length with its unit.
+    """
+
+    fraction: float
+    label: str
+
+
+def lay_out(n_tiles: int, shape: tuple[int, int], screen: tuple[int, int]) -> Layout:
+    """Return the grid that shows ``n_tiles`` pictures of ``shape`` (Y, X) largest on a screen.
+
+    Parameters
+    ----------
+    n_tiles
+        Number of pictures.
+    shape
+        Extent of a picture (height, width) in any unit; only the ratio and, for enlarging
+        small pictures, the number of pixels count.
+    screen
+        Width and height to fill, in pixels. A sheet of very many tiles grows beyond the height
+        rather than shrink tiles below 96 pixels.
+    """
+    best: Layout | None = None
+    for columns in range(1, n_tiles + 1):
+        rows = -(-n_tiles // columns)
+        free_x = (screen[0] - 2 * _MARGIN - (columns - 1) * _GAP) / columns
+        free_y = (screen[1] - _STRIP_HEIGHT - 2 * _MARGIN - (rows - 1) * _GAP) / rows
+        scale = min(free_x / shape[1], (free_y - _CAPTION_HEIGHT) / shape[0])
+        scale = max(scale, _MIN_TILE / max(shape))
+        scale = min(scale, _largest_scale(shape))
+        if columns * shape[1] * scale > screen[0] and columns > 1:
+            continue
+        layout = Layout(columns, rows, _pixels(shape[1] * scale), _pixels(shape[0] * scale))
+        if best is None or layout.width > best.width:
+            best = layout
+    assert best is not None
+    return best
+
+
+def scale_bar(tile_extent: float, unit: str) -> ScaleBar | None:
+    """Return a bar of a round length, about a fifth of the tile's physical width.
+
+    Parameters
+    ----------
+    tile_extent
+        Physical width of a tile.
+    unit
+        Short name of its unit, such as ``µm``.
+    """
+    if not (math.isfinite(tile_extent) and tile_extent > 0):
+        return None
+    wish = tile_extent / 4
+    power = 10.0 ** math.floor(math.log10(wish))
+    length = max(m * power for m in (1, 2, 5) if m * power <= wish)
+    return ScaleBar(length / tile_extent, f"{length:g} {unit}")
+
+
+def compose(
+    tiles: Sequence[Tile],
+    layout: Layout,
+    title: str,
+    details: str,
+    bar: ScaleBar | None = None,
+) -> Any:
+    """Return the sheet as a ``PIL.Image`` in RGB.
+
+    Parameters
+    ----------
+    tiles
+        At least one, in reading order.
+    layout
+        From :func:`lay_out`.
+    title, details
+        The two lines of the strip on top.
+    bar
+        Drawn into the last tile.
+    """
+    from PIL import Image, ImageDraw
+
+    cell = (layout.width + _GAP, layout.height + _CAPTION_HEIGHT + _GAP)
+    width = max(_MIN_WIDTH, 2 * _MARGIN + layout.columns * cell[0] - _GAP)
+    height = _STRIP_HEIGHT + 2 * _MARGIN + layout.rows * cell[1] - _GAP
+    sheet = Image.new("RGB", (width, height), _BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    _draw_strip(draw, width, title, details)
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, layout.columns)
+        x, y = _MARGIN + column * cell[0], _STRIP_HEIGHT + _MARGIN + row * cell[1]
+        sheet.paste(_resized(tile.picture, layout), (x, y))
+        _draw_caption(draw, tile, x, y + layout.height, layout.width)
+        if bar is not None and index == len(tiles) - 1:
+            _draw_bar(draw, bar, x, y, layout)
+    return sheet
+
+
+def _draw_strip(draw: Any, width: int, title: str, details: str) -> None:
+    draw.rectangle((0, 0, width, _STRIP_HEIGHT - 1), fill=_STRIP)
+    room = width - 2 * _MARGIN
+    _write(draw, (_MARGIN, 12), fitted(title, _TITLE_SIZE, room), _BRIGHT)
+    _write(draw, (_MARGIN, 44), fitted(details, _DETAIL_SIZE, room), _MUTED)
+
+
+def _draw_caption(draw: Any, tile: Tile, x: int, y: int, width: int) -> None:
+    left = x
+    if tile.color is not None:
+        draw.rounded_rectangle((x, y + 8, x + 11, y + 19), 3, fill=tile.color)
+        left += 18
+    label = fitted(tile.label, _LABEL_SIZE, x + width - left)
+    _write(draw, (left, y + 5), label, _BRIGHT)
+    room = x + width - left - label.width - 8
+    detail = Text(tile.detail, _LABEL_SIZE)
+    if tile.detail and detail.width <= room:
+        _write(draw, (x + width - detail.width, y + 5), detail, _MUTED)
+
+
+def _draw_bar(draw: Any, bar: ScaleBar, x: int, y: int, layout: Layout) -> None:
+    length = round(bar.fraction * layout.width)
+    right, bottom = x + layout.width - 12, y + layout.height - 12
+    text = Text(bar.label, _LABEL_SIZE)
+    if max(length, text.width) + 24 > layout.width or layout.height < 80:
+        return
+    centre = min(right - length / 2, right - text.width / 2)
+    box = (right - max(length, text.width) - 8, bottom - 30, right + 8, bottom + 8)
+    draw.rounded_rectangle(box, 4, fill=_BACKGROUND)
+    draw.rectangle((right - length, bottom - 4, right, bottom), fill=_BRIGHT)
+    _write(draw, (centre - text.width / 2, bottom - 25), text, _BRIGHT)
+
+
+def _write(draw: Any, at: tuple[float, float], text: Text, color: tuple[int, int, int]) -> None:
+    draw.text(at, text.content, font=text.font, fill=color)
+
+
+def _resized(picture: npt.NDArray[np.uint8], layout: Layout) -> Any:
+    from PIL import Image
+
+    image = Image.fromarray(picture)
+    size = (layout.width, layout.height)
+    if image.size == size:
+        return image
+    # Enlarging keeps pixels square-edged: what is stored is what is seen.
+    enlarges = size[0] > image.size[0]
+    method = Image.Resampling.NEAREST if enlarges else Image.Resampling.HAMMING
+    return image.resize(size, method)
+
+
+def _largest_scale(shape: tuple[int, int]) -> float:
+    # Enlarge only thumbnails, and by whole factors.
+    return float(max(1, _SMALL_TILE // max(shape)))
+
+
+def _pixels(extent: float) -> int:
+    return max(1, round(extent))
