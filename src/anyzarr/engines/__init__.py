@@ -15,6 +15,7 @@ from anyzarr.engines._registry import (
     list_engines,
     register_engine,
 )
+from anyzarr.engines._stored import read_stored_subchunk
 
 __all__ = [
     "ByteLayerIO",
@@ -27,5 +28,6 @@ __all__ = [
     "get_engine",
     "list_engines",
     "open_array_io",
+    "read_stored_subchunk",
     "register_engine",
 ]

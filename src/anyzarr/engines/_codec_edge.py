@@ -100,7 +100,7 @@ def checked_encode(
 
 
 def corrupt(
-    problem: str, *, store: Store, key: str, chunk_coords: tuple[int, ...], engine: str
+    problem: str, *, store: Store, key: str, chunk_coords: tuple[int, ...], engine: str | None
 ) -> CorruptDataError:
     """Return the error for a stored chunk that cannot be what the metadata says."""
     return CorruptDataError(
