@@ -4,8 +4,11 @@
 :func:`parts` cuts it into one :class:`Part` per touched cell of a grid.
 """
 
+from anyzarr.indexing._from_ndsel import from_ndsel
+from anyzarr.indexing._ndsel import normalize
 from anyzarr.indexing._parts import box_parts, parts, plan, touched
 from anyzarr.indexing._resolve import resolve
+from anyzarr.indexing._to_ndsel import to_ndsel
 from anyzarr.indexing._types import Part, Plan, Selection
 
 __all__ = [
@@ -13,8 +16,11 @@ __all__ = [
     "Plan",
     "Selection",
     "box_parts",
+    "from_ndsel",
+    "normalize",
     "parts",
     "plan",
     "resolve",
+    "to_ndsel",
     "touched",
 ]

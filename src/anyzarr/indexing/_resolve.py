@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 from anyzarr.abc import Box
 from anyzarr.errors import SelectionError
 from anyzarr.indexing._advanced import resolve_joint, resolve_orthogonal
+from anyzarr.indexing._from_ndsel import from_ndsel
 from anyzarr.indexing._items import classify, fill_ellipsis, integer
 from anyzarr.indexing._layout import FLIPPED, FULL
 from anyzarr.indexing._types import Selection
@@ -69,17 +71,15 @@ def resolve(
     >>> resolve(([0, 3], [7, 9]), (4, 100), mode="orthogonal").result_shape
     (2, 2)
     """
+    shape = tuple(shape)
     items = selection if isinstance(selection, tuple) else (selection,)
-    if mode == "block":
-        return _resolve_block(items, shape, grid)
-    basic = _resolve_basic(items, shape)
-    if basic is not None:
-        return basic
+    if mode != "block":
+        basic = _resolve_basic(items, shape)
+        if basic is not None:
+            return basic
     if isinstance(selection, Selection):
         return _same_shape(selection, shape)
     if isinstance(selection, Mapping):
-        from anyzarr.indexing._transform import from_ndsel
-
         return from_ndsel(selection, shape)
     if mode == "numpy":
         return resolve_joint(items, shape, in_place=True)
@@ -87,6 +87,8 @@ def resolve(
         return resolve_joint(items, shape, in_place=False)
     if mode == "orthogonal":
         return resolve_orthogonal(items, shape)
+    if mode == "block":
+        return _resolve_block(items, shape, grid)
     raise SelectionError(
         f"{mode!r} is no selection mode; use 'numpy', 'orthogonal', 'vectorized' or 'block'"
     )
@@ -101,108 +103,105 @@ def _same_shape(selection: Selection, shape: tuple[int, ...]) -> Selection:
     return selection
 
 
-def _resolve_basic(items: tuple[Any, ...], shape: tuple[int, ...]) -> Selection | None:
-    """Resolve plain integers and slices; None where the general path must look.
+class _BoxBuilder:
+    """Collects a box, and the view that gives a result its layout, item by item."""
 
-    The general path also words the errors, so whatever is out of the ordinary goes there.
-    """
-    ndim = len(shape)
-    starts: list[int] = []
-    stops: list[int] = []
-    steps: list[int] = []
-    lengths: list[int] = []
-    view: list[Any] = []
-    plain = True
-    dim = 0
-    has_ellipsis = False
-    for position, item in enumerate(items):
-        kind = type(item)
-        if kind is slice:
-            if dim == ndim:
-                return None
-            try:
-                start, stop, step = item.indices(shape[dim])
-            except (TypeError, ValueError):
-                return None
-            dim += 1
-            if step == 1:
-                if stop < start:
-                    stop = start
-                lengths.append(stop - start)
-                view.append(FULL)
-            else:
-                count = len(range(start, stop, step))
-                lengths.append(count)
-                view.append(FULL)
-                if count == 0:
-                    start = stop = 0
-                    step = 1
-                else:
-                    stop = start + (count - 1) * step
-                    if step < 0:
-                        start, stop, step = stop, start, -step
-                        view[-1] = FLIPPED
-                        plain = False
-                    stop += 1
-                    if count == 1:
-                        step = 1
-            starts.append(start)
-            stops.append(stop)
-            steps.append(step)
-        elif kind is int or isinstance(item, np.integer):
-            if dim == ndim:
-                return None
-            size = shape[dim]
-            index = int(item)
-            if index < 0:
-                index += size
-            if not 0 <= index < size:
-                return None
-            dim += 1
-            starts.append(index)
-            stops.append(index + 1)
-            steps.append(1)
-            view.append(None)
-            plain = False
-        elif item is None:
-            lengths.append(1)
-            view.append(0)
-            plain = False
-        elif item is Ellipsis:
-            if has_ellipsis:
-                return None
-            has_ellipsis = True
-            n_after = sum(1 for other in items[position + 1 :] if other is not None)
-            full = shape[dim : ndim - n_after] if n_after else shape[dim:]
-            dim = max(dim, ndim - n_after)
-            _extend(full, starts, stops, steps, lengths, view)
+    __slots__ = ("is_plain", "lengths", "start", "step", "stop", "view")
+
+    def __init__(self) -> None:
+        self.start: list[int] = []
+        self.stop: list[int] = []
+        self.step: list[int] = []
+        self.lengths: list[int] = []
+        self.view: list[Any] = []
+        self.is_plain = True
+
+    def add(self, start: int, stop: int, step: int, view: slice | None) -> None:
+        self.start.append(start)
+        self.stop.append(stop)
+        self.step.append(step)
+        self.view.append(view)
+
+    def add_full(self, sizes: tuple[int, ...]) -> None:
+        for size in sizes:
+            self.add(0, size, 1, FULL)
+        self.lengths.extend(sizes)
+
+    def add_slice(self, item: slice, size: int) -> None:
+        start, stop, step = item.indices(size)
+        if step == 1:
+            stop = max(start, stop)
+            self.lengths.append(stop - start)
+            self.add(start, stop, 1, FULL)
+            return
+        count = len(range(start, stop, step))
+        self.lengths.append(count)
+        if count == 0:
+            self.add(0, 0, 1, FULL)
+            return
+        last = start + (count - 1) * step
+        if step > 0:
+            self.add(start, last + 1, step if count > 1 else 1, FULL)
+        elif count == 1:
+            self.add(start, start + 1, 1, FULL)
         else:
-            return None
-    if dim != ndim:
-        if has_ellipsis:
-            return None
-        _extend(shape[dim:], starts, stops, steps, lengths, view)
-    box = Box(tuple(starts), tuple(stops), tuple(steps))
-    # The Ellipsis keeps the result of indexing an array, not a scalar.
-    index_tuple = None if plain else (*view, ...)
-    return Selection(shape, tuple(lengths), box, index_tuple)
+            self.add(last, start + 1, -step, FLIPPED)
+            self.is_plain = False
+
+    def add_integer(self, item: int | np.integer[Any], size: int) -> bool:
+        """Drop a dimension; False where the index is out of bounds."""
+        index = int(item)
+        if index < 0:
+            index += size
+        self.is_plain = False
+        self.add(index, index + 1, 1, None)
+        return 0 <= index < size
+
+    def add_new(self) -> None:
+        self.lengths.append(1)
+        self.view.append(0)
+        self.is_plain = False
+
+    def build(self, shape: tuple[int, ...]) -> Selection:
+        box = Box(tuple(self.start), tuple(self.stop), tuple(self.step))
+        # The Ellipsis keeps the result of indexing an array, not a scalar.
+        view = None if self.is_plain else (*self.view, ...)
+        return Selection(shape, tuple(self.lengths), box, view)
 
 
-def _extend(
-    full: tuple[int, ...],
-    starts: list[int],
-    stops: list[int],
-    steps: list[int],
-    lengths: list[int],
-    view: list[Any],
-) -> None:
-    """Select whole dimensions."""
-    for size in full:
-        starts.append(0)
-        stops.append(size)
-        steps.append(1)
-        lengths.append(size)
-        view.append(FULL)
+def _resolve_basic(items: tuple[Any, ...], shape: tuple[int, ...]) -> Selection | None:
+    """Resolve integers, slices, newaxis and one Ellipsis; None for anything else.
+
+    None also for what is wrong: the general path words the errors.
+    """
+    builder = _BoxBuilder()
+    sizes = iter(shape)
+    n_left = len(shape)
+    ellipsis_seen = False
+    try:
+        for position, item in enumerate(items):
+            if type(item) is slice:
+                builder.add_slice(item, next(sizes))
+                n_left -= 1
+            elif type(item) is int or isinstance(item, np.integer):
+                if not builder.add_integer(item, next(sizes)):
+                    return None
+                n_left -= 1
+            elif item is None:
+                builder.add_new()
+            elif item is Ellipsis and not ellipsis_seen:
+                ellipsis_seen = True
+                n_after = sum(1 for other in items[position + 1 :] if other is not None)
+                n_full = max(0, n_left - n_after)
+                builder.add_full(tuple(itertools.islice(sizes, n_full)))
+                n_left -= n_full
+            else:
+                return None
+    except (StopIteration, TypeError, ValueError):
+        return None
+    if n_left:
+        builder.add_full(tuple(sizes))
+    return builder.build(shape)
 
 
 def _resolve_block(
