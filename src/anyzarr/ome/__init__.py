@@ -1,1 +1,33 @@
-"""In preparation."""
+"""OME-Zarr: multiscale images of microscopy, with axes, units and channels."""
+
+from anyzarr.ome._axes import SPACE_UNITS, TIME_UNITS, Axis, axes_of, check_axes, default_axes
+from anyzarr.ome._channels import Channel, Omero, Window, default_channels
+from anyzarr.ome._image import Image
+from anyzarr.ome._levels import ImageSpec, level_document, multiscale_of, plan_pyramid
+from anyzarr.ome._model import Dataset, ImageMetadata, Multiscale
+from anyzarr.ome._open import open_ome_zarr
+from anyzarr.ome._storage import default_chunks, default_shards
+
+__all__ = [
+    "SPACE_UNITS",
+    "TIME_UNITS",
+    "Axis",
+    "Channel",
+    "Dataset",
+    "Image",
+    "ImageMetadata",
+    "ImageSpec",
+    "Multiscale",
+    "Omero",
+    "Window",
+    "axes_of",
+    "check_axes",
+    "default_axes",
+    "default_channels",
+    "default_chunks",
+    "default_shards",
+    "level_document",
+    "multiscale_of",
+    "open_ome_zarr",
+    "plan_pyramid",
+]

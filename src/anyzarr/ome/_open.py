@@ -1,0 +1,210 @@
+"""Opening and creating OME-Zarr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from anyzarr import crud
+from anyzarr._nodes import Group
+from anyzarr.abc import Store
+from anyzarr.engines import canonical_name
+from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError, UnsupportedError
+from anyzarr.metadata import group_document, is_array_document, parse_group
+from anyzarr.ome._axes import Axis, axes_of, check_axes
+from anyzarr.ome._image import Image
+from anyzarr.stores import open_store
+
+__all__ = ["open_ome_zarr"]
+
+Layout = Literal["auto", "fov", "hcs", "tiled", "bf2raw", "image"]
+Mode = Literal["r", "r+", "a", "w", "w-"]
+
+_LAYOUTS = ("auto", "fov", "hcs", "tiled", "bf2raw", "image")
+_IMAGE_LAYOUTS = ("auto", "fov", "image")
+_MODES = ("r", "r+", "a", "w", "w-")
+_WRITABLE_VERSIONS = ("0.4", "0.5")
+
+
+def open_ome_zarr(
+    location: Any,
+    *,
+    layout: Layout = "auto",
+    mode: Mode = "r",
+    channel_names: Sequence[str] | None = None,
+    axes: str | Iterable[str | Axis | Mapping[str, Any]] | None = None,
+    version: str = "0.5",
+    engine: str | None = None,
+    implementation: str | None = None,
+    backend: str | None = None,
+    overwrite: bool = False,
+    **backend_kwargs: Any,
+) -> Image:
+    """Open or create an OME-Zarr image.
+
+    Parameters
+    ----------
+    location
+        A path, a URL, an ``.ozx`` file, a live store object or a dict of bytes. Nothing is
+        required of its name.
+    layout
+        What is there or to be created: ``image`` or ``fov`` (one multiscale image), or
+        ``auto`` (found out; an image where it is to be created). ``hcs``, ``tiled`` and
+        ``bf2raw`` are not available yet.
+    mode
+        ``r`` reads; ``r+`` changes what is there; ``a`` creates what is not; ``w`` replaces
+        what is there; ``w-`` refuses to.
+    channel_names, axes
+        Of an image to be created: one label per channel; ``"tczyx"``, or one name, document
+        or :class:`~anyzarr.ome.Axis` per axis. By default the usual axes for so many
+        dimensions.
+    version
+        The OME-Zarr version to write: ``0.5`` (Zarr v3) or ``0.4`` (v2). Both are read.
+    engine
+        What decodes and encodes chunks; ``implementation`` is another word for it.
+    backend
+        Where bytes live; by default worked out from the location.
+    overwrite
+        Makes ``w-`` and ``a`` replace what is there, as ``w`` does.
+    **backend_kwargs
+        Options of the backend.
+
+    Returns
+    -------
+    Image
+        Also a context manager.
+
+    Raises
+    ------
+    NodeNotFoundError
+        Nothing is there (``r``, ``r+``).
+    NodeExistsError
+        Something is there (``w-``), or what is there is not Zarr and is not replaced (``w``).
+    MetadataError
+        What is there is not OME-Zarr, or an argument is not valid.
+    UnsupportedError
+        What is there is OME-Zarr of another kind or version.
+
+    Examples
+    --------
+    >>> import anyzarr, numpy as np
+    >>> store = {}
+    >>> with anyzarr.open_ome_zarr(store, mode="w-", axes="yx") as image:
+    ...     array = image.create_image("0", np.eye(3, dtype="uint16"))
+    >>> anyzarr.open_ome_zarr(store).data[1]
+    array([0, 1, 0], dtype=uint16)
+    """
+    _check_arguments(layout, mode, version)
+    name = _engine_name(engine, implementation)
+    if overwrite and mode in {"a", "w-"}:
+        mode = "w"
+    new_axes = None if axes is None else axes_of(axes)
+    if new_axes is not None:
+        check_axes(new_axes)
+    store = open_store(location, backend=backend, mode=mode, **backend_kwargs)
+    document = _existing(store, mode)
+    if document is not None:
+        return Image(_group_of(document, store, name), version=version, engine=name)
+    group = _create_group(store, name, replace=mode == "w", version=version)
+    return Image(group, version=version, axes=new_axes, channel_names=channel_names, engine=name)
+
+
+def _check_arguments(layout: str, mode: str, version: str) -> None:
+    if mode not in _MODES:
+        raise MetadataError(f"mode {mode!r} is not one of {', '.join(_MODES)}", kind="mode")
+    if layout not in _LAYOUTS:
+        raise MetadataError(f"layout {layout!r} is not one of {', '.join(_LAYOUTS)}")
+    if layout not in _IMAGE_LAYOUTS:
+        raise UnsupportedError(
+            f"layout {layout!r} is not available yet, only single images are: use layout='image'"
+        )
+    if version not in _WRITABLE_VERSIONS:
+        raise UnsupportedError(
+            f"OME-Zarr {version} cannot be written; {' and '.join(_WRITABLE_VERSIONS)} can"
+        )
+
+
+def _engine_name(engine: str | None, implementation: str | None) -> str | None:
+    if engine is not None and implementation is not None and engine != implementation:
+        raise MetadataError(
+            f"engine={engine!r} and implementation={implementation!r} mean the same setting and "
+            "differ; give one of them"
+        )
+    name = engine if engine is not None else implementation
+    return None if name is None else canonical_name(name)
+
+
+def _existing(store: Store, mode: str) -> dict[str, Any] | None:
+    """Return the document of what is to be opened; None if it is to be created."""
+    if mode == "w":
+        return None
+    try:
+        document = crud.read_metadata(store)
+    except NodeNotFoundError:
+        if mode in {"r", "r+"}:
+            raise
+        return None
+    if mode == "w-":
+        raise NodeExistsError(
+            f"there is already a node at {store.spec}; choose another location, or replace it "
+            "with mode='w'",
+            store=str(store.spec),
+            path="",
+        )
+    return document
+
+
+def _create_group(store: Store, engine: str | None, *, replace: bool, version: str) -> Group:
+    document = group_document(zarr_format=2 if version == "0.4" else 3)
+    if replace:
+        _require_replaceable(store)
+        crud.create_overwrite_group(document, store)
+    else:
+        crud.create_new_group(document, store)
+    return Group(parse_group(document), store, "", engine)
+
+
+def _require_replaceable(store: Store) -> None:
+    """Refuse to empty a folder that is full of something else than Zarr."""
+    level = store.list_level() if store.capabilities.listable else None
+    if level is None or not (level.keys or level.prefixes):
+        return
+    try:
+        crud.read_metadata(store)
+    except NodeNotFoundError:
+        n = len(level.keys) + len(level.prefixes)
+        raise NodeExistsError(
+            f"{store.spec} holds {n} things and is no Zarr hierarchy, so it is not replaced; "
+            "choose another location, or empty this one yourself",
+            store=str(store.spec),
+            path="",
+        ) from None
+
+
+def _group_of(document: Mapping[str, Any], store: Store, engine: str | None) -> Group:
+    """Return the group of an image; refuse what is none, by its name."""
+    where = str(store.spec)
+    if is_array_document(document):
+        raise MetadataError(
+            f"{where} is an array, not an image; open the group that holds it, or the array "
+            "with anyzarr.open_array"
+        )
+    attributes = document.get("attributes", {})
+    ome = attributes.get("ome", attributes)
+    if "multiscales" in ome:
+        return Group(parse_group(document), store, "", engine)
+    kinds = {
+        "plate": ("an HCS plate", "one of its images, such as LOCATION/A/1/0"),
+        "well": ("a well of an HCS plate", "one of its images, such as LOCATION/0"),
+        "bioformats2raw.layout": ("a series of images", "one of its images, such as LOCATION/0"),
+        "labels": ("a list of labels", "one of them, such as LOCATION/NAME"),
+        "scene": ("a scene (OME-Zarr 0.6)", "one of its images"),
+    }
+    for key, (what, instead) in kinds.items():
+        if key in ome:
+            raise UnsupportedError(
+                f"{where} is {what}, and only single images can be opened so far; open {instead}"
+            )
+    raise MetadataError(
+        f"{where} is a Zarr group without OME-Zarr metadata; open it with anyzarr.open_group"
+    )
