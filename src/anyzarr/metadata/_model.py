@@ -7,7 +7,6 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -21,8 +20,6 @@ __all__ = [
     "GroupMetadata",
     "ShardingSpec",
 ]
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class DataType:
 
     name: str
     dtype: np.dtype[Any]
-    configuration: Mapping[str, Any] = field(default=_NOTHING, hash=False)
+    configuration: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def is_variable_length(self) -> bool:
@@ -55,7 +52,7 @@ class CodecSpec:
     """One codec of a chain, by its v3 name, with its configuration as in the document."""
 
     name: str
-    configuration: Mapping[str, Any] = field(default=_NOTHING, hash=False)
+    configuration: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +124,7 @@ class ChunkGrid:
         """Return the index of the first element of a chunk."""
         if self.chunk_shape is not None:
             return tuple(i * c for i, c in zip(coords, self.chunk_shape, strict=True))
-        return tuple(
-            int(o[i]) for o, i in zip(_offsets(self.edges or ()), coords, strict=True)
-        )
+        return tuple(int(o[i]) for o, i in zip(_offsets(self.edges or ()), coords, strict=True))
 
     def extent_of(self, coords: tuple[int, ...]) -> tuple[slice, ...]:
         """Return the elements of the array in a chunk, clipped to the array's shape."""
@@ -253,10 +248,12 @@ class ArrayMetadata:
 
     @functools.cached_property
     def fill(self) -> Any:
-        """The value of elements never written: the fill value, or zero where it is null."""
+        """The value of elements never written: the fill value; where null, zero, "" or NaT."""
         if self.fill_value is not None:
             return self.fill_value
-        return "" if self.dtype.kind in "OT" else np.zeros((), self.dtype)[()]
+        from anyzarr.metadata._fill import default_fill
+
+        return default_fill(self.data_type)
 
     def chunk_key(self, path: str, coords: tuple[int, ...]) -> str:
         """Return the store key of a chunk of the array at ``path``."""
@@ -287,6 +284,11 @@ class GroupMetadata:
     zarr_format: Literal[2, 3]
     attributes: Mapping[str, Any]
     document: Mapping[str, Any]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from anyzarr.metadata._parse import parse_group
+
+        return parse_group, (dict(self.document),)
 
     def with_attributes(self, attributes: Mapping[str, Any]) -> GroupMetadata:
         """Return the metadata with other attributes; everything else is kept."""

@@ -1,0 +1,182 @@
+"""The one entrance: documents become frozen values here, once for each content."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from anyzarr.errors import AnyzarrError, MetadataError
+from anyzarr.metadata._check import invalid, unsupported
+from anyzarr.metadata._documents import canonical, is_array_document, plain
+from anyzarr.metadata._model import ArrayMetadata, GroupMetadata
+from anyzarr.metadata._v2 import parse_v2_array, parse_v2_group
+from anyzarr.metadata._v3 import parse_v3_array, parse_v3_group
+
+__all__ = ["parse", "parse_array", "parse_group", "to_document"]
+
+_MAX_ENTRIES = 1024
+_MAX_CHARACTERS = 32 * 2**20
+
+
+class _Cache:
+    """Parsed arrays by the canonical text of their document: bounded, safe across threads."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[str, ArrayMetadata] = OrderedDict()
+        self._characters = 0
+        self._lock = threading.Lock()
+
+    def get(self, content: str) -> ArrayMetadata | None:
+        with self._lock:
+            found = self._entries.get(content)
+            if found is not None:
+                self._entries.move_to_end(content)
+            return found
+
+    def put(self, content: str, metadata: ArrayMetadata) -> ArrayMetadata:
+        """Keep an entry and return it, or the one another thread has put there meanwhile."""
+        with self._lock:
+            kept = self._entries.setdefault(content, metadata)
+            if kept is metadata:
+                self._characters += len(content)
+            while self._entries and (
+                len(self._entries) > _MAX_ENTRIES or self._characters > _MAX_CHARACTERS
+            ):
+                oldest, _ = self._entries.popitem(last=False)
+                self._characters -= len(oldest)
+            return kept
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+_cache = _Cache()
+
+
+def _after_fork() -> None:
+    # The lock may have been held by a thread that does not exist in the child.
+    global _cache
+    _cache = _Cache()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def parse(
+    document: Mapping[str, Any] | ArrayMetadata | GroupMetadata, *, path: str | None = None
+) -> ArrayMetadata | GroupMetadata:
+    """Return the checked metadata of an array or a group.
+
+    Parameters
+    ----------
+    document
+        A v3 document, or a v2 one in merged form (``attributes`` inside). Copied. Metadata
+        that is parsed already is returned as it is.
+    path
+        Path of the node, for the errors.
+
+    Raises
+    ------
+    MetadataError
+        The document breaks a rule of its specification.
+    UnsupportedError
+        It names a data type, grid, key encoding or field that cannot be read.
+    MissingDependencyError
+        Its data type needs ml_dtypes.
+
+    Examples
+    --------
+    >>> from anyzarr.metadata import array_document, parse
+    >>> parse(array_document(shape=(100, 200), dtype="uint16", chunks=(50, 50))).shape
+    (100, 200)
+    """
+    if isinstance(document, ArrayMetadata | GroupMetadata):
+        return document
+    try:
+        _check_format(document)
+        if is_array_document(document):
+            return _parse_array(document)
+        return _parse_group(document)
+    except AnyzarrError as error:
+        if path is not None and error.path is None:
+            error.path = path
+            error.message = f"{error.message} (node {path or '/'!r})"
+        raise
+
+
+def parse_array(
+    document: Mapping[str, Any] | ArrayMetadata, *, path: str | None = None
+) -> ArrayMetadata:
+    """Return the checked metadata of an array; the same object for the same content.
+
+    See :func:`parse`. What is parsed is cached by content, within bounds.
+
+    Raises
+    ------
+    MetadataError
+        Also if the document is that of a group.
+    """
+    metadata = parse(document, path=path)
+    if not isinstance(metadata, ArrayMetadata):
+        raise MetadataError("the metadata document is that of a group, not of an array", path=path)
+    return metadata
+
+
+def parse_group(
+    document: Mapping[str, Any] | GroupMetadata, *, path: str | None = None
+) -> GroupMetadata:
+    """Return the checked metadata of a group; see :func:`parse`.
+
+    Raises
+    ------
+    MetadataError
+        Also if the document is that of an array.
+    """
+    metadata = parse(document, path=path)
+    if not isinstance(metadata, GroupMetadata):
+        raise MetadataError("the metadata document is that of an array, not of a group", path=path)
+    return metadata
+
+
+def to_document(metadata: ArrayMetadata | GroupMetadata) -> dict[str, Any]:
+    """Return the document of parsed metadata, unknown fields included, as a copy of one's own.
+
+    Examples
+    --------
+    >>> from anyzarr.metadata import group_document, parse, to_document
+    >>> to_document(parse(group_document())) == group_document()
+    True
+    """
+    return plain(metadata.document)
+
+
+def _check_format(document: Mapping[str, Any]) -> None:
+    if not isinstance(document, Mapping):
+        raise invalid("the metadata document", document, "must be a mapping")
+    zarr_format = document.get("zarr_format")
+    if not isinstance(zarr_format, int) or isinstance(zarr_format, bool):
+        raise invalid("zarr_format", zarr_format, "must be 2 or 3")
+    if zarr_format not in (2, 3):
+        raise unsupported("zarr_format", zarr_format, "only Zarr 2 and 3 can be read")
+    if zarr_format == 3 and document.get("node_type") not in ("array", "group"):
+        raise invalid("node_type", document.get("node_type"), 'must be "array" or "group"')
+
+
+def _parse_array(document: Mapping[str, Any]) -> ArrayMetadata:
+    content = canonical(document)
+    cached = _cache.get(content)
+    if cached is not None:
+        return cached
+    own = MappingProxyType(plain(document))
+    read = parse_v3_array if own["zarr_format"] == 3 else parse_v2_array
+    return _cache.put(content, read(own, content))
+
+
+def _parse_group(document: Mapping[str, Any]) -> GroupMetadata:
+    own = MappingProxyType(plain(document))
+    return parse_v3_group(own) if own["zarr_format"] == 3 else parse_v2_group(own)
