@@ -12,10 +12,10 @@ from anyzarr._parallel import for_each
 from anyzarr.engines._cells import Cell, Cells, view
 from anyzarr.engines._chunk_access import ChunkAccess
 from anyzarr.engines._codec_edge import Data
-from anyzarr.engines._fill import is_fill
 from anyzarr.engines._shard_index import ShardLayout
 from anyzarr.engines._shard_read import shard_index, slice_shard, subchunks_of
 from anyzarr.errors import CorruptDataError
+from anyzarr.metadata import is_fill
 
 __all__ = ["write_chunks"]
 

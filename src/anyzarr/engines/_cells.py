@@ -17,7 +17,7 @@ from typing import Any
 import numpy.typing as npt
 
 from anyzarr.abc import Box
-from anyzarr.metadata._model import ChunkGrid
+from anyzarr.metadata import ChunkGrid
 
 __all__ = ["Cell", "Cells", "cells_of", "view"]
 

@@ -193,12 +193,13 @@ _generation = 0
 
 def _ios_of(store: Store) -> BoundedCache[tuple[Engine, ArrayIO]]:
     found = getattr(store, _ATTRIBUTE, None)
-    if isinstance(found, tuple) and found[0] == _generation:
-        cache: BoundedCache[tuple[Engine, ArrayIO]] = found[1]
+    # A copy of a store (as its read-only twin is) brings the attribute of the other along.
+    if isinstance(found, tuple) and found[0] == _generation and found[1] is store:
+        cache: BoundedCache[tuple[Engine, ArrayIO]] = found[2]
         return cache
     cache = BoundedCache(_MAX_IOS)
     try:
-        object.__setattr__(store, _ATTRIBUTE, (_generation, cache))
+        object.__setattr__(store, _ATTRIBUTE, (_generation, store, cache))
     except (AttributeError, TypeError):
         return cache  # a store with __slots__: opened each time
     return cache

@@ -13,7 +13,6 @@ from anyzarr import config
 from anyzarr._parallel import concurrency
 from anyzarr.abc import ChunkCodec, Store
 from anyzarr.engines._codec_edge import Data, checked_decode, checked_encode, corrupt
-from anyzarr.engines._fill import fill_array
 from anyzarr.engines._shard_index import ShardLayout
 from anyzarr.errors import CorruptDataError
 from anyzarr.metadata import ArrayMetadata, single_chunk, subchunk
@@ -25,6 +24,13 @@ CodecOf = Callable[[ArrayMetadata], ChunkCodec]
 _LOCAL_BACKENDS = frozenset({"memory", "zip"})
 _REMOTE_THREADS = 4
 _MAX_SHAPES = 64
+
+
+def _fill_array(fill: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return the fill value as a 0-d array: assigning it keeps NaN payloads, as scalars may not."""
+    array: npt.NDArray[Any] = np.empty((), dtype)
+    array[()] = fill
+    return array
 
 
 class ChunkAccess:
@@ -48,7 +54,7 @@ class ChunkAccess:
         self.path = path
         self.engine = engine
         self.dtype = metadata.dtype
-        self.fill = fill_array(metadata.fill, metadata.dtype)
+        self.fill = _fill_array(metadata.fill, metadata.dtype)
         self._codec_of = codec_of
         self._codecs: dict[tuple[int, ...], ChunkCodec] = {}
 

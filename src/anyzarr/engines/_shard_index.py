@@ -14,7 +14,7 @@ from anyzarr.abc import ByteRange
 from anyzarr.engines._codec_edge import Data
 from anyzarr.engines._crc32c import crc32c
 from anyzarr.errors import CorruptDataError
-from anyzarr.metadata._model import CodecSpec, ShardingSpec
+from anyzarr.metadata import CodecSpec, ShardingSpec
 
 __all__ = ["EMPTY", "ShardIndex", "ShardLayout"]
 

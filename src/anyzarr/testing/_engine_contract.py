@@ -1,0 +1,367 @@
+"""What every engine must do, as cases that any test runner can run."""
+
+from __future__ import annotations
+
+import unittest
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from anyzarr import config
+from anyzarr._parallel import for_each
+from anyzarr.abc import ArrayIO, Box, Engine, Store
+from anyzarr.errors import CorruptDataError
+from anyzarr.metadata import ArrayMetadata, single_chunk
+from anyzarr.stores import MemoryStore
+from anyzarr.testing._engine_arrays import ArrayCase, array_cases, random_values
+
+__all__ = ["EngineCase", "assert_identical", "engine_contract", "random_box"]
+
+PATH = "group/array"
+
+
+@dataclass(frozen=True)
+class EngineCase:
+    """One requirement on one array.
+
+    Attributes
+    ----------
+    engine
+        The engine under test.
+    array
+        The array.
+    requirement
+        What is required; the name of the case.
+    new_store
+        Makes an empty, writable store.
+    """
+
+    engine: Engine
+    array: ArrayCase
+    requirement: str
+    new_store: Callable[[], Store]
+
+    def __str__(self) -> str:
+        return f"{self.array}-{self.requirement}"
+
+    def run(self) -> None:
+        """Check it.
+
+        Raises
+        ------
+        AssertionError
+            The engine does not do what is required.
+        unittest.SkipTest
+            The engine declines the array; the message says why. pytest reports it as skipped.
+        """
+        store = self.new_store()
+        metadata = self.array.metadata
+        reason = self.engine.decline(metadata, store)
+        if reason is not None:
+            raise unittest.SkipTest(f"{self.engine.name} declines {self.array}: {reason}")
+        _REQUIREMENTS[self.requirement](self, _Bench(self.engine, metadata, store))
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """An array in a store, opened by the engine under test."""
+
+    engine: Engine
+    metadata: ArrayMetadata
+    store: Store
+
+    @property
+    def io(self) -> ArrayIO:
+        return self.engine.open(self.metadata, self.store, PATH)
+
+    @property
+    def full(self) -> Box:
+        return Box.full(self.metadata.shape)
+
+    @property
+    def is_empty(self) -> bool:
+        return 0 in self.metadata.shape
+
+    def keys(self) -> set[str]:
+        return {info.key for info in self.store.list()}
+
+    def filled(self) -> npt.NDArray[Any]:
+        """Write random values everywhere, the fill value nowhere alone in a chunk; return them."""
+        values = random_values(self.metadata, self.metadata.shape, 1)
+        if not self.is_empty:
+            with config.scope(write_empty_chunks=True):
+                self.io.write(self.full, values)
+        return values
+
+    def fill(self, shape: Sequence[int]) -> npt.NDArray[Any]:
+        array: npt.NDArray[Any] = np.empty(tuple(shape), self.metadata.dtype)
+        array[...] = self.metadata.fill
+        return array
+
+
+def assert_identical(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> None:
+    """Assert that two arrays have one shape and dtype, and the same bits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from anyzarr.testing import assert_identical
+    >>> assert_identical(np.array([np.nan]), np.array([np.nan]))
+    >>> assert_identical(np.array([0.0]), np.array([-0.0]))
+    Traceback (most recent call last):
+    ...
+    AssertionError: 1 of 1 elements differ, the first at (0,): 0.0, expected -0.0
+    """
+    assert found.shape == expected.shape, f"shape {found.shape}, expected {expected.shape}"
+    assert found.dtype == expected.dtype, f"dtype {found.dtype}, expected {expected.dtype}"
+    if found.dtype.kind in "OT":
+        same = np.asarray(found == expected)
+    else:
+        same = _bits(found) == _bits(expected)
+    if not same.all():
+        where = tuple(int(i) for i in np.argwhere(~same)[0])
+        raise AssertionError(
+            f"{int((~same).sum())} of {same.size} elements differ, the first at {where}: "
+            f"{found[where]}, expected {expected[where]}"
+        )
+
+
+def _bits(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the array with each element as opaque bytes."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    raw = flat.view(np.uint8).reshape(flat.size, array.dtype.itemsize)
+    words = [row.tobytes() for row in raw]
+    opaque: npt.NDArray[Any] = np.empty(len(words), object)
+    opaque[:] = words
+    return opaque.reshape(array.shape)
+
+
+def random_box(shape: Sequence[int], rng: np.random.Generator, *, steps: bool) -> Box:
+    """Return a box within an array of this shape; not empty unless the array is."""
+    start, stop, step = [], [], []
+    for n in shape:
+        a, b = sorted(rng.integers(0, n + 1, 2).tolist())
+        if a == b:
+            a, b = (a - 1, b) if a == n else (a, b + 1)
+        start.append(a)
+        stop.append(b)
+        step.append(int(rng.integers(1, n + 1)) if steps and rng.random() < 0.5 else 1)
+    return Box(tuple(start), tuple(stop), tuple(step))
+
+
+def odd_buffer(shape: Sequence[int], dtype: np.dtype[Any], variant: int) -> npt.NDArray[Any]:
+    """Return memory of this shape with other than plain strides."""
+    if variant % 4 == 0:
+        return np.empty(tuple(shape), dtype)
+    if variant % 4 == 1:
+        return np.empty(tuple(shape)[::-1], dtype).T
+    if variant % 4 == 2:
+        return np.empty([2 * n for n in shape], dtype)[tuple([slice(None, None, 2)] * len(shape))]
+    return np.empty(tuple(shape), dtype)[tuple([slice(None, None, -1)] * len(shape))]
+
+
+def _reads_back(case: EngineCase, bench: _Bench) -> None:
+    values = bench.filled()
+    if bench.is_empty:
+        return
+    out = np.empty_like(values)
+    bench.io.read(bench.full, out)
+    assert_identical(out, values)
+
+
+def _reads_boxes(case: EngineCase, bench: _Bench) -> None:
+    values = bench.filled()
+    if bench.is_empty:
+        return
+    rng = np.random.default_rng(2)
+    io = bench.io
+    for variant in range(12):
+        box = random_box(values.shape, rng, steps=io.capabilities.steps)
+        out = odd_buffer(box.shape, values.dtype, variant)
+        io.read(box, out)
+        assert_identical(out, values[box.slices])
+
+
+def _reads_absent_as_fill(case: EngineCase, bench: _Bench) -> None:
+    if bench.is_empty:
+        return
+    out = random_values(bench.metadata, bench.metadata.shape, 3)
+    bench.io.read(bench.full, out)
+    assert_identical(out, bench.fill(out.shape))
+    assert bench.keys() == set(), "reading stored something"
+
+
+def _writes_parts(case: EngineCase, bench: _Bench) -> None:
+    if bench.is_empty:
+        return
+    expected = bench.fill(bench.metadata.shape)
+    rng = np.random.default_rng(4)
+    io = bench.io
+    for variant in range(6):
+        box = random_box(expected.shape, rng, steps=False)
+        value = odd_buffer(box.shape, expected.dtype, variant)
+        value[...] = random_values(bench.metadata, box.shape, rng)
+        before = value.copy()
+        io.write(box, value)
+        assert_identical(value, before)
+        expected[box.slices] = value
+        out = np.empty_like(expected)
+        io.read(bench.full, out)
+        assert_identical(out, expected)
+
+
+def _drops_fill(case: EngineCase, bench: _Bench) -> None:
+    bench.filled()
+    if bench.is_empty:
+        return
+    assert bench.keys(), "nothing was stored"
+    bench.io.write(bench.full, bench.fill(bench.metadata.shape))
+    assert bench.keys() == set(), f"chunks of fill value are left: {bench.keys()}"
+    with config.scope(write_empty_chunks=True):
+        bench.io.write(bench.full, bench.fill(bench.metadata.shape))
+    expected = {bench.metadata.chunk_key(PATH, c) for c in bench.metadata.grid.coords()}
+    assert bench.keys() == expected
+
+
+def _keeps_signs(case: EngineCase, bench: _Bench) -> None:
+    """A chunk of the other zero is not the fill value's chunk."""
+    dtype = bench.metadata.dtype
+    if bench.is_empty or dtype.kind not in "fc" or bench.metadata.fill != 0:
+        return
+    values = -bench.fill(bench.metadata.shape)
+    bench.io.write(bench.full, values)
+    out = np.empty_like(values)
+    bench.io.read(bench.full, out)
+    assert_identical(out, values)
+
+
+def _codes_chunks(case: EngineCase, bench: _Bench) -> None:
+    metadata = bench.metadata
+    if bench.is_empty:
+        return
+    values = bench.filled()
+    first = (0,) * metadata.ndim
+    shape = metadata.grid.shape_of(first)
+    codec = bench.engine.codec(single_chunk(metadata, shape))
+    stored = bench.store.get(metadata.chunk_key(PATH, first))
+    assert stored is not None
+    inside = tuple(slice(0, min(n, c)) for n, c in zip(metadata.shape, shape, strict=True))
+    decoded = np.asarray(codec.decode(stored)).astype(metadata.dtype)
+    assert decoded.shape == shape
+    index: Any = (*inside, ...)
+    assert_identical(decoded[index], values[index])
+    again = np.asarray(codec.decode(memoryview(bytearray(codec.encode(decoded)))))
+    assert_identical(again.astype(metadata.dtype), decoded)
+    fill = bench.fill(shape)
+    assert_identical(np.asarray(codec.decode(codec.encode(fill))).astype(fill.dtype), fill)
+
+
+def _reads_from_threads(case: EngineCase, bench: _Bench) -> None:
+    values = bench.filled()
+    if bench.is_empty:
+        return
+    io = bench.io
+
+    def read(seed: int) -> None:
+        box = random_box(values.shape, np.random.default_rng(seed), steps=io.capabilities.steps)
+        out = np.empty(box.shape, values.dtype)
+        io.read(box, out)
+        assert_identical(out, values[box.slices])
+
+    for_each(read, range(24), limit=8)
+
+
+def corruptions(case: ArrayCase, stored: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield ways to break a stored object, each of which has to be noticed."""
+    yield "empty", b""
+    yield "truncated", stored[: len(stored) // 2]
+    yield "one byte short", stored[:-1]
+    yield "garbage", bytes(range(1, 256)) * (1 + len(stored) // 255)
+    if case.is_checked:
+        for position in {len(stored) // 2, len(stored) - 1}:
+            broken = bytearray(stored)
+            broken[position] ^= 0x55
+            yield f"byte {position} changed", bytes(broken)
+
+
+def _names_the_corrupt_chunk(case: EngineCase, bench: _Bench) -> None:
+    bench.filled()
+    metadata = bench.metadata
+    if bench.is_empty:
+        return
+    coords = tuple(n - 1 for n in metadata.grid.grid_shape)
+    key = metadata.chunk_key(PATH, coords)
+    stored = bench.store.get(key)
+    assert stored is not None
+    for what, broken in corruptions(case.array, stored):
+        bench.store.put(key, broken)
+        out = np.empty(metadata.shape, metadata.dtype)
+        try:
+            bench.io.read(bench.full, out)
+        except CorruptDataError as error:
+            named = (error.store, error.key, error.chunk_coords)
+            assert named == (str(bench.store.spec), key, coords), f"{what}: the error has {named}"
+        else:
+            raise AssertionError(f"{what}: read without an error")
+
+
+_REQUIREMENTS: dict[str, Callable[[EngineCase, _Bench], None]] = {
+    "reads-back": _reads_back,
+    "reads-boxes": _reads_boxes,
+    "reads-absent-as-fill": _reads_absent_as_fill,
+    "writes-parts": _writes_parts,
+    "drops-fill": _drops_fill,
+    "keeps-signs": _keeps_signs,
+    "codes-chunks": _codes_chunks,
+    "reads-from-threads": _reads_from_threads,
+    "names-the-corrupt-chunk": _names_the_corrupt_chunk,
+}
+
+
+def engine_contract(
+    engine: Engine,
+    *,
+    new_store: Callable[[], Store] = MemoryStore,
+    arrays: Sequence[str] | None = None,
+) -> list[EngineCase]:
+    """Return all that is required of an engine, as cases to run one by one.
+
+    Parameters
+    ----------
+    engine
+        The engine under test.
+    new_store
+        Makes an empty, writable store; called for each case.
+    arrays
+        Names of the arrays to test with; all by default.
+
+    Returns
+    -------
+    list of EngineCase
+        Each has a name (``str(case)``) and ``run()``.
+
+    Examples
+    --------
+    >>> from anyzarr.engines import get_engine
+    >>> from anyzarr.testing import engine_contract
+    >>> for case in engine_contract(get_engine("zarr"), arrays=["v3-crc32c"]):
+    ...     case.run()
+
+    With pytest:
+
+    >>> import pytest
+    >>> cases = engine_contract(get_engine("zarr"))
+    >>> @pytest.mark.parametrize("case", cases, ids=str)
+    ... def test_contract(case):
+    ...     case.run()
+    """
+    known = {case.name: case for case in array_cases()}
+    chosen = known.values() if arrays is None else [known[name] for name in arrays]
+    return [
+        EngineCase(engine, array, requirement, new_store)
+        for array in chosen
+        for requirement in _REQUIREMENTS
+    ]
