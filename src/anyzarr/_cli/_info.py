@@ -110,6 +110,7 @@ def _group(facts: GroupInfo) -> Iterable[RenderableType]:
         ("members", str(len(facts.members))),
         *_stored(facts.stored, None),
         ("backend", facts.backend),
+        ("note", facts.note or ""),
     ]
     yield _title(_name(facts), "group")
     yield _pairs([*rows, *_attributes(facts)])
@@ -207,9 +208,10 @@ def _shape(facts: ArrayInfo) -> str:
 
 
 def _scale(facts: ImageInfo) -> str:
-    told = [axis for axis in facts.axes if axis.type in {"space", "time"} or axis.unit]
     return ", ".join(
-        f"{axis.name} {fmt.number(axis.scale)} {axis.unit or ''}".rstrip() for axis in told
+        f"{axis.name} {fmt.number(axis.scale)} {axis.unit or ''}".rstrip()
+        for axis in facts.axes
+        if axis.scale is not None and (axis.type in {"space", "time"} or axis.unit)
     )
 
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
-    from anyzarr._info import TreeNode
+    from anyzarr._nodes import TreeNode
 
 __all__ = ["tree"]
 
-_STYLES = {"array": "green", "group": "bold blue", "image": "bold magenta"}
+_STYLES = {"array": "green", "group": "bold blue"}
 
 
 def tree(
@@ -75,8 +75,8 @@ def _line(node: TreeNode) -> Text:
     from rich.text import Text
 
     line = Text.assemble((node.name, _STYLES[node.kind]), no_wrap=True, overflow="ellipsis")
-    if node.kind != "array":
-        return line.append("  image" if node.kind == "image" else "", style="dim")
+    if node.kind == "group":
+        return line.append("  image", style="magenta") if node.is_image else line
     line.append(f"  {fmt.extent(node.shape or ())} {node.dtype}")
     if node.chunks is not None:
         line.append(f"  chunks {fmt.extent(node.chunks)}", style="dim")

@@ -10,10 +10,9 @@ from anyzarr._info._models import (
     LevelInfo,
     MemberInfo,
     StoredSize,
-    TreeNode,
 )
 from anyzarr._info._packages import PackageInfo, backends, engines
-from anyzarr._info._read import info
+from anyzarr._info._read import info, locate
 from anyzarr._info._tree import tree
 
 __all__ = [
@@ -27,10 +26,10 @@ __all__ = [
     "MemberInfo",
     "PackageInfo",
     "StoredSize",
-    "TreeNode",
     "backends",
     "engines",
     "explain_engines",
     "info",
+    "locate",
     "tree",
 ]

@@ -2,31 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from anyzarr._info._models import ImageInfo
+from anyzarr import crud
+from anyzarr._info._describe import (
+    EngineChoice,
+    chosen_engine,
+    chunk_shape,
+    codec_chain,
+    memory_bytes,
+    shard_shape,
+)
+from anyzarr._info._models import AxisInfo, ChannelInfo, ImageInfo, LevelInfo
+from anyzarr._info._stored import stored_size
+from anyzarr._parallel import map_ordered
 from anyzarr.abc import Store
-from anyzarr.metadata import GroupMetadata
+from anyzarr.errors import MetadataError, UnsupportedError
+from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse, parse_array
+from anyzarr.ome import ImageMetadata, Omero
+from anyzarr.stores import join
 
-__all__ = ["image_info", "is_image", "level_paths"]
+__all__ = ["channel_infos", "image_info", "is_image", "level_paths"]
 
 
 def is_image(metadata: GroupMetadata) -> bool:
-    """Return whether a group declares a multiscale image."""
-    return bool(_ome(metadata).get("multiscales"))
+    """Return whether a group declares a multiscale image, of whatever version."""
+    nested = metadata.attributes.get("ome")
+    ome = nested if isinstance(nested, dict) else metadata.attributes
+    return bool(ome.get("multiscales"))
 
 
 def level_paths(metadata: GroupMetadata) -> tuple[str, ...]:
     """Return the paths of an image's levels, full resolution first."""
-    return tuple(d["path"] for d in _ome(metadata)["multiscales"][0]["datasets"])
+    image = ImageMetadata.from_attributes(metadata.attributes).image
+    return tuple(dataset.path for dataset in image.datasets)
 
 
 def image_info(
     metadata: GroupMetadata, store: Store, path: str, engine: str | None, stored: bool
 ) -> ImageInfo:
-    raise NotImplementedError
+    """Return what is known of the image whose group is at ``path``.
+
+    Raises
+    ------
+    UnsupportedError
+        It is of a version of OME-Zarr that cannot be read.
+    MetadataError
+        Its metadata is not valid, or an array it names is not one.
+    """
+    ome = ImageMetadata.from_attributes(metadata.attributes)
+    paths = [join(path, dataset.path) for dataset in ome.image.datasets]
+    arrays = map_ordered(lambda level: parse_array(crud.read_metadata(store, level)), paths)
+    first = arrays[0]
+    if first.ndim != len(ome.image.axes):
+        raise MetadataError(
+            f"the image has {len(ome.image.axes)} axes and its array {paths[0]!r} has "
+            f"{first.ndim} dimensions; they must be as many",
+            path=path,
+        )
+    choice = chosen_engine(first, store, paths[0], engine)
+    return ImageInfo(
+        location=store.spec.root,
+        path=path,
+        zarr_format=metadata.zarr_format,
+        name=ome.image.name or _last_part(store, path),
+        version=ome.version,
+        axes=_axes(ome, first),
+        dtype=first.data_type.name,
+        levels=tuple(
+            _level(ome, i, array, store, paths[i], stored) for i, array in enumerate(arrays)
+        ),
+        channels=channel_infos(ome.omero),
+        labels=_labels(store, path),
+        codecs=codec_chain(first),
+        n_bytes=memory_bytes(first),
+        **_engine_fields(choice),
+        backend=store.spec.backend,
+    )
 
 
-def _ome(metadata: GroupMetadata) -> Mapping[str, Any]:
-    return metadata.attributes.get("ome", metadata.attributes)
+def channel_infos(omero: Omero | None) -> tuple[ChannelInfo, ...]:
+    """Return the channels an image declares."""
+    if omero is None:
+        return ()
+    return tuple(
+        ChannelInfo(
+            channel.label or f"channel {index}",
+            channel.color,
+            (channel.window.start, channel.window.end) if channel.window else None,
+        )
+        for index, channel in enumerate(omero.channels)
+    )
+
+
+def _engine_fields(choice: EngineChoice) -> dict[str, str | None]:
+    return {"engine": choice.name, "engine_reason": choice.reason, "io": choice.io}
+
+
+def _axes(ome: ImageMetadata, array: ArrayMetadata) -> tuple[AxisInfo, ...]:
+    placement = _placement(ome, 0)
+    scales: Sequence[float | None] = placement[0] if placement else (None,) * array.ndim
+    return tuple(
+        AxisInfo(axis.name, axis.type, axis.unit, size, scale)
+        for axis, size, scale in zip(ome.image.axes, array.shape, scales, strict=True)
+    )
+
+
+def _level(
+    ome: ImageMetadata, index: int, array: ArrayMetadata, store: Store, path: str, stored: bool
+) -> LevelInfo:
+    scale, translation = _placement(ome, index) or (None, None)
+    return LevelInfo(
+        ome.image.datasets[index].path,
+        array.shape,
+        chunk_shape(array),
+        shard_shape(array),
+        scale,
+        translation,
+        stored_size(store, path) if stored else None,
+    )
+
+
+def _placement(
+    ome: ImageMetadata, level: int
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return scale and translation of a level; None where they are no plain numbers."""
+    try:
+        return ome.image.effective_placement(level)
+    except UnsupportedError:
+        return None
+
+
+def _labels(store: Store, path: str) -> tuple[str, ...]:
+    """Return the names in ``labels``; an image without labels has no such group."""
+    if not store.capabilities.listable:
+        return ()
+    prefix = join(path, "labels")
+    if not any(store.list_level(f"{prefix}/").keys):
+        return ()
+    attributes = parse(crud.read_metadata(store, prefix)).attributes
+    nested = attributes.get("ome")
+    names = (nested if isinstance(nested, dict) else attributes).get("labels", ())
+    return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
+def _last_part(store: Store, path: str) -> str:
+    return path.rpartition("/")[2] or store.spec.root.rstrip("/").rpartition("/")[2]

@@ -1,10 +1,10 @@
-"""What :func:`anyzarr.info` and ``tree`` answer: frozen values that turn into JSON."""
+"""What :func:`anyzarr.info` answers: frozen values that turn into JSON."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -17,7 +17,6 @@ __all__ = [
     "LevelInfo",
     "MemberInfo",
     "StoredSize",
-    "TreeNode",
 ]
 
 
@@ -142,7 +141,9 @@ class GroupInfo(_ToDict):
     attributes
         User attributes.
     stored
-        All objects below the group, metadata included, if asked for.
+        All chunk objects below the group, if asked for.
+    note
+        Why it is not told as an image although it says it is one, or None.
     """
 
     kind: ClassVar[str] = "group"
@@ -154,6 +155,7 @@ class GroupInfo(_ToDict):
     attributes: Mapping[str, Any]
     backend: str
     stored: StoredSize | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +169,15 @@ class AxisInfo:
     size
         Elements at level 0.
     scale
-        Extent of one element of level 0 in ``unit``.
+        Extent of one element of level 0 in ``unit``; None where the image is placed by more
+        than scales and translations.
     """
 
     name: str
     type: str | None
     unit: str | None
     size: int
-    scale: float
+    scale: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,7 @@ class LevelInfo:
     shape, chunks, shards
         As for an array.
     scale, translation
-        Of the level, per axis, in the axes' units.
+        Of the level, per axis, in the axes' units; None as for an axis.
     stored
         What is stored, if asked for.
     """
@@ -197,8 +200,8 @@ class LevelInfo:
     shape: tuple[int, ...]
     chunks: tuple[int, ...] | None
     shards: tuple[int, ...] | None
-    scale: tuple[float, ...]
-    translation: tuple[float, ...]
+    scale: tuple[float, ...] | None
+    translation: tuple[float, ...] | None
     stored: StoredSize | None = None
 
 
@@ -259,53 +262,6 @@ class ImageInfo(_ToDict):
     engine_reason: str | None
     io: str | None
     backend: str
-
-
-@dataclass(frozen=True, slots=True)
-class TreeNode:
-    """A node of a hierarchy with everything below it.
-
-    Attributes
-    ----------
-    name
-        Its name in the parent; at the root, the last part of the location.
-    path
-        Its path in the store.
-    kind
-        ``array``, ``group`` or ``image`` (a group that is an OME-Zarr image).
-    shape, dtype, chunks, shards
-        Of an array; None for a group.
-    children
-        By name.
-    truncated
-        Whether it has members that were not looked at because of the depth asked for.
-
-    Examples
-    --------
-    >>> TreeNode("a", "", "group", children=(TreeNode("b", "b", "array", (3,)),)).to_dict()["kind"]
-    'group'
-    """
-
-    name: str
-    path: str
-    kind: Literal["array", "group", "image"]
-    shape: tuple[int, ...] | None = None
-    dtype: str | None = None
-    chunks: tuple[int, ...] | None = None
-    shards: tuple[int, ...] | None = None
-    children: tuple[TreeNode, ...] = ()
-    truncated: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the node and all below it as a dict of JSON types."""
-        plain = _plain(dataclasses.replace(self, children=()))
-        return {**plain, "children": [child.to_dict() for child in self.children]}
-
-    def walk(self) -> Iterator[TreeNode]:
-        """Iterate over the node and all below it, parents first."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
 
 
 def _plain(value: Any) -> Any:

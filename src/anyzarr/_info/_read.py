@@ -15,8 +15,9 @@ from anyzarr._info._describe import (
 from anyzarr._info._image import image_info, is_image
 from anyzarr._info._models import ArrayInfo, GroupInfo, ImageInfo, MemberInfo
 from anyzarr._info._stored import stored_size
-from anyzarr._nodes import Array, Group, Node
+from anyzarr._nodes import Array, Group
 from anyzarr.abc import Store
+from anyzarr.errors import UnsupportedError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse
 from anyzarr.stores import open_store
 
@@ -71,9 +72,14 @@ def info(
     metadata = parse(crud.read_metadata(store, path))
     if isinstance(metadata, ArrayMetadata):
         return _array_info(metadata, store, path, engine, stored)
-    if is_image(metadata):
+    if not is_image(metadata):
+        return _group_info(metadata, store, path, stored)
+    try:
         return image_info(metadata, store, path, engine, stored)
-    return _group_info(metadata, store, path, stored)
+    except UnsupportedError as error:
+        if error.kind == "unknown_engine":
+            raise
+        return _group_info(metadata, store, path, stored, note=error.message)
 
 
 def locate(
@@ -81,8 +87,8 @@ def locate(
 ) -> tuple[Store, str]:
     """Return the store of a location, opened for reading, and the path of the node in it."""
     if isinstance(location, Array | Group):
-        node: Node = location
-        return node.store, "/".join(part for part in (node.path, path.strip("/")) if part)
+        parts = (location.path, path.strip("/"))
+        return location.store, "/".join(part for part in parts if part)
     return open_store(location, backend=backend, mode="r", **backend_kwargs), path.strip("/")
 
 
@@ -112,7 +118,9 @@ def _array_info(
     )
 
 
-def _group_info(metadata: GroupMetadata, store: Store, path: str, stored: bool) -> GroupInfo:
+def _group_info(
+    metadata: GroupMetadata, store: Store, path: str, stored: bool, note: str | None = None
+) -> GroupInfo:
     return GroupInfo(
         location=store.spec.root,
         path=path,
@@ -121,6 +129,7 @@ def _group_info(metadata: GroupMetadata, store: Store, path: str, stored: bool) 
         attributes=metadata.attributes,
         backend=store.spec.backend,
         stored=stored_size(store, path) if stored else None,
+        note=note,
     )
 
 

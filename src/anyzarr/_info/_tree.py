@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from anyzarr import crud
-from anyzarr._info._describe import chunk_shape, shard_shape
-from anyzarr._info._image import is_image
-from anyzarr._info._models import TreeNode
 from anyzarr._info._read import locate
-from anyzarr.abc import Store
-from anyzarr.metadata import ArrayMetadata, parse
-from anyzarr.stores import join
+from anyzarr._nodes import TreeNode, tree_of
 
 __all__ = ["tree"]
 
@@ -45,43 +39,13 @@ def tree(
     Examples
     --------
     >>> import anyzarr
+    >>> from anyzarr._info import tree
     >>> store = {}
     >>> group = anyzarr.create_group(store)
     >>> array = group.create_array("a", shape=(3,), dtype="int8")
-    >>> [node.path for node in anyzarr.tree(store).walk()]
+    >>> [node.path for node in tree(store).walk()]
     ['', 'a']
     """
     store, path = locate(location, path, backend, backend_kwargs)
-    document = crud.read_metadata(store, path)
-    name = path.rpartition("/")[2] or store.spec.root.rstrip("/").rpartition("/")[2]
-    return _node(store, path, name or store.spec.root, document, depth)
-
-
-def _node(
-    store: Store, path: str, name: str, document: dict[str, Any], depth: int | None
-) -> TreeNode:
-    metadata = parse(document)
-    if isinstance(metadata, ArrayMetadata):
-        return TreeNode(
-            name,
-            path,
-            "array",
-            metadata.shape,
-            metadata.data_type.name,
-            chunk_shape(metadata),
-            shard_shape(metadata),
-        )
-    kind: Any = "image" if is_image(metadata) else "group"
-    members = crud.list_children(store, path)
-    if depth == 0:
-        return TreeNode(name, path, kind, truncated=bool(members))
-    below = None if depth is None else depth - 1
-    children = tuple(
-        _node(store, join(path, child), child, found, below)
-        for child, found in sorted(members, key=lambda member: _natural(member[0]))
-    )
-    return TreeNode(name, path, kind, children=children)
-
-
-def _natural(name: str) -> tuple[int, int, str]:
-    return (0, int(name), name) if name.isascii() and name.isdigit() else (1, 0, name)
+    name = (path or store.spec.root.rstrip("/")).rpartition("/")[2]
+    return tree_of(store, path, name or "/", depth)

@@ -24,10 +24,14 @@ class TreeNode:
         Its name, and its path in the store.
     kind
         ``array`` or ``group``.
-    shape, dtype, chunks
+    shape, dtype, chunks, shards
         Of an array; None for a group. ``chunks`` are the subchunks where sharded.
     children
-        Direct members, sorted by name; empty below the depth asked for.
+        Direct members, sorted by name with numbers by value; empty below the depth asked for.
+    is_image
+        Whether it is a group that says it is an OME-Zarr image.
+    truncated
+        Whether it has members below the depth asked for.
     """
 
     name: str
@@ -36,7 +40,10 @@ class TreeNode:
     shape: tuple[int, ...] | None = None
     dtype: str | None = None
     chunks: tuple[int, ...] | None = None
+    shards: tuple[int, ...] | None = None
     children: tuple[TreeNode, ...] = ()
+    is_image: bool = False
+    truncated: bool = False
 
     @property
     def label(self) -> str:
@@ -54,6 +61,12 @@ class TreeNode:
             yield ("└── " if last else "├── ") + next(below)
             yield from (("    " if last else "│   ") + line for line in below)
 
+    def walk(self) -> Iterator[TreeNode]:
+        """Iterate over the node and all below it, parents first."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
     def to_dict(self) -> dict[str, Any]:
         """Return the tree as plain JSON values."""
         result: dict[str, Any] = {"name": self.name, "path": self.path, "kind": self.kind}
@@ -62,9 +75,14 @@ class TreeNode:
                 "shape": list(self.shape or ()),
                 "dtype": self.dtype,
                 "chunks": None if self.chunks is None else list(self.chunks),
+                "shards": None if self.shards is None else list(self.shards),
             }
         else:
-            result["children"] = [child.to_dict() for child in self.children]
+            result |= {
+                "is_image": self.is_image,
+                "truncated": self.truncated,
+                "children": [child.to_dict() for child in self.children],
+            }
         return result
 
     def __str__(self) -> str:
@@ -88,12 +106,25 @@ def _node(
             metadata.shape,
             metadata.data_type.name,
             metadata.sharding.subchunk_shape if metadata.sharding else metadata.grid.chunk_shape,
+            metadata.grid.chunk_shape if metadata.sharding else None,
         )
+    is_image = _says_image(metadata.attributes)
+    members = crud.list_children(store, path)
     if depth == 0:
-        return TreeNode(name, path, "group")
+        return TreeNode(name, path, "group", is_image=is_image, truncated=bool(members))
     below = None if depth is None else depth - 1
     children = tuple(
         _node(store, join(path, child), child, child_document, below)
-        for child, child_document in crud.list_children(store, path)
+        for child, child_document in sorted(members, key=lambda member: _natural(member[0]))
     )
-    return TreeNode(name, path, "group", children=children)
+    return TreeNode(name, path, "group", children=children, is_image=is_image)
+
+
+def _says_image(attributes: Mapping[str, Any]) -> bool:
+    nested = attributes.get("ome")
+    ome = nested if isinstance(nested, Mapping) else attributes
+    return bool(ome.get("multiscales"))
+
+
+def _natural(name: str) -> tuple[int, int, str]:
+    return (0, int(name), name) if name.isascii() and name.isdigit() else (1, 0, name)

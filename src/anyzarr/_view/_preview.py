@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from anyzarr._view._planes import (
 from anyzarr._view._sheet import ScaleBar, Tile, compose, lay_out, scale_bar
 from anyzarr._view._source import Source
 from anyzarr.errors import StoreError, UnsupportedError
+from anyzarr.stores._local import atomic_write
 
 __all__ = ["Preview", "preview", "render"]
 
@@ -263,23 +264,13 @@ def _checked_target(out_png: str | os.PathLike[str]) -> Path:
 
 
 def _save(sheet: Any, target: Path) -> None:
-    """Write the PNG under a temporary name and rename it: a reader sees all of it or nothing."""
+    """Write the PNG: a reader sees all of it or nothing."""
+    encoded = io.BytesIO()
+    sheet.save(encoded, format="PNG", optimize=True)
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        atomic_write(str(target.absolute()), encoded.getvalue())
     except OSError as error:
         raise _unwritable(target, error) from error
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            sheet.save(stream, format="PNG", optimize=True)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(target)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _unwritable(target, error) from error
-        raise
 
 
 def _unwritable(target: Path, error: OSError) -> StoreError:

@@ -101,7 +101,7 @@ def lay_out(n_tiles: int, shape: tuple[int, int], screen: tuple[int, int]) -> La
         Width and height to fill, in pixels. A sheet of very many tiles grows beyond the height
         rather than shrink tiles below 96 pixels.
     """
-    best: Layout | None = None
+    layouts = []
     for columns in range(1, n_tiles + 1):
         rows = -(-n_tiles // columns)
         free_x = (screen[0] - 2 * _MARGIN - (columns - 1) * _GAP) / columns
@@ -111,11 +111,9 @@ def lay_out(n_tiles: int, shape: tuple[int, int], screen: tuple[int, int]) -> La
         scale = min(scale, _largest_scale(shape))
         if columns * shape[1] * scale > screen[0] and columns > 1:
             continue
-        layout = Layout(columns, rows, _pixels(shape[1] * scale), _pixels(shape[0] * scale))
-        if best is None or layout.width > best.width:
-            best = layout
-    assert best is not None
-    return best
+        layouts.append(Layout(columns, rows, _pixels(shape[1] * scale), _pixels(shape[0] * scale)))
+    # Among those that show tiles as large: no empty cells, then fewer rows.
+    return max(layouts, key=lambda a: (a.width, n_tiles - a.columns * a.rows, a.columns))
 
 
 def scale_bar(tile_extent: float, unit: str) -> ScaleBar | None:
