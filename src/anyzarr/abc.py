@@ -134,6 +134,8 @@ class Capabilities:
         Whether ``put(precondition=...)`` is atomic against every other writer.
     native_async
         Whether the ``*_async`` methods do their I/O without a thread.
+    atomic_put
+        Whether a reader never sees part of an object that is being put.
     local_root
         Directory such that the object at ``key`` is the file ``local_root + "/" + key``;
         None where objects are not plain files.
@@ -143,6 +145,7 @@ class Capabilities:
     listable: bool = True
     conditional_put: bool = False
     native_async: bool = False
+    atomic_put: bool = True
     local_root: str | None = None
 
 

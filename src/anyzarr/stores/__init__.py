@@ -1,1 +1,70 @@
-"""In preparation."""
+"""Stores: bytes by key, wherever they live.
+
+:func:`open_store` opens one from any location. Each backend is one class; all of them, and
+one of your own, keep the contract of :class:`anyzarr.abc.Store`, which
+:mod:`anyzarr.testing` proves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from anyzarr._url import SCHEMES_LOCAL, SCHEMES_OBJECT_STORE
+from anyzarr.stores._base import BaseStore
+from anyzarr.stores._fsspec import FsspecStore, open_fsspec
+from anyzarr.stores._keys import join, validate_key
+from anyzarr.stores._local import LocalStore, open_local
+from anyzarr.stores._memory import MemoryStore, open_memory
+from anyzarr.stores._obstore import ObstoreStore, open_obstore
+from anyzarr.stores._open import open_store
+from anyzarr.stores._prefix import SubStore, at_prefix, open_prefix
+from anyzarr.stores._registry import (
+    from_spec,
+    list_backends,
+    register_backend,
+    resolve_backend_name,
+)
+from anyzarr.stores._zarr_store import open_zarr_store
+from anyzarr.stores._zip import ZipStore, open_zip
+
+if TYPE_CHECKING:
+    from anyzarr.stores._to_zarr import to_zarr_store
+
+__all__ = [
+    "SCHEMES_LOCAL",
+    "SCHEMES_OBJECT_STORE",
+    "BaseStore",
+    "FsspecStore",
+    "LocalStore",
+    "MemoryStore",
+    "ObstoreStore",
+    "SubStore",
+    "ZipStore",
+    "at_prefix",
+    "from_spec",
+    "join",
+    "list_backends",
+    "open_store",
+    "register_backend",
+    "resolve_backend_name",
+    "to_zarr_store",
+    "validate_key",
+]
+
+register_backend("fsspec", open_fsspec)
+register_backend("local", open_local)
+register_backend("memory", open_memory)
+register_backend("obstore", open_obstore)
+register_backend("prefix", open_prefix)
+register_backend("zarr-store", open_zarr_store)
+register_backend("zip", open_zip)
+
+del open_fsspec, open_local, open_memory, open_obstore, open_prefix, open_zarr_store, open_zip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "to_zarr_store":
+        from anyzarr.stores._to_zarr import to_zarr_store
+
+        return to_zarr_store
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

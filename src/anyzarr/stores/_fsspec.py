@@ -1,0 +1,453 @@
+"""Everything that fsspec reaches: sftp, ftp, hdfs, github, and object stores too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn, TypeVar
+
+from anyzarr._optional import require
+from anyzarr._parallel import map_ordered
+from anyzarr._url import redact
+from anyzarr.abc import (
+    ABSENT,
+    ByteRange,
+    Capabilities,
+    Level,
+    ObjectInfo,
+    Precondition,
+    Request,
+    StoreSpec,
+)
+from anyzarr.errors import ReadOnlyError, UnsupportedError
+from anyzarr.stores._base import BaseStore, Results, describe, in_thread, remote_concurrency
+from anyzarr.stores._fsspec_options import filesystem_from_url, twin
+from anyzarr.stores._local import atomic_write, etag_of, is_temporary
+from anyzarr.stores._locks import key_lock
+
+__all__ = ["FsspecStore"]
+
+T = TypeVar("T")
+_ABSENT_ERRORS: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_LOCAL: Final = frozenset({"file", "local"})
+_HTTP: Final = frozenset({"http", "https"})
+_READ_ONLY: Final = _HTTP | {"git", "github", "jar", "libarchive", "reference", "tar", "zip"}
+_ATOMIC: Final = frozenset(
+    {"abfs", "abfss", "az", "file", "gcs", "gs", "local", "memory", "oss", "s3", "s3a"}
+)
+
+
+class FsspecStore(BaseStore):
+    """Objects in any file system that fsspec knows.
+
+    Parameters
+    ----------
+    fs
+        An fsspec filesystem, or a URL (also a chained one).
+    root
+        Path of the directory within ``fs``; left out with a URL.
+    read_only
+        Whether to refuse to write.
+    **options
+        With a URL: fsspec's storage options. For S3 the names ``region``, ``access_key_id``,
+        ``secret_access_key`` and ``session_token`` are taken as well.
+
+    Raises
+    ------
+    StoreError
+        No file system has the URL's scheme, or it refuses the options.
+    MissingDependencyError
+        fsspec, or the package it uses for the scheme, is not installed.
+
+    Notes
+    -----
+    A put is atomic on object stores, in fsspec's memory, and on the local disk (where it goes
+    through a temporary file, as in :class:`LocalStore`). Elsewhere (sftp, ftp, hdfs, …) it is
+    what the file system makes of writing a file: a reader may see part of it, and
+    ``capabilities.atomic_put`` is False.
+
+    Preconditions are checked and then the object is written, exactly within this process only,
+    so ``capabilities.conditional_put`` is False; an ETag precondition needs a file system that
+    reports ETags.
+
+    Directory listings are fetched anew on each call, whatever the file system caches.
+    The asynchronous methods of asynchronous file systems run on fsspec's own event loop.
+
+    Examples
+    --------
+    >>> import fsspec
+    >>> from anyzarr.stores import FsspecStore
+    >>> store = FsspecStore(fsspec.filesystem("memory"), "/example")
+    >>> etag = store.put("a/0", b"zero")
+    >>> store.get("a/0")
+    b'zero'
+    """
+
+    def __init__(
+        self, fs: Any, root: str | None = None, *, read_only: bool = False, **options: Any
+    ) -> None:
+        self._fsspec = require("fsspec", extra="fsspec", purpose="This location")
+        described: dict[str, Any] = options
+        if isinstance(fs, str):
+            url = fs
+            fs, path = filesystem_from_url(url, options)
+            root_url = url if "::" in url else fs.unstrip_protocol(path)
+        else:
+            fs = twin(fs)
+            path = fs._strip_protocol("" if root is None else root)
+            root_url = fs.unstrip_protocol(path)
+            described = {"fs": fs}
+        self._fs = fs
+        self._pid = os.getpid()
+        self._path_root = str(path).rstrip("/")
+        protocol = fs.protocol
+        self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
+        if "fs" in described:
+            described["path"] = self._path_root
+        super().__init__(StoreSpec("fsspec", root_url, described, read_only=read_only))
+
+    @property
+    def fs(self) -> Any:
+        """The fsspec filesystem; after a fork a new one, for the old one's loop is gone."""
+        if self._pid != os.getpid():
+            self._fs = type(self._fs)(*self._fs.storage_args, **self._fs.storage_options)
+            self._pid = os.getpid()
+        return self._fs
+
+    @property
+    def root(self) -> str:
+        """Path of the directory within :attr:`fs`."""
+        return self._path_root
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the file system is that of this machine."""
+        return bool(self._protocols & _LOCAL)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the store can do."""
+        return Capabilities(
+            writable=not (self._spec.read_only or self._protocols & _READ_ONLY),
+            listable=not self._protocols & _HTTP,
+            native_async=bool(self._fs.async_impl),
+            atomic_put=bool(self._protocols & _ATOMIC),
+            local_root=self._path_root if self.is_local else None,
+        )
+
+    def at_prefix(self, prefix: str) -> FsspecStore:
+        """Return a store of the same file system whose keys are those below the prefix."""
+        path = self._path(prefix.rstrip("/"))
+        return FsspecStore(self.fs, path, read_only=self._spec.read_only)
+
+    def _path(self, key: str) -> str:
+        if not key:
+            return self._path_root or self._fs.root_marker
+        return f"{self._path_root}/{key}" if self._path_root else key
+
+    def _key(self, name: str) -> str:
+        # HTTP names are whole URLs; others may or may not begin with a slash.
+        path = str(self._fs._strip_protocol(name)).strip("/")
+        root = self._path_root.strip("/")
+        return path[len(root) :].lstrip("/") if path.startswith(root) else path
+
+    # ------------------------------------------------------------------ errors
+
+    def _fail(self, error: BaseException, key: str, doing: str) -> NoReturn:
+        if isinstance(error, NotImplementedError) and doing in ("write", "delete"):
+            raise self._error(
+                f"cannot {doing} {key!r} in {self._label}: fsspec's {type(self._fs).__name__} "
+                "cannot write; copy the data to a folder or an object store",
+                key,
+                cls=ReadOnlyError,
+            ) from error
+        remedy = "check the address, the network and the credentials"
+        if isinstance(error, PermissionError):
+            remedy = "check the permissions or credentials, or pass anon=True for public data"
+        elif isinstance(error, OSError) and self.is_local:
+            remedy = "check the path, its permissions and the free space"
+        raise self._error(
+            f"cannot {doing} {key!r} in {self._label}: {redact(describe(error))}; {remedy}", key
+        ) from error
+
+    def _run(self, key: str, doing: str, work: Callable[[], T]) -> T | None:
+        """Return ``work()``, None if the object is absent; other errors name store and key."""
+        try:
+            return work()
+        except _ABSENT_ERRORS:
+            return None
+        except _library_errors() as error:
+            self._fail(error, key, doing)
+
+    async def _await(
+        self, key: str, doing: str, start: Callable[[], Coroutine[Any, Any, T]]
+    ) -> T | None:
+        """Run a coroutine of the file system on the loop it belongs to, and await it here."""
+        try:
+            return await self._on_its_loop(start)
+        except _ABSENT_ERRORS:
+            return None
+        except _library_errors() as error:
+            self._fail(error, key, doing)
+
+    def _on_its_loop(self, start: Callable[[], Coroutine[Any, Any, T]]) -> Awaitable[T]:
+        import asyncio
+
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(start(), self.fs.loop))
+
+    # ------------------------------------------------------------------ get
+
+    def _get(self, key: str, byte_range: ByteRange | None) -> bytes | None:
+        path = self._path(key)
+        if byte_range is None:
+            data = self._run(key, "read", lambda: self.fs.cat_file(path))
+            return None if data is None else bytes(data)
+        span = self._span(key, byte_range, self._head(key) if _needs_size(byte_range) else None)
+        if not isinstance(span, tuple):
+            return span
+        data = self._run(key, "read", lambda: self._read_range(path, *span))
+        return None if data is None else bytes(data)
+
+    def _span(
+        self, key: str, byte_range: ByteRange, info: ObjectInfo | None
+    ) -> tuple[int, int | None] | bytes | None:
+        """Return the bytes to ask for, or the answer where it is known already."""
+        if not _needs_size(byte_range):
+            return byte_range.start, byte_range.stop
+        if info is None:
+            return None
+        start, stop = byte_range.resolve(info.size)
+        return (start, stop) if start < stop else b""
+
+    def _read_range(self, path: str, start: int, stop: int | None) -> bytes:
+        try:
+            return bytes(self.fs.cat_file(path, start=start, end=stop))
+        except (*_ABSENT_ERRORS, PermissionError):
+            raise
+        except _library_errors():
+            # A range that begins at or past the end is an error to some, and empty to us.
+            self.fs.invalidate_cache(self._fs._parent(path))
+            if start >= int(self.fs.info(path)["size"]):
+                return b""
+            raise
+
+    def _get_many(self, requests: Sequence[Request]) -> Results:
+        limit = None if self.is_local else min(len(requests), remote_concurrency())
+        return map_ordered(lambda request: self._get(*request), requests, limit=limit)
+
+    async def _get_async(self, key: str, byte_range: ByteRange | None) -> bytes | None:
+        if not self.fs.async_impl:
+            return await in_thread(self._get, key, byte_range)
+        path = self._path(key)
+        if byte_range is None:
+            data = await self._await(key, "read", lambda: self.fs._cat_file(path))
+            return None if data is None else bytes(data)
+        info = await self._head_async(key) if _needs_size(byte_range) else None
+        span = self._span(key, byte_range, info)
+        if not isinstance(span, tuple):
+            return span
+        data = await self._await(key, "read", lambda: self._read_range_async(path, *span))
+        return None if data is None else bytes(data)
+
+    async def _read_range_async(self, path: str, start: int, stop: int | None) -> bytes:
+        try:
+            return bytes(await self.fs._cat_file(path, start=start, end=stop))
+        except (*_ABSENT_ERRORS, PermissionError):
+            raise
+        except _library_errors():
+            self.fs.invalidate_cache(self._fs._parent(path))
+            if start >= int((await self.fs._info(path))["size"]):
+                return b""
+            raise
+
+    async def _get_many_async(self, requests: Sequence[Request]) -> Results:
+        import asyncio
+
+        gate = asyncio.Semaphore(remote_concurrency())
+
+        async def read(request: Request) -> bytes | None:
+            async with gate:
+                return await self._get_async(*request)
+
+        return list(await asyncio.gather(*map(read, requests)))
+
+    # ------------------------------------------------------------------ head, list
+
+    def _info(self, key: str, info: Mapping[str, Any] | None) -> ObjectInfo | None:
+        if info is None or info.get("type") == "directory":
+            return None
+        return ObjectInfo(key, int(info.get("size") or 0), self._etag(info))
+
+    def _etag(self, info: Mapping[str, Any]) -> str | None:
+        for name in ("ETag", "etag", "md5Hash", "e_tag"):
+            if info.get(name):
+                return str(info[name])
+        if self.is_local:
+            return etag_of(os.stat(info["name"]))  # noqa: PTH116
+        for name in ("created", "mtime", "modified", "LastModified", "last_modified"):
+            if info.get(name):
+                when = info[name]
+                # Some file systems give a datetime here and its seconds there.
+                seconds = when.timestamp() if hasattr(when, "timestamp") else when
+                return f"{seconds}-{info.get('size')}"
+        return None
+
+    def _head(self, key: str) -> ObjectInfo | None:
+        path = self._path(key)
+
+        def look() -> Any:
+            self.fs.invalidate_cache(self._fs._parent(path))
+            return self.fs.info(path)
+
+        return self._info(key, self._run(key, "look up", look))
+
+    async def _head_async(self, key: str) -> ObjectInfo | None:
+        if not self.fs.async_impl:
+            return await in_thread(self._head, key)
+        path = self._path(key)
+        self.fs.invalidate_cache(self._fs._parent(path))
+        return self._info(key, await self._await(key, "look up", lambda: self.fs._info(path)))
+
+    def _infos(self, prefix: str, found: Mapping[str, Any] | None) -> Iterator[ObjectInfo]:
+        for name, detail in (found or {}).items():
+            key = self._key(name)
+            if name.endswith("/") or not key.startswith(prefix) or key == prefix:
+                continue  # a marker that some tools leave for a directory
+            if self.is_local and is_temporary(key.rpartition("/")[2]):
+                continue
+            try:
+                info = self._info(key, detail)
+            except FileNotFoundError:
+                continue  # removed meanwhile
+            if info is not None:
+                yield info
+
+    def _list(self, prefix: str) -> Iterator[ObjectInfo]:
+        path = self._path(prefix.rstrip("/"))
+
+        def find() -> Any:
+            self.fs.invalidate_cache()
+            return self.fs.find(path, detail=True)
+
+        return self._infos(prefix, self._run(prefix, "list", find))
+
+    async def _list_async(self, prefix: str) -> Iterable[ObjectInfo]:
+        if not self.fs.async_impl:
+            return await in_thread(lambda: tuple(self._list(prefix)))
+        path = self._path(prefix.rstrip("/"))
+        self.fs.invalidate_cache()
+        found = await self._await(prefix, "list", lambda: self.fs._find(path, detail=True))
+        return tuple(self._infos(prefix, found))
+
+    def _level(self, prefix: str, found: Sequence[Mapping[str, Any]] | None) -> Level:
+        keys, prefixes = set(), set()
+        for info in found or ():
+            name = str(info["name"])
+            key = self._key(name)
+            # Listing a file gives the file itself, and a directory may list its own marker.
+            if "/" in key[len(prefix) :].rstrip("/") or not key.startswith(prefix):
+                continue
+            if key.rstrip("/") in ("", prefix.rstrip("/")):
+                continue
+            if info.get("type") == "directory":
+                prefixes.add(f"{key.rstrip('/')}/")
+            elif not name.endswith("/") and not (
+                self.is_local and is_temporary(key.rpartition("/")[2])
+            ):
+                keys.add(key)
+        return Level(tuple(sorted(keys)), tuple(sorted(prefixes)))
+
+    def _list_level(self, prefix: str) -> Level:
+        path = self._path(prefix.rstrip("/"))
+
+        def look() -> Any:
+            self.fs.invalidate_cache()
+            return self.fs.ls(path, detail=True)
+
+        return self._level(prefix, self._run(prefix, "list", look))
+
+    async def _list_level_async(self, prefix: str) -> Level:
+        if not self.fs.async_impl:
+            return await in_thread(self._list_level, prefix)
+        path = self._path(prefix.rstrip("/"))
+        self.fs.invalidate_cache()
+        found = await self._await(prefix, "list", lambda: self.fs._ls(path, detail=True))
+        return self._level(prefix, found)
+
+    # ------------------------------------------------------------------ put, delete
+
+    def _check(self, key: str, precondition: Precondition, info: ObjectInfo | None) -> None:
+        if isinstance(precondition, str) and info is not None and info.etag is None:
+            raise self._error(
+                f"{self._label} reports no ETags, so {key!r} cannot be written on the condition "
+                f"{precondition!r}: write without a precondition",
+                key,
+                cls=UnsupportedError,
+            )
+        held = ABSENT if info is None else info.etag
+        if held != precondition:
+            raise self._conflict(key, precondition)
+
+    def _put(
+        self, key: str, value: bytes | memoryview, precondition: Precondition | None
+    ) -> str | None:
+        with key_lock(self._spec.root, key):
+            if precondition is not None:
+                self._check(key, precondition, self._head(key))
+            try:
+                return self._write(key, value, exclusive=precondition is ABSENT)
+            except FileExistsError as error:
+                if precondition is ABSENT:
+                    raise self._conflict(key, precondition) from error
+                self._fail(error, key, "write")
+            except _library_errors() as error:
+                self._fail(error, key, "write")
+
+    def _write(self, key: str, value: bytes | memoryview, *, exclusive: bool) -> str | None:
+        path = self._path(key)
+        if self.is_local:
+            return atomic_write(path, value, exclusive=exclusive)
+        if not self._protocols & _ATOMIC:
+            self.fs.makedirs(self._fs._parent(path), exist_ok=True)
+        self.fs.pipe_file(path, bytes(value))
+        info = self._head(key)
+        return None if info is None else info.etag
+
+    def _delete(self, key: str) -> None:
+        path = self._path(key)
+        with key_lock(self._spec.root, key):
+            # Only a file: removing a directory by a key would take what is below it.
+            if self._head(key) is not None:
+                self._run(key, "delete", lambda: self.fs.rm_file(path))
+
+    def _delete_prefix(self, prefix: str) -> None:
+        for info in tuple(self._list(prefix)):
+            path = self._path(info.key)
+            self._run(info.key, "delete", lambda path=path: self.fs.rm_file(path))  # type: ignore[misc]
+        if prefix and not self._protocols & _ATOMIC | self._protocols & {"memory"}:
+            self._remove_directory(prefix)
+
+    def _remove_directory(self, prefix: str) -> None:
+        """Remove the empty directories that are left, where directories are things."""
+        path = self._path(prefix.rstrip("/"))
+        self._run(prefix, "delete", lambda: self.fs.exists(path) and self.fs.rm(path, True))
+
+
+def _needs_size(byte_range: ByteRange) -> bool:
+    return byte_range.start < 0 or byte_range.start == byte_range.stop
+
+
+def _library_errors() -> tuple[type[BaseException], ...]:
+    """Return what file systems raise when something goes wrong outside Python."""
+    from anyzarr.stores._fsspec_options import client_errors
+
+    return (OSError, ValueError, NotImplementedError, TimeoutError, *client_errors())
+
+
+def open_fsspec(
+    root: str, *, read_only: bool = False, fs: Any = None, path: str = "", **options: Any
+) -> FsspecStore:
+    """Open a URL: the factory of the ``fsspec`` backend."""
+    if fs is not None:
+        return FsspecStore(fs, path, read_only=read_only)
+    return FsspecStore(root, read_only=read_only, **options)

@@ -1,0 +1,105 @@
+"""fsspec filesystems: from a URL with options, and in the mode that we use them in."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from anyzarr._optional import install_command, require
+from anyzarr._url import redact
+from anyzarr.errors import MissingDependencyError, StoreError
+from anyzarr.stores._base import describe
+
+__all__ = ["client_errors", "filesystem_from_url", "twin"]
+
+_S3_ALIASES: Final = {
+    "endpoint": "endpoint_url",
+    "skip_signature": "anon",
+    "access_key_id": "key",
+    "secret_access_key": "secret",
+    "session_token": "token",
+}
+_EXTRAS: Final = {"s3": "s3fs", "s3a": "s3fs", "http": "http", "https": "http"}
+_CLIENT_ERRORS: Final = (
+    ("botocore.exceptions", "BotoCoreError"),
+    ("botocore.exceptions", "ClientError"),
+    ("aiohttp.client_exceptions", "ClientError"),
+    ("requests.exceptions", "RequestException"),
+    ("azure.core.exceptions", "AzureError"),
+    ("gcsfs.retry", "HttpError"),
+    ("paramiko.ssh_exception", "SSHException"),
+    ("fsspec.exceptions", "FSTimeoutError"),
+)
+
+
+def filesystem_from_url(url: str, options: dict[str, Any]) -> tuple[Any, str]:
+    """Return a filesystem and the path in it.
+
+    Raises
+    ------
+    StoreError
+        No filesystem has the scheme, or it refuses the options.
+    MissingDependencyError
+        The package behind the scheme is not installed.
+    """
+    core = require("fsspec.core", extra="fsspec", purpose=f"{redact(url)!r}")
+    scheme = url.partition("://")[0].lower()
+    try:
+        fs, path = core.url_to_fs(url, **_options(scheme, options))
+    except ImportError as error:
+        extra = _EXTRAS.get(scheme)
+        command = f"{install_command(extra)}" if extra else None
+        raise MissingDependencyError(
+            f"{redact(url)!r} needs a package that is not installed: {describe(error)}"
+            + (f"; install it with: {command}" if command else ""),
+            store=redact(url),
+        ) from error
+    except (ValueError, TypeError, OSError) as error:
+        raise StoreError(
+            f"cannot open {redact(url)!r}: {redact(describe(error))}; check the scheme "
+            "(python -c 'import fsspec; print(fsspec.available_protocols())' lists them) and "
+            f"the options ({', '.join(sorted(options)) or 'none given'})",
+            store=redact(url),
+        ) from error
+    return twin(fs), path
+
+
+def _options(scheme: str, options: dict[str, Any]) -> dict[str, Any]:
+    if scheme not in ("s3", "s3a"):
+        return options
+    chosen: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in ("region", "region_name"):
+            client = {**chosen.get("client_kwargs", {}), **options.get("client_kwargs", {})}
+            chosen["client_kwargs"] = {"region_name": value, **client}
+        elif name == "allow_http":
+            chosen.setdefault("use_ssl", not value)
+        elif name != "client_kwargs" or "client_kwargs" not in chosen:
+            chosen[_S3_ALIASES.get(name, name)] = value
+    return chosen
+
+
+def twin(fs: Any) -> Any:
+    """Return the filesystem in blocking mode: itself, or its like.
+
+    One made with ``asynchronous=True`` is bound to its user's event loop and has no blocking
+    methods. Its like lives on fsspec's own loop, from which both kinds of methods work.
+    """
+    inner = getattr(fs, "sync_fs", None)
+    if inner is not None:
+        return inner  # an asynchronous wrapper around a blocking filesystem
+    if getattr(fs, "async_impl", False) and fs.asynchronous:
+        options = {**fs.storage_options, "asynchronous": False}
+        options.pop("loop", None)
+        return type(fs)(*fs.storage_args, **options)
+    return fs
+
+
+def client_errors() -> tuple[type[BaseException], ...]:
+    """Return the errors of the clients that are loaded; none of them is imported for this."""
+    found = []
+    for module, name in _CLIENT_ERRORS:
+        error = getattr(sys.modules.get(module), name, None)
+        if isinstance(error, type) and issubclass(error, BaseException):
+            found.append(error)
+    return tuple(found)

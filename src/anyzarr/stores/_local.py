@@ -1,0 +1,413 @@
+"""Files below a directory."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from anyzarr._parallel import map_ordered
+from anyzarr._url import file_url
+from anyzarr.abc import (
+    ABSENT,
+    ByteRange,
+    Capabilities,
+    Level,
+    ObjectInfo,
+    Precondition,
+    Request,
+    StoreSpec,
+)
+from anyzarr.errors import AnyzarrError
+from anyzarr.stores._base import BaseStore, Results, describe
+from anyzarr.stores._locks import key_lock
+
+__all__ = ["TEMPORARY", "LocalStore", "atomic_write", "etag_of", "is_temporary", "read_at"]
+
+TEMPORARY: Final = re.compile(r"\.anyzarr-[0-9a-f]{16}\.tmp")
+"""Names of files being written; no key may end in one, and no listing shows them."""
+
+_MAX_READ = 1 << 30
+_THREADS_FROM = 8
+_REMEDIES: Final = {
+    errno.ENOSPC: "free some space, or write elsewhere",
+    errno.EDQUOT: "the quota is used up: free some space, or write elsewhere",
+    errno.EACCES: "check the permissions of the directory and the file",
+    errno.EPERM: "check the permissions of the directory and the file",
+    errno.EROFS: "the file system is mounted read-only: write elsewhere",
+    errno.ENAMETOOLONG: "use shorter names",
+    errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine: close some",
+    errno.ENOTDIR: "a file is in the way of a directory: remove it, or choose another path",
+    errno.EEXIST: "a file is in the way of a directory: remove it, or choose another path",
+    errno.EISDIR: "a directory is in the way of a file: remove it, or choose another path",
+    errno.ENOTEMPTY: "a directory is in the way of a file: remove it, or choose another path",
+    errno.EIO: "the disk reported an error: check it",
+    errno.ELOOP: "a symbolic link leads to itself: remove it",
+}
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether a file name is that of a file being written."""
+    return TEMPORARY.fullmatch(name) is not None
+
+
+def read_at(fd: int, start: int, stop: int) -> bytes:
+    """Return bytes ``[start, stop)`` of a file, fewer at its end, without moving its pointer."""
+    data = os.pread(fd, min(stop - start, _MAX_READ), start)
+    if len(data) == stop - start:
+        return data
+    parts = [data]
+    position = start + len(data)
+    while data and position < stop:
+        data = os.pread(fd, min(stop - position, _MAX_READ), position)
+        parts.append(data)
+        position += len(data)
+    return b"".join(parts)
+
+
+def etag_of(status: os.stat_result) -> str:
+    """Return a token that changes when the file is replaced."""
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+
+
+def _write_all(fd: int, value: bytes | memoryview) -> None:
+    view = memoryview(value)
+    while view:
+        view = view[os.write(fd, view[:_MAX_READ]) :]
+
+
+def atomic_write(path: str, value: bytes | memoryview, *, exclusive: bool = False) -> str:
+    """Write a file so that it appears whole or not at all; return its ETag.
+
+    The bytes go to a temporary file beside it, which is renamed over it. The temporary file
+    is removed on any exception, ``KeyboardInterrupt`` included. Directories are created.
+
+    Parameters
+    ----------
+    exclusive
+        Raise ``FileExistsError`` if there is a file already, atomically against every process.
+    """
+    directory = os.path.dirname(path)  # noqa: PTH120 - keys are joined as strings
+    temporary = f"{directory}/.anyzarr-{secrets.token_hex(8)}.tmp"
+    fd = -1
+    try:
+        fd = _create(directory, temporary)
+        _write_all(fd, value)
+        # Set by hand: the clock behind a file's times ticks too slowly to tell two writes apart.
+        now = time.time_ns()
+        os.utime(fd, ns=(now, now))
+        tag = etag_of(os.fstat(fd))
+        closing, fd = fd, -1
+        os.close(closing)
+        if exclusive:
+            _link(temporary, path)
+        else:
+            os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        if fd >= 0:
+            os.close(fd)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108
+        raise
+    return tag
+
+
+def _create(directory: str, temporary: str) -> int:
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+    # Another thread may remove an emptied directory between our two calls: then again.
+    for _ in range(16):
+        try:
+            return os.open(temporary, flags, 0o666)
+        except FileNotFoundError:
+            os.makedirs(directory, exist_ok=True)  # noqa: PTH103
+    return os.open(temporary, flags, 0o666)
+
+
+def _link(temporary: str, path: str) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
+            raise
+        # A file system without hard links: exact within this process, under the caller's lock.
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "File exists", path) from None
+        os.replace(temporary, path)  # noqa: PTH105
+        return
+    os.unlink(temporary)  # noqa: PTH108
+
+
+class LocalStore(BaseStore):
+    """Objects as files below a directory.
+
+    Parameters
+    ----------
+    root
+        The directory. It need not exist: listing it is then empty, and the first put makes it.
+        It may be a symbolic link, and links below it are followed.
+    read_only
+        Whether to refuse to write.
+
+    Notes
+    -----
+    A put is atomic: a temporary file in the same directory (``.anyzarr-<16 hex digits>.tmp``,
+    never listed) is renamed into place, so readers see the old bytes or the new ones, and a
+    failed write leaves the old ones. It is not forced to the disk (no ``fsync``).
+
+    ``precondition=ABSENT`` is exact against every process where the file system has hard
+    links. An ETag precondition is exact within this process only, hence
+    ``capabilities.conditional_put`` is False.
+
+    Deleting an object also removes the directories that it leaves empty.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from anyzarr.stores import LocalStore
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     store = LocalStore(directory)
+    ...     _ = store.put("image/zarr.json", b"{}")
+    ...     store.list_level().prefixes
+    ('image/',)
+    """
+
+    def __init__(self, root: str | os.PathLike[str], *, read_only: bool = False) -> None:
+        self._root = os.path.abspath(os.path.expanduser(os.fspath(root)))  # noqa: PTH100, PTH111
+        super().__init__(StoreSpec("local", self._root, read_only=read_only))
+
+    @property
+    def root(self) -> str:
+        """Absolute path of the directory."""
+        return self._root
+
+    @property
+    def url(self) -> str:
+        """The directory as a ``file://`` URL."""
+        return file_url(self._root)
+
+    def __str__(self) -> str:
+        return self._root
+
+    @property
+    def _label(self) -> str:
+        return self._root
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the store can do."""
+        return Capabilities(writable=not self._spec.read_only, local_root=self._root)
+
+    def at_prefix(self, prefix: str) -> LocalStore:
+        """Return the store of the directory at the prefix."""
+        path = self._path(prefix.rstrip("/"))
+        return LocalStore(path, read_only=self._spec.read_only)
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key}" if key else self._root
+
+    def _os_error(self, error: OSError, key: str, doing: str) -> AnyzarrError:
+        remedy = _REMEDIES.get(error.errno or 0, "check the path")
+        reason = error.strerror or describe(error)
+        return self._error(f"cannot {doing} {key!r} in {self._label}: {reason}; {remedy}", key)
+
+    # ------------------------------------------------------------------ reading
+
+    def _open(self, key: str) -> int | None:
+        try:
+            # Non-blocking, so that a named pipe is found out instead of waited for.
+            fd = os.open(self._path(key), os.O_RDONLY | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._os_error(error, key, "read") from error
+        return fd
+
+    def _read(self, key: str, ranges: Sequence[ByteRange | None]) -> Results:
+        fd = self._open(key)
+        if fd is None:
+            return [None] * len(ranges)
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                return [None] * len(ranges)
+            return [read_at(fd, *_resolve(part, status.st_size)) for part in ranges]
+        except OSError as error:
+            raise self._os_error(error, key, "read") from error
+        finally:
+            os.close(fd)
+
+    def _get(self, key: str, byte_range: ByteRange | None) -> bytes | None:
+        return self._read(key, (byte_range,))[0]
+
+    def _get_many(self, requests: Sequence[Request]) -> Results:
+        by_key: dict[str, list[int]] = {}
+        for index, (key, _) in enumerate(requests):
+            by_key.setdefault(key, []).append(index)
+        results: Results = [None] * len(requests)
+
+        def read(key: str) -> None:
+            indices = by_key[key]
+            parts = self._read(key, [requests[index][1] for index in indices])
+            for index, part in zip(indices, parts, strict=True):
+                results[index] = part
+
+        map_ordered(read, by_key, limit=1 if len(by_key) < _THREADS_FROM else None)
+        return results
+
+    def _head(self, key: str) -> ObjectInfo | None:
+        try:
+            status = os.stat(self._path(key))  # noqa: PTH116
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._os_error(error, key, "look up") from error
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return ObjectInfo(key, status.st_size, etag_of(status))
+
+    # ------------------------------------------------------------------ listing
+
+    def _scan(self, prefix: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self._path(prefix.rstrip("/"))) as entries:
+                return [entry for entry in entries if not is_temporary(entry.name)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise self._os_error(error, prefix, "list") from error
+
+    def _list(self, prefix: str) -> Iterator[ObjectInfo]:
+        return self._walk(prefix, frozenset())
+
+    def _walk(self, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[ObjectInfo]:
+        # ``above`` holds the directories we are in, so that a link to one of them ends there.
+        for entry in self._scan(prefix):
+            key = prefix + entry.name
+            try:
+                status = entry.stat()
+            except FileNotFoundError:
+                continue  # removed meanwhile, or a dangling link
+            except OSError as error:
+                raise self._os_error(error, key, "list") from error
+            if stat.S_ISREG(status.st_mode):
+                yield ObjectInfo(key, status.st_size, etag_of(status))
+            elif stat.S_ISDIR(status.st_mode):
+                here = (status.st_dev, status.st_ino)
+                if here not in above:
+                    yield from self._walk(key + "/", above | {here})
+
+    def _list_level(self, prefix: str) -> Level:
+        entries = self._scan(prefix)
+        keys = sorted(prefix + e.name for e in entries if _is(e.is_file))
+        prefixes = sorted(f"{prefix}{e.name}/" for e in entries if _is(e.is_dir))
+        return Level(tuple(keys), tuple(prefixes))
+
+    # ------------------------------------------------------------------ writing
+
+    def _put(
+        self, key: str, value: bytes | memoryview, precondition: Precondition | None
+    ) -> str | None:
+        if is_temporary(key.rpartition("/")[2]):
+            raise self._error(
+                f"{key!r} cannot be written to {self._label}: names like .anyzarr-*.tmp are "
+                "those of unfinished files and are never listed; use another name",
+                key,
+            )
+        path = self._path(key)
+        try:
+            with key_lock(self._root, key):
+                if isinstance(precondition, str):
+                    info = self._head(key)
+                    if info is None or info.etag != precondition:
+                        raise self._conflict(key, precondition)
+                return atomic_write(path, value, exclusive=precondition is ABSENT)
+        except FileExistsError as error:
+            if precondition is ABSENT and os.path.lexists(path):
+                raise self._conflict(key, precondition) from error
+            raise self._os_error(error, key, "write") from error
+        except OSError as error:
+            raise self._os_error(error, key, "write") from error
+
+    def _delete(self, key: str) -> None:
+        try:
+            with key_lock(self._root, key):
+                os.unlink(self._path(key))  # noqa: PTH108
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            if self._is_directory(key):
+                return
+            raise self._os_error(error, key, "delete") from error
+        self._prune(key)
+
+    def _is_directory(self, key: str) -> bool:
+        path = self._path(key)
+        return os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114
+
+    def _prune(self, key: str) -> None:
+        """Remove the directories above a key that are empty now, the root excepted."""
+        parent = key.rpartition("/")[0]
+        while parent:
+            try:
+                os.rmdir(self._path(parent))  # noqa: PTH106
+            except OSError:
+                return
+            parent = parent.rpartition("/")[0]
+
+    def _delete_prefix(self, prefix: str) -> None:
+        try:
+            if prefix:
+                self._remove_directory(self._path(prefix[:-1]))
+                self._prune(prefix[:-1])
+            else:
+                self._empty_root()
+        except OSError as error:
+            raise self._os_error(error, prefix, "delete") from error
+
+    def _empty_root(self) -> None:
+        try:
+            names = os.listdir(self._root)  # noqa: PTH208
+        except FileNotFoundError:
+            return
+        for name in names:
+            path = self._path(name)
+            if not self._remove_directory(path):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)  # noqa: PTH108
+
+    def _remove_directory(self, path: str) -> bool:
+        """Remove a directory with all below it, of a link to one the link only."""
+        if not os.path.isdir(path):  # noqa: PTH112
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.islink(path):  # noqa: PTH114
+                os.unlink(path)  # noqa: PTH108
+            else:
+                shutil.rmtree(path)
+        return True
+
+
+def _resolve(byte_range: ByteRange | None, size: int) -> tuple[int, int]:
+    return (0, size) if byte_range is None else byte_range.resolve(size)
+
+
+def _is(question: object) -> bool:
+    try:
+        return bool(question())  # type: ignore[operator]
+    except OSError:
+        return False
+
+
+def open_local(root: str, *, read_only: bool = False) -> LocalStore:
+    """Open a directory: the factory of the ``local`` backend."""
+    return LocalStore(root, read_only=read_only)

@@ -1,0 +1,497 @@
+"""Object stores through obstore: S3, GCS, Azure, HTTP, and its local and memory stores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn
+
+from anyzarr._optional import require
+from anyzarr._parallel import map_ordered
+from anyzarr._url import redact
+from anyzarr.abc import (
+    ABSENT,
+    ByteRange,
+    Capabilities,
+    Level,
+    ObjectInfo,
+    Precondition,
+    Request,
+)
+from anyzarr.errors import UnsupportedError
+from anyzarr.stores import _live
+from anyzarr.stores._base import BaseStore, Results, describe, in_thread, remote_concurrency
+from anyzarr.stores._keys import as_prefix
+from anyzarr.stores._locks import key_lock
+from anyzarr.stores._obstore_config import object_store_from_url, spec_of
+
+__all__ = ["ObstoreStore"]
+
+_ABSENT_ERRORS: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_COALESCE_BYTES: Final = 1 << 20
+_BULK_DELETE: Final = frozenset({"S3Store", "GCSStore", "AzureStore"})
+_runtime_pid: int | None = None
+
+
+class ObstoreStore(BaseStore):
+    """An object store through obstore.
+
+    Parameters
+    ----------
+    store
+        A live obstore store, or a URL (``s3://``, ``gs://``, ``az://``, ``http://``,
+        ``https://``, ``file://``).
+    read_only
+        Whether to refuse to write.
+    **options
+        With a URL: what obstore's configuration takes (``region``, ``access_key_id``, …),
+        ``client_options``, ``retry_config``, ``credential_provider``; and, as in other
+        libraries, ``endpoint_url``, ``anon``, ``key``, ``secret``, ``token``, ``allow_http``.
+
+    Raises
+    ------
+    MissingDependencyError
+        obstore is not installed.
+    StoreError
+        The URL or an option is not one that obstore knows.
+
+    Notes
+    -----
+    The asynchronous methods are obstore's own. Puts are atomic. Conditional puts are exact
+    where the service has them (S3, GCS, Azure, memory); the local file system has only
+    ``ABSENT``, and checks an ETag within this process.
+
+    HTTP servers are read: they need not support ranges, and cannot list.
+
+    obstore cannot be used in a forked child of a process that used it; there, every operation
+    raises :class:`~anyzarr.errors.StoreError` instead of waiting for ever.
+
+    Examples
+    --------
+    >>> import obstore.store
+    >>> from anyzarr.stores import ObstoreStore
+    >>> store = ObstoreStore(obstore.store.MemoryStore())
+    >>> etag = store.put("a/0", b"zero")
+    >>> store.get("a/0")
+    b'zero'
+    """
+
+    def __init__(self, store: Any, *, read_only: bool = False, **options: Any) -> None:
+        self._obs = require("obstore", extra="obstore", purpose="An object store")
+        self._errors = require("obstore.exceptions", extra="obstore")
+        if isinstance(store, str):
+            self._object_store = object_store_from_url(store, options)
+        else:
+            _mark_runtime()
+            self._object_store = store
+        self._kind = type(self._object_store).__name__
+        super().__init__(spec_of(self._object_store, read_only=read_only))
+
+    @property
+    def obstore(self) -> Any:
+        """The live obstore store. Its root is this store's root."""
+        return self._object_store
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the store can do."""
+        http = self._kind == "HTTPStore"
+        prefix = getattr(self._object_store, "prefix", None)
+        local = str(prefix) if self._kind == "LocalStore" and prefix is not None else None
+        return Capabilities(
+            writable=not (http or self._spec.read_only),
+            listable=not http,
+            conditional_put=self._kind not in ("LocalStore", "HTTPStore"),
+            native_async=True,
+            local_root=local,
+        )
+
+    def at_prefix(self, prefix: str) -> BaseStore:
+        """Return a store of the same kind whose keys are those below the prefix."""
+        if self._kind == "MemoryStore" or "token_of" in self._spec.options:
+            return super().at_prefix(prefix)
+        root = f"{self._spec.root.rstrip('/')}/{prefix.rstrip('/')}"
+        return ObstoreStore(root, read_only=self._spec.read_only, **self._spec.options)
+
+    # ------------------------------------------------------------------ errors
+
+    def _fail(self, error: BaseException, key: str, doing: str) -> NoReturn:
+        names = self._errors
+        if isinstance(error, names.PermissionDeniedError | names.UnauthenticatedError):
+            remedy = "check the credentials, or pass anon=True for public data"
+        elif isinstance(error, PermissionError):
+            remedy = "check the permissions"
+        else:
+            remedy = "check the address, the network and the credentials"
+        raise self._error(
+            f"cannot {doing} {key!r} in {self._label}: {redact(describe(error))}; {remedy}", key
+        ) from error
+
+    def _ready(self, key: str) -> None:
+        if _runtime_pid is None:
+            _mark_runtime()
+        elif _runtime_pid != os.getpid():
+            raise self._error(
+                f"cannot reach {key!r} in {self._label}: obstore was used before this process was "
+                "forked, and its threads do not survive a fork; start workers with 'spawn' or "
+                "'forkserver', or open the store with backend='fsspec'",
+                key,
+            )
+
+    @property
+    def _known(self) -> tuple[type[BaseException], ...]:
+        return (self._errors.BaseError, OSError, ValueError, NotImplementedError)
+
+    # ------------------------------------------------------------------ get
+
+    def _get(self, key: str, byte_range: ByteRange | None) -> bytes | None:
+        self._ready(key)
+        if byte_range is not None and byte_range.start == byte_range.stop:
+            return None if self._head(key) is None else b""
+        try:
+            result = self._obs.get(self._object_store, key, options=_options(byte_range))
+            return bytes(result.bytes())
+        except _ABSENT_ERRORS:
+            return None
+        except self._known as error:
+            if byte_range is None:
+                self._fail(error, key, "read")
+        return self._get_otherwise(key, byte_range)
+
+    def _get_otherwise(self, key: str, byte_range: ByteRange) -> bytes | None:
+        """Read a range that was refused: it lies outside the object, or ranges are not known."""
+        info = self._head(key)
+        if info is None:
+            return None
+        start, stop = byte_range.resolve(info.size)
+        if start == stop:
+            return b""
+        try:
+            options = _options(ByteRange(start, stop))
+            return bytes(self._obs.get(self._object_store, key, options=options).bytes())
+        except _ABSENT_ERRORS:
+            return None
+        except self._known as error:
+            if self._kind != "HTTPStore":
+                self._fail(error, key, "read")
+        data = self._get(key, None)
+        return None if data is None else data[slice(*byte_range.resolve(len(data)))]
+
+    def _get_many(self, requests: Sequence[Request]) -> Results:
+        groups = _group(requests)
+        results: Results = [None] * len(requests)
+
+        def read(indices: list[int]) -> None:
+            key = requests[indices[0]][0]
+            parts = [requests[index][1] for index in indices]
+            values = self._get_ranges(key, parts) if len(parts) > 1 else None
+            for position, index in enumerate(indices):
+                results[index] = values[position] if values else self._get(key, parts[position])
+
+        map_ordered(read, groups, limit=min(len(groups), remote_concurrency()))
+        return results
+
+    def _get_ranges(self, key: str, parts: Sequence[ByteRange | None]) -> Results | None:
+        """Return several ranges of one object, merged by obstore; None if it refuses them."""
+        self._ready(key)
+        ranges = _bounded(parts)
+        try:
+            values = self._obs.get_ranges(
+                self._object_store, key, starts=ranges[0], ends=ranges[1], coalesce=_COALESCE_BYTES
+            )
+        except _ABSENT_ERRORS:
+            return [None] * len(parts)
+        except self._known:
+            return None
+        return [bytes(value) for value in values]
+
+    async def _get_async(self, key: str, byte_range: ByteRange | None) -> bytes | None:
+        self._ready(key)
+        if byte_range is not None and byte_range.start == byte_range.stop:
+            return None if await self._head_async(key) is None else b""
+        try:
+            return await self._fetch_async(key, byte_range)
+        except _ABSENT_ERRORS:
+            return None
+        except self._known as error:
+            if byte_range is None:
+                self._fail(error, key, "read")
+        return await self._get_otherwise_async(key, byte_range)
+
+    async def _fetch_async(self, key: str, byte_range: ByteRange | None) -> bytes:
+        options = _options(byte_range)
+        result = await self._obs.get_async(self._object_store, key, options=options)
+        return bytes(await result.bytes_async())
+
+    async def _get_otherwise_async(self, key: str, byte_range: ByteRange) -> bytes | None:
+        info = await self._head_async(key)
+        if info is None:
+            return None
+        start, stop = byte_range.resolve(info.size)
+        if start == stop:
+            return b""
+        try:
+            return await self._fetch_async(key, ByteRange(start, stop))
+        except _ABSENT_ERRORS:
+            return None
+        except self._known as error:
+            if self._kind != "HTTPStore":
+                self._fail(error, key, "read")
+        data = await self._get_async(key, None)
+        return None if data is None else data[slice(*byte_range.resolve(len(data)))]
+
+    async def _get_many_async(self, requests: Sequence[Request]) -> Results:
+        import asyncio
+
+        results: Results = [None] * len(requests)
+        gate = asyncio.Semaphore(remote_concurrency())
+
+        async def read(indices: list[int]) -> None:
+            key = requests[indices[0]][0]
+            parts = [requests[index][1] for index in indices]
+            async with gate:
+                values = await self._get_ranges_async(key, parts) if len(parts) > 1 else None
+                if values is None:
+                    values = [await self._get_async(key, part) for part in parts]
+            for index, value in zip(indices, values, strict=True):
+                results[index] = value
+
+        await asyncio.gather(*map(read, _group(requests)))
+        return results
+
+    async def _get_ranges_async(
+        self, key: str, parts: Sequence[ByteRange | None]
+    ) -> Results | None:
+        self._ready(key)
+        ranges = _bounded(parts)
+        try:
+            values = await self._obs.get_ranges_async(
+                self._object_store, key, starts=ranges[0], ends=ranges[1], coalesce=_COALESCE_BYTES
+            )
+        except _ABSENT_ERRORS:
+            return [None] * len(parts)
+        except self._known:
+            return None
+        return [bytes(value) for value in values]
+
+    # ------------------------------------------------------------------ head, list
+
+    def _head(self, key: str) -> ObjectInfo | None:
+        self._ready(key)
+        try:
+            return _info(self._obs.head(self._object_store, key), key)
+        except _ABSENT_ERRORS:
+            return None
+        except self._known as error:
+            self._fail(error, key, "look up")
+
+    async def _head_async(self, key: str) -> ObjectInfo | None:
+        self._ready(key)
+        try:
+            return _info(await self._obs.head_async(self._object_store, key), key)
+        except _ABSENT_ERRORS:
+            return None
+        except self._known as error:
+            self._fail(error, key, "look up")
+
+    def _list(self, prefix: str) -> Iterator[ObjectInfo]:
+        self._ready(prefix)
+        try:
+            for batch in self._obs.list(self._object_store, prefix or None, chunk_size=1000):
+                yield from (_info(meta) for meta in batch if meta["path"].startswith(prefix))
+        except _ABSENT_ERRORS:
+            return
+        except self._known as error:
+            self._fail(error, prefix, "list")
+
+    async def _list_async(self, prefix: str) -> Iterable[ObjectInfo]:
+        self._ready(prefix)
+        found: list[ObjectInfo] = []
+        try:
+            stream = self._obs.list(self._object_store, prefix or None, chunk_size=1000)
+            async for batch in stream:
+                found += [_info(meta) for meta in batch if meta["path"].startswith(prefix)]
+        except _ABSENT_ERRORS:
+            return found
+        except self._known as error:
+            self._fail(error, prefix, "list")
+        return found
+
+    def _list_level(self, prefix: str) -> Level:
+        self._ready(prefix)
+        try:
+            return _level(self._obs.list_with_delimiter(self._object_store, prefix or None), prefix)
+        except _ABSENT_ERRORS:
+            return Level((), ())
+        except self._known as error:
+            self._fail(error, prefix, "list")
+
+    async def _list_level_async(self, prefix: str) -> Level:
+        self._ready(prefix)
+        try:
+            found = await self._obs.list_with_delimiter_async(self._object_store, prefix or None)
+            return _level(found, prefix)
+        except _ABSENT_ERRORS:
+            return Level((), ())
+        except self._known as error:
+            self._fail(error, prefix, "list")
+
+    # ------------------------------------------------------------------ put, delete
+
+    def _put(
+        self, key: str, value: bytes | memoryview, precondition: Precondition | None
+    ) -> str | None:
+        self._ready(key)
+        if isinstance(precondition, str) and self._kind == "LocalStore":
+            return self._put_checked(key, value, precondition)
+        try:
+            result = self._obs.put(self._object_store, key, value, **_mode(precondition))
+            return _tag(result)
+        except self._known as error:
+            self._put_failed(error, key, precondition)
+
+    async def _put_async(
+        self, key: str, value: bytes | memoryview, precondition: Precondition | None
+    ) -> str | None:
+        self._ready(key)
+        if isinstance(precondition, str) and self._kind == "LocalStore":
+            return await in_thread(self._put_checked, key, value, precondition)
+        try:
+            result = await self._obs.put_async(
+                self._object_store, key, value, **_mode(precondition)
+            )
+            return _tag(result)
+        except self._known as error:
+            self._put_failed(error, key, precondition)
+
+    def _put_checked(self, key: str, value: bytes | memoryview, etag: str) -> str | None:
+        with key_lock(self._spec.root, key):
+            info = self._head(key)
+            if info is None or info.etag != etag:
+                raise self._conflict(key, etag)
+            return self._put(key, value, None)
+
+    def _put_failed(
+        self, error: BaseException, key: str, precondition: Precondition | None
+    ) -> NoReturn:
+        conflicts = (self._errors.AlreadyExistsError, self._errors.PreconditionError)
+        # A service answers an ETag precondition on an absent object with "not found".
+        absent = isinstance(precondition, str) and isinstance(error, FileNotFoundError)
+        if precondition is not None and (isinstance(error, conflicts) or absent):
+            raise self._conflict(key, precondition) from error
+        if precondition is not None and isinstance(
+            error, NotImplementedError | self._errors.NotSupportedError
+        ):
+            raise self._error(
+                f"{self._label} has no conditional put ({precondition!r} for {key!r}): "
+                "write without a precondition",
+                key,
+                cls=UnsupportedError,
+            ) from error
+        self._fail(error, key, "write")
+
+    def _delete(self, key: str) -> None:
+        self._ready(key)
+        try:
+            self._obs.delete(self._object_store, key)
+        except _ABSENT_ERRORS:
+            return
+        except self._known as error:
+            self._fail(error, key, "delete")
+
+    async def _delete_async(self, key: str) -> None:
+        self._ready(key)
+        try:
+            await self._obs.delete_async(self._object_store, key)
+        except _ABSENT_ERRORS:
+            return
+        except self._known as error:
+            self._fail(error, key, "delete")
+
+    def _delete_prefix(self, prefix: str) -> None:
+        keys = [info.key for info in self._list(prefix)]
+        if self._kind in _BULK_DELETE and keys:
+            try:
+                self._obs.delete(self._object_store, keys)
+            except self._known as error:
+                self._fail(error, prefix, "delete")
+        else:
+            map_ordered(self._delete, keys, limit=remote_concurrency())
+
+    async def _delete_prefix_async(self, prefix: str) -> None:
+        keys = [info.key for info in await self._list_async(prefix)]
+        if self._kind in _BULK_DELETE and keys:
+            try:
+                await self._obs.delete_async(self._object_store, keys)
+            except self._known as error:
+                self._fail(error, prefix, "delete")
+        else:
+            for key in keys:
+                await self._delete_async(key)
+
+
+def _mark_runtime() -> None:
+    global _runtime_pid
+    if _runtime_pid is None:
+        _runtime_pid = os.getpid()
+
+
+def _options(byte_range: ByteRange | None) -> dict[str, Any] | None:
+    if byte_range is None:
+        return None
+    if byte_range.start < 0:
+        return {"range": {"suffix": -byte_range.start}}
+    if byte_range.stop is None:
+        return {"range": {"offset": byte_range.start}}
+    return {"range": (byte_range.start, byte_range.stop)}
+
+
+def _group(requests: Sequence[Request]) -> list[list[int]]:
+    """Return the requests' indices, those that one call can answer together."""
+    together: dict[str, list[int]] = {}
+    alone: list[list[int]] = []
+    for index, (key, part) in enumerate(requests):
+        if part is not None and part.stop is not None and part.start < part.stop:
+            together.setdefault(key, []).append(index)
+        else:
+            alone.append([index])
+    return [*together.values(), *alone]
+
+
+def _bounded(parts: Sequence[ByteRange | None]) -> tuple[list[int], list[int]]:
+    bounded = [(p.start, p.stop) for p in parts if p is not None and p.stop is not None]
+    return [a for a, _ in bounded], [b for _, b in bounded]
+
+
+def _mode(precondition: Precondition | None) -> Mapping[str, Any]:
+    if precondition is None:
+        return {}
+    mode: Any = "create" if precondition is ABSENT else {"e_tag": precondition}
+    # A multipart upload takes no condition.
+    return {"mode": mode, "use_multipart": False}
+
+
+def _tag(result: Mapping[str, Any]) -> str | None:
+    tag = result["e_tag"]
+    return None if tag is None else str(tag)
+
+
+def _info(meta: Mapping[str, Any], key: str | None = None) -> ObjectInfo:
+    return ObjectInfo(key or str(meta["path"]), int(meta["size"]), _tag(meta))
+
+
+def _level(found: Mapping[str, Any], prefix: str) -> Level:
+    keys = (str(meta["path"]) for meta in found["objects"])
+    prefixes = (as_prefix(str(path)) for path in found["common_prefixes"])
+    return Level(
+        tuple(sorted(key for key in keys if key.startswith(prefix))),
+        tuple(sorted(path for path in prefixes if path.startswith(prefix) and path != prefix)),
+    )
+
+
+def open_obstore(root: str, *, read_only: bool = False, **options: Any) -> ObstoreStore:
+    """Open a URL: the factory of the ``obstore`` backend."""
+    token = options.pop("token_of", None)
+    if token is not None:
+        return ObstoreStore(_live.find(token, root), read_only=read_only)
+    return ObstoreStore(root, read_only=read_only, **options)

@@ -1,0 +1,133 @@
+"""obstore's configuration: from a URL with options, and back to a description."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from anyzarr._optional import require
+from anyzarr._url import file_url, parse_location, redact
+from anyzarr.abc import StoreSpec
+from anyzarr.errors import StoreError, UnsupportedError
+from anyzarr.stores import _live
+from anyzarr.stores._base import describe
+
+__all__ = ["object_store_from_url", "spec_of"]
+
+_ALIASES: Final = {
+    "endpoint_url": "endpoint",
+    "anon": "skip_signature",
+    "key": "access_key_id",
+    "secret": "secret_access_key",
+    "region_name": "region",
+}
+_S3_ONLY: Final = {"token": "session_token"}
+_S3_SCHEMES: Final = frozenset({"s3", "s3a"})
+_SCHEMES: Final = {"gcs": "gs", "s3a": "s3"}
+_PASSED_ON: Final = ("config", "client_options", "retry_config", "credential_provider")
+_KNOWN_SCHEMES: Final = ("s3", "gs", "az", "abfs", "http", "https", "file")
+
+
+def object_store_from_url(url: str, options: dict[str, Any]) -> Any:
+    """Return a new obstore store for a URL.
+
+    Raises
+    ------
+    UnsupportedError
+        obstore has no store for the scheme.
+    StoreError
+        It does not know an option, or refuses the configuration.
+    """
+    module = require("obstore.store", extra="obstore", purpose=f"{redact(url)!r}")
+    errors = require("obstore.exceptions", extra="obstore")
+    parsed = parse_location(url)
+    try:
+        if parsed.is_local:
+            return module.LocalStore(parsed.base, **options)
+        if parsed.scheme in ("http", "https"):
+            # Not from_url, which takes some https hosts for buckets and wants credentials.
+            return module.HTTPStore.from_url(parsed.base, **_http_options(parsed.scheme, options))
+        if parsed.scheme == "memory" or parsed.scheme not in _cloud_schemes():
+            raise UnsupportedError(
+                f"the backend 'obstore' cannot open {redact(url)!r}: it reads the schemes "
+                f"{', '.join(_KNOWN_SCHEMES)}; leave out backend='obstore', or use 'fsspec'",
+                store=redact(url),
+            )
+        return module.from_url(_known_scheme(parsed.base), **_cloud_options(parsed.scheme, options))
+    except (errors.BaseError, TypeError, ValueError, OSError) as error:
+        raise StoreError(
+            f"cannot open {redact(url)!r} with obstore: {describe(error)}; check the address and "
+            f"the options ({', '.join(sorted(options)) or 'none given'})",
+            store=redact(url),
+        ) from error
+
+
+def _cloud_schemes() -> frozenset[str]:
+    from anyzarr._url import SCHEMES_OBJECT_STORE
+
+    return SCHEMES_OBJECT_STORE - {"http", "https"}
+
+
+def _known_scheme(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"{_SCHEMES.get(scheme, scheme)}{separator}{rest}"
+
+
+def _http_options(scheme: str, options: dict[str, Any]) -> dict[str, Any]:
+    chosen = {k: v for k, v in options.items() if k not in ("allow_http", "anon")}
+    client = dict(chosen.get("client_options") or {})
+    if scheme == "http":
+        client.setdefault("allow_http", True)
+    return {**chosen, "client_options": client or None}
+
+
+def _cloud_options(scheme: str, options: dict[str, Any]) -> dict[str, Any]:
+    aliases = {**_ALIASES, **(_S3_ONLY if scheme in _S3_SCHEMES else {})}
+    config: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
+    client: dict[str, Any] = dict(options.get("client_options") or {})
+    for name, value in options.items():
+        if name in _PASSED_ON:
+            chosen[name] = value
+        elif name == "allow_http":
+            client[name] = value
+        elif value is not None:
+            config[aliases.get(name, name)] = value
+    config.update(chosen.pop("config", None) or {})
+    if str(config.get("endpoint", "")).lower().startswith("http://"):
+        client.setdefault("allow_http", True)
+    return {**chosen, "config": config or None, "client_options": client or None}
+
+
+def spec_of(store: Any, *, read_only: bool) -> StoreSpec:
+    """Return the description of a live obstore store."""
+    kind = type(store).__name__
+    root = _root_of(store, kind)
+    if root is None:
+        token = _live.token_of(store)
+        return StoreSpec(
+            "obstore", f"obstore://{kind}/{token}", {"token_of": token}, read_only=read_only
+        )
+    options = {name: getattr(store, name, None) for name in _PASSED_ON if kind != "LocalStore"}
+    return StoreSpec(
+        "obstore",
+        root,
+        {name: value for name, value in options.items() if value},
+        read_only=read_only,
+    )
+
+
+def _root_of(store: Any, kind: str) -> str | None:
+    if kind == "LocalStore":
+        return file_url(str(store.prefix or "/"))
+    if kind == "HTTPStore":
+        return str(store.url).rstrip("/")
+    scheme = {"S3Store": "s3", "GCSStore": "gs", "AzureStore": "az"}.get(kind)
+    if scheme is None:
+        return None
+    config = store.config
+    bucket = config.get("bucket") or config.get("container_name")
+    if not bucket:
+        return None
+    prefix = quote(str(store.prefix or ""), safe="/~!$&'()*+,;=:@ ")
+    return f"{scheme}://{bucket}/{prefix}".rstrip("/")

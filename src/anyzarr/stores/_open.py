@@ -1,0 +1,213 @@
+"""Open a store from any location."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final, Literal, TypeAlias
+
+from anyzarr._url import Location, parse_location, redact
+from anyzarr.abc import Store
+from anyzarr.errors import NodeNotFoundError, ReadOnlyError, StoreError
+from anyzarr.stores._base import BaseStore
+from anyzarr.stores._keys import join
+from anyzarr.stores._memory import is_known_memory
+from anyzarr.stores._prefix import SubStore, at_prefix
+from anyzarr.stores._registry import container_backend, factory_of, resolve_backend_name
+from anyzarr.stores._wrap import wrap
+from anyzarr.stores._zip import ZipStore, is_archive_file
+
+__all__ = ["Mode", "open_store"]
+
+Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-"]
+
+_MODES: Final = ("r", "r+", "a", "w", "w-")
+_MUST_EXIST: Final = frozenset({"r", "r+"})
+_ROOT_DOCUMENTS: Final = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+
+
+def open_store(
+    location: Any, *, backend: str | None = None, mode: Mode = "r", **backend_kwargs: Any
+) -> Store:
+    """Open a store from a path, a URL, a URL pipeline, or a live object.
+
+    Parameters
+    ----------
+    location
+        A path; a URL (``s3://bucket/key``, ``https://host/path``, ``memory://name``, …); a URL
+        pipeline (``s3://bucket/a.ozx|zip:inner/path``); a dict of bytes; a ``zarr.storage``
+        store; an obstore store; an fsspec filesystem or mapper; a store of anyzarr.
+    backend
+        Name of the backend that holds the bytes; default :func:`resolve_backend_name`. For a
+        zip archive: of the store that the archive lies in.
+    mode
+        ``"r"``: a read-only view. ``"r+"``, ``"a"``, ``"w"``, ``"w-"``: writable. Nothing is
+        created or deleted here in any mode; ``r`` and ``r+`` ask that a local path exists.
+    **backend_kwargs
+        Options of the backend: for object stores ``region``, ``endpoint_url``, ``anon``,
+        ``access_key_id``, ``secret_access_key``, …; for fsspec its storage options.
+
+    Raises
+    ------
+    NodeNotFoundError
+        There is nothing at a local path that must exist, or no memory store of the name.
+    StoreError
+        The location cannot be a store: a file that is no zip archive, an unknown scheme, an
+        object of a type that cannot be wrapped.
+    ReadOnlyError
+        A zip archive, or another store that cannot be written to, was to be writable.
+    MissingDependencyError
+        A package is missing; the message has the install command.
+
+    Examples
+    --------
+    >>> from anyzarr.stores import open_store
+    >>> store = open_store({"zarr.json": b"{}"})
+    >>> store.get("zarr.json")
+    b'{}'
+    >>> store.capabilities.writable
+    False
+    """
+    if mode not in _MODES:
+        raise StoreError(
+            f"mode {mode!r} is not known: use 'r' (read), 'r+' (read and write what is there), "
+            "'a' (create if absent), 'w' (replace) or 'w-' (create, refuse if there)",
+            kind="unknown_mode",
+        )
+    if isinstance(location, str | os.PathLike):
+        return _open_text(location, backend, mode, backend_kwargs)
+    return _open_live(location, backend, mode, backend_kwargs)
+
+
+def _open_live(location: Any, backend: str | None, mode: Mode, options: dict[str, Any]) -> Store:
+    store = wrap(location)
+    if options:
+        raise StoreError(
+            f"{store} is a live store object, which takes no options (got "
+            f"{', '.join(sorted(options))}): set them where the object is made",
+            store=str(store),
+        )
+    if backend is not None and backend != store.spec.backend:
+        factory_of(backend)
+        raise StoreError(
+            f"{store} is a live object of the backend {store.spec.backend!r}, so "
+            f"backend={backend!r} does not apply: leave the argument out",
+            store=str(store),
+        )
+    return _for_mode(store, mode)
+
+
+def _for_mode(store: Store, mode: Mode) -> Store:
+    if mode == "r":
+        if store.spec.read_only:
+            return store
+        if isinstance(store, BaseStore):
+            return store.with_read_only(read_only=True)
+        return SubStore(store, "", read_only=True)
+    if not store.capabilities.writable:
+        raise ReadOnlyError(
+            f"{store} cannot be opened with mode={mode!r}: it is read-only; "
+            "use mode='r', or copy it to a folder",
+            store=str(store),
+        )
+    return store
+
+
+def _open_text(
+    location: str | os.PathLike[str], backend: str | None, mode: Mode, options: dict[str, Any]
+) -> Store:
+    parsed = parse_location(location)
+    inner = join(*(step.path for step in parsed.adapters))
+    if resolve_backend_name(location, backend) == "zip" or _holds_archive(parsed):
+        return _open_archive(parsed, inner, backend, mode, options)
+    name = container_backend(parsed, backend)
+    _check_there(parsed, name, mode)
+    store = factory_of(name)(_root_of(parsed, name), read_only=mode == "r", **options)
+    return at_prefix(_for_mode(store, mode), inner)
+
+
+def _root_of(parsed: Location, name: str) -> str:
+    if parsed.is_local and name != "local":
+        from anyzarr._url import file_url
+
+        return file_url(parsed.base)
+    return parsed.base
+
+
+def _check_there(parsed: Location, name: str, mode: Mode) -> None:
+    """Refuse in one sentence what cannot be opened, before any store is made."""
+    if parsed.scheme == "memory" and name == "memory":
+        memory = parsed.base.removeprefix("memory://").partition("/")[0]
+        if mode in _MUST_EXIST and not is_known_memory(memory):
+            raise NodeNotFoundError(
+                f"there is no memory store {parsed.base!r} in this process; "
+                "create it with mode='w' or 'a'",
+                store=parsed.base,
+            )
+    if not parsed.is_local:
+        return
+    if os.path.isdir(parsed.base):  # noqa: PTH112
+        return
+    if os.path.lexists(parsed.base):
+        raise StoreError(
+            f"{parsed.base!r} is a file and no zip archive, and a store is a folder or a zip "
+            "archive: give the folder that holds zarr.json, or convert the file "
+            f"(anyzarr convert {os.path.basename(parsed.base)} OUT.zarr)",  # noqa: PTH119
+            store=parsed.base,
+        )
+    if mode in _MUST_EXIST:
+        raise NodeNotFoundError(
+            f"there is nothing at {parsed.base!r}: check the path, "
+            "or create it with mode='w' or 'a'",
+            store=parsed.base,
+        )
+
+
+# ---------------------------------------------------------------------- archives
+
+
+def _holds_archive(parsed: Location) -> bool:
+    """Whether the base is an archive though a backend was named for what holds it."""
+    if parsed.is_local:
+        return is_archive_file(parsed.base)
+    return parsed.has_archive_name
+
+
+def _open_archive(
+    parsed: Location, inner: str, backend: str | None, mode: Mode, options: dict[str, Any]
+) -> Store:
+    if mode != "r":
+        raise ReadOnlyError(
+            f"{redact(parsed.base)!r} is a zip archive, which can only be read, and mode={mode!r} "
+            "writes: unpack it to a folder, or write the folder first and then "
+            "convert it (anyzarr convert FOLDER.zarr ARCHIVE.ozx)",
+            store=redact(parsed.base),
+        )
+    name = container_backend(parsed, backend)
+    if parsed.is_local and name == "local":
+        if not os.path.lexists(parsed.base):
+            raise NodeNotFoundError(
+                f"there is no archive at {parsed.base!r}: check the path",
+                store=parsed.base,
+            )
+        archive = ZipStore(parsed.base)
+    else:
+        archive = ZipStore(_container(parsed, name, options))
+    return at_prefix(archive, inner or _single_folder(archive))
+
+
+def _container(parsed: Location, name: str, options: dict[str, Any]) -> tuple[Store, str]:
+    folder, _, key = _root_of(parsed, name).rpartition("/")
+    return factory_of(name)(folder, read_only=True, **options), key
+
+
+def _single_folder(archive: ZipStore) -> str:
+    """Return the folder in which ``zip -r`` put everything, or ``""`` if the root is Zarr.
+
+    Archives made with ``zip -r data.zip data.zarr`` hold one folder, and in it the hierarchy.
+    """
+    level = archive.list_level()
+    if len(level.prefixes) != 1 or any(name in level.keys for name in _ROOT_DOCUMENTS):
+        return ""
+    folder = level.prefixes[0]
+    inside = archive.list_level(folder).keys
+    return folder if any(folder + name in inside for name in _ROOT_DOCUMENTS) else ""

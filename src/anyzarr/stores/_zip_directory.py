@@ -1,0 +1,393 @@
+"""The central directory of a zip archive: read once, checked, and refused where it lies.
+
+Implements the record layouts of PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 and 4.5.3. The
+checks are those that keep a hostile archive from making us read outside it, name anything
+outside the store, or allocate what is not there.
+"""
+
+from __future__ import annotations
+
+import bisect
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from anyzarr.errors import AnyzarrError, CorruptDataError, UnsupportedError
+
+__all__ = ["DEFLATED", "LOCAL_HEADER", "STORED", "Directory", "Entry", "read_directory"]
+
+STORED: Final = 0
+DEFLATED: Final = 8
+
+_END: Final = struct.Struct("<4s4H2LH")
+_END64: Final = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR64: Final = struct.Struct("<4sLQL")
+_CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
+LOCAL_HEADER: Final = struct.Struct("<4s5H3L2H")
+
+_END_SIGNATURE: Final = b"PK\x05\x06"
+_END64_SIGNATURE: Final = b"PK\x06\x06"
+_LOCATOR64_SIGNATURE: Final = b"PK\x06\x07"
+_CENTRAL_SIGNATURE: Final = b"PK\x01\x02"
+
+_MAX_COMMENT = 0xFFFF
+_TAIL_BYTES = _MAX_COMMENT + _END.size + _LOCATOR64.size + _END64.size
+_FULL16 = 0xFFFF
+_FULL32 = 0xFFFFFFFF
+_ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
+_UTF8_FLAG = 0x800
+_ZIP64_EXTRA = 0x0001
+# DEFLATE cannot do better than 1032 to 1; a real member seldom does better than 100 to 1.
+_MAX_RATIO = 1032
+_BOMB_RATIO = 100
+_BOMB_BYTES = 1 << 30
+
+Read = Callable[[int, int], bytes]
+"""``read(start, stop)``: bytes of the archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One member, as the central directory has it.
+
+    Attributes
+    ----------
+    name
+        Decoded; a key of the store.
+    raw_name
+        As stored, to compare with the local header.
+    method
+        0 for stored, 8 for deflated; others cannot be read.
+    is_encrypted
+        Whether its bytes are encrypted, so that it cannot be read.
+    crc
+        CRC-32 of the uncompressed bytes.
+    stored_bytes, size_bytes
+        Size in the archive, and uncompressed.
+    offset
+        Where its local header begins, counted from the start of the file.
+    """
+
+    name: str
+    raw_name: bytes
+    method: int
+    is_encrypted: bool
+    crc: int
+    stored_bytes: int
+    size_bytes: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Directory:
+    """What the central directory of an archive says.
+
+    Attributes
+    ----------
+    entries
+        By key, in the order of the directory. Of entries with one name, the last.
+    comment
+        The archive's comment, undecoded.
+    is_zip64
+        Whether there is a ZIP64 end-of-central-directory record.
+    n_entries
+        Entries in the directory, directories and duplicates included.
+    duplicates
+        Names that occur more than once, sorted.
+    boundaries
+        Where each entry begins, in order, and after them the central directory.
+    """
+
+    entries: dict[str, Entry]
+    comment: bytes
+    is_zip64: bool
+    n_entries: int
+    duplicates: tuple[str, ...]
+    boundaries: tuple[int, ...]
+
+    def limit(self, entry: Entry) -> int:
+        """Return where the next entry, or the central directory, begins."""
+        return self.boundaries[bisect.bisect_right(self.boundaries, entry.offset)]
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Where the central directory lies, as the records at the end of the archive say."""
+
+    start: int
+    size: int
+    count: int
+    shift: int
+    comment: bytes
+    is_zip64: bool
+
+
+def read_directory(read: Read, size: int, *, archive: str) -> Directory:
+    """Read and check the central directory, with one read, or two if it is long.
+
+    Parameters
+    ----------
+    read
+        Returns bytes ``[start, stop)`` of the archive.
+    size
+        Size of the archive in bytes.
+    archive
+        Its printable address, for errors.
+
+    Raises
+    ------
+    CorruptDataError
+        It is no zip archive, is cut short, or an entry lies; the message names the entry.
+    UnsupportedError
+        The archive is split into parts.
+    """
+    return _Reader(read, size, archive).read()
+
+
+class _Reader:
+    def __init__(self, read: Read, size: int, archive: str) -> None:
+        self._read = read
+        self._size = size
+        self._archive = archive
+        self._tail_start = max(0, size - _TAIL_BYTES)
+        self._tail = read(self._tail_start, size)
+
+    def read(self) -> Directory:
+        end = self._find_end()
+        data = self._bytes(end.start, end.start + end.size)
+        entries = self._parse(data, end)
+        self._check_layout(entries, end)
+        by_name: dict[str, Entry] = {}
+        duplicates: set[str] = set()
+        for entry in entries:
+            if not entry.name or entry.name.endswith("/"):
+                continue  # a directory
+            if entry.name in by_name:
+                duplicates.add(entry.name)
+            by_name[entry.name] = entry
+        return Directory(
+            by_name,
+            end.comment,
+            end.is_zip64,
+            len(entries),
+            tuple(sorted(duplicates)),
+            (*sorted(entry.offset for entry in entries), end.start),
+        )
+
+    # ------------------------------------------------------------------ errors
+
+    def _corrupt(self, problem: str, entry: str | None = None) -> AnyzarrError:
+        where = f"the entry {entry!r} of {self._archive}" if entry is not None else self._archive
+        return CorruptDataError(
+            f"{where} {problem}; get the archive again, or make it anew",
+            store=self._archive,
+            key=entry,
+        )
+
+    def _split(self) -> AnyzarrError:
+        return UnsupportedError(
+            f"{self._archive} is one part of an archive that is split into several; "
+            "join the parts first (zip -s 0 PART.zip --out WHOLE.zip)",
+            store=self._archive,
+        )
+
+    # ------------------------------------------------------------------ the end records
+
+    def _bytes(self, start: int, stop: int) -> bytes:
+        if start >= self._tail_start:
+            return self._tail[start - self._tail_start : stop - self._tail_start]
+        data = self._read(start, stop)
+        if len(data) != stop - start:
+            raise self._corrupt("is cut short: its central directory is not all there")
+        return data
+
+    def _find_end(self) -> _End:
+        position = self._end_position()
+        (_, disk, cd_disk, here, count, size, start, length) = _END.unpack_from(
+            self._tail, position
+        )
+        comment = self._tail[position + _END.size : position + _END.size + length]
+        after = self._tail_start + position
+        wide = self._end64(position)
+        if wide is not None:
+            disk, cd_disk, here, count, size, start, after = wide
+        elif disk == cd_disk == _FULL16:
+            raise self._split()
+        if disk or cd_disk or here != count:
+            raise self._split()
+        shift = after - size - start
+        if shift < 0 or count * _CENTRAL.size > size:
+            raise self._corrupt("is cut short or damaged: its central directory does not fit in it")
+        return _End(start + shift, size, count, shift, comment, wide is not None)
+
+    def _end_position(self) -> int:
+        tail = self._tail
+        position = len(tail)
+        while (position := tail.rfind(_END_SIGNATURE, 0, position + 3)) >= 0:
+            if position + _END.size <= len(tail):
+                length = _END.unpack_from(tail, position)[-1]
+                if position + _END.size + length == len(tail):
+                    return position
+            if position == 0:
+                break
+        if self._size and tail[:4] == b"PK\x07\x08":
+            raise self._split()
+        raise self._corrupt(
+            "is no complete zip archive: it does not end in an end-of-central-directory record"
+        )
+
+    def _end64(self, position: int) -> tuple[int, int, int, int, int, int, int] | None:
+        at = position - _LOCATOR64.size
+        if at < 0 or self._tail[at : at + 4] != _LOCATOR64_SIGNATURE:
+            return None
+        _, disk, stated, disks = _LOCATOR64.unpack_from(self._tail, at)
+        if disk or disks > 1:
+            raise self._split()
+        # Directly before its locator; where it is said to be, if something was put in front.
+        for start in (self._tail_start + at - _END64.size, stated):
+            if not 0 <= start <= self._tail_start + at - _END64.size:
+                continue
+            record = self._bytes(start, start + _END64.size)
+            if record[:4] == _END64_SIGNATURE:
+                fields = _END64.unpack(record)
+                return (*fields[4:10], start)
+        raise self._corrupt("has a ZIP64 locator that leads to no ZIP64 record")
+
+    # ------------------------------------------------------------------ entries
+
+    def _parse(self, data: bytes, end: _End) -> list[Entry]:
+        entries: list[Entry] = []
+        position = 0
+        while position + _CENTRAL.size <= len(data) and len(entries) < end.count:
+            fields = _CENTRAL.unpack_from(data, position)
+            if fields[0] != _CENTRAL_SIGNATURE:
+                break
+            name_at = position + _CENTRAL.size
+            extra_at = name_at + fields[10]
+            stop = extra_at + fields[11] + fields[12]
+            if stop > len(data):
+                break
+            entries.append(
+                self._entry(fields, data[name_at:extra_at], data[extra_at : extra_at + fields[11]])
+            )
+            position = stop
+        if len(entries) != end.count:
+            raise self._corrupt(
+                f"is damaged: its central directory should have {end.count} entries, "
+                f"and {len(entries)} can be read"
+            )
+        return [self._moved(entry, end.shift) for entry in entries] if end.shift else entries
+
+    def _entry(self, fields: tuple[int, ...], raw_name: bytes, extra: bytes) -> Entry:
+        flags, method, crc = fields[3], fields[4], fields[7]
+        stored, size, disk, offset = fields[8], fields[9], fields[13], fields[16]
+        name = self._name(raw_name, flags)
+        if _FULL32 in (stored, size, offset) or disk == _FULL16:
+            stored, size, offset, disk = self._zip64(extra, stored, size, offset, disk, name)
+        if disk:
+            raise UnsupportedError(
+                f"the entry {name!r} of {self._archive} lies in another part of a split archive; "
+                "join the parts first (zip -s 0 PART.zip --out WHOLE.zip)",
+                store=self._archive,
+                key=name,
+            )
+        entry = Entry(
+            name, raw_name, method, bool(flags & _ENCRYPTED_FLAGS), crc, stored, size, offset
+        )
+        self._check_sizes(entry)
+        return entry
+
+    def _zip64(
+        self, extra: bytes, stored: int, size: int, offset: int, disk: int, name: str
+    ) -> tuple[int, int, int, int]:
+        body = self._find_extra(extra, name)
+        position = 0
+
+        def take(value: int, full: int, layout: str) -> int:
+            nonlocal position
+            if value != full:
+                return value
+            if body is None or position + struct.calcsize(layout) > len(body):
+                raise self._corrupt("says its ZIP64 sizes are elsewhere, and they are not", name)
+            (value,) = struct.unpack_from(layout, body, position)
+            position += struct.calcsize(layout)
+            return value
+
+        size = take(size, _FULL32, "<Q")
+        stored = take(stored, _FULL32, "<Q")
+        offset = take(offset, _FULL32, "<Q")
+        disk = take(disk, _FULL16, "<L")
+        return stored, size, offset, disk
+
+    def _find_extra(self, extra: bytes, name: str) -> bytes | None:
+        position = 0
+        while position + 4 <= len(extra):
+            kind, length = struct.unpack_from("<2H", extra, position)
+            position += 4
+            if position + length > len(extra):
+                raise self._corrupt("has an extra field that runs over its end", name)
+            if kind == _ZIP64_EXTRA:
+                return extra[position : position + length]
+            position += length
+        return None
+
+    def _name(self, raw: bytes, flags: int) -> str:
+        try:
+            name = raw.decode("utf-8" if flags & _UTF8_FLAG else "cp437")
+        except UnicodeDecodeError:
+            raise self._corrupt(
+                "has a name that is not the UTF-8 it is said to be", raw.decode("latin-1")
+            ) from None
+        if not name:
+            raise self._corrupt("has no name", name)
+        while name.startswith("./"):
+            name = name[2:]
+        body = name.removesuffix("/")
+        flat = body.replace("\\", "/")
+        drive = len(flat) > 1 and flat[1] == ":" and flat[0].isalpha()
+        segments = flat.split("/")
+        if flat.startswith("/") or (drive and flat[2:3] in ("", "/")):
+            raise self._corrupt("has an absolute name, which would lead outside the archive", name)
+        if ".." in segments:
+            raise self._corrupt("has '..' in its name, which would lead outside the archive", name)
+        if "\0" in body or (body and not {"", "."}.isdisjoint(body.split("/"))):
+            raise self._corrupt("has a name with an empty or '.' segment, or a null", name)
+        return name
+
+    # ------------------------------------------------------------------ lies
+
+    def _check_sizes(self, entry: Entry) -> None:
+        if entry.method == STORED and not entry.is_encrypted:
+            if entry.stored_bytes != entry.size_bytes:
+                raise self._corrupt(
+                    f"lies about its size: stored as it is in {entry.stored_bytes} bytes, "
+                    f"it cannot be {entry.size_bytes} bytes long",
+                    entry.name,
+                )
+        elif entry.size_bytes > _MAX_RATIO * entry.stored_bytes + 64 and entry.method == DEFLATED:
+            raise self._corrupt(
+                f"lies about its size: {entry.stored_bytes} deflated bytes cannot become "
+                f"{entry.size_bytes}",
+                entry.name,
+            )
+        elif entry.size_bytes > max(_BOMB_BYTES, _BOMB_RATIO * entry.stored_bytes):
+            raise self._corrupt(
+                f"looks like a zip bomb: {entry.stored_bytes} bytes would become "
+                f"{entry.size_bytes}",
+                entry.name,
+            )
+
+    def _check_layout(self, entries: list[Entry], end: _End) -> None:
+        """Refuse entries that overlap each other or the central directory."""
+        free, before = 0, ""
+        for entry in sorted(entries, key=lambda e: (e.offset, e.stored_bytes)):
+            if entry.offset < free:
+                raise self._corrupt(f"overlaps the entry {before!r}", entry.name)
+            least = LOCAL_HEADER.size + len(entry.raw_name) + entry.stored_bytes
+            free, before = entry.offset + least, entry.name
+            if free > end.start:
+                raise self._corrupt("lies about its place: it runs past the entries", entry.name)
+
+    def _moved(self, entry: Entry, shift: int) -> Entry:
+        return replace(entry, offset=entry.offset + shift)
