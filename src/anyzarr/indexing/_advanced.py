@@ -83,11 +83,19 @@ def _broadcast(
             tables.update({dim + j: found[j] for j in range(len(found))})
             shapes.append(found[0].shape)
         elif isinstance(item, np.ndarray):
-            tables[dim] = in_bounds(item, shape[dim], dim)
+            tables[dim] = item
             shapes.append(item.shape)
         dim += consumed(item)
+    common = _common_shape(shapes)
+    if 0 in common:
+        # As in numpy: an index that is broadcast to nothing is never looked at.
+        return {d: np.zeros(table.shape, dtype=np.intp) for d, table in tables.items()}, common
+    return {d: in_bounds(table, shape[d], d) for d, table in tables.items()}, common
+
+
+def _common_shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     try:
-        return tables, np.broadcast_shapes(*shapes)
+        return np.broadcast_shapes(*shapes)
     except ValueError as error:
         text = ", ".join(map(str, shapes))
         raise SelectionError(

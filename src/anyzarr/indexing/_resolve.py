@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Mode", "resolve"]
 
 Mode = Literal["numpy", "orthogonal", "vectorized", "block"]
+_MODES = get_args(Mode)
 
 
 def resolve(
@@ -71,6 +72,10 @@ def resolve(
     >>> resolve(([0, 3], [7, 9]), (4, 100), mode="orthogonal").result_shape
     (2, 2)
     """
+    if mode not in _MODES:
+        raise SelectionError(
+            f"{mode!r} is no selection mode; use 'numpy', 'orthogonal', 'vectorized' or 'block'"
+        )
     shape = tuple(shape)
     items = selection if isinstance(selection, tuple) else (selection,)
     if mode != "block":
@@ -87,11 +92,7 @@ def resolve(
         return resolve_joint(items, shape, in_place=False)
     if mode == "orthogonal":
         return resolve_orthogonal(items, shape)
-    if mode == "block":
-        return _resolve_block(items, shape, grid)
-    raise SelectionError(
-        f"{mode!r} is no selection mode; use 'numpy', 'orthogonal', 'vectorized' or 'block'"
-    )
+    return _resolve_block(items, shape, grid)
 
 
 def _same_shape(selection: Selection, shape: tuple[int, ...]) -> Selection:
@@ -210,6 +211,10 @@ def _resolve_block(
     """Resolve integers and slices that count cells; no dimension is dropped."""
     if grid is None:
         raise SelectionError("a block selection counts the cells of a chunk grid; pass grid=")
+    if grid.shape != shape:
+        raise SelectionError(
+            f"the grid is over shape {grid.shape}, and the array has {shape}; pass the array's own"
+        )
     counts = grid.grid_shape
     filled, _ = fill_ellipsis([classify(item) for item in items], len(shape))
     slices: list[slice] = []
