@@ -68,7 +68,7 @@ class ZarrsEngine:
         """Return zarrs' codec chain for one chunk."""
         reason = self.decline(metadata, _NO_STORE)
         if reason is not None:
-            raise UnsupportedError(f"zarrs cannot: {reason}", engine=self.name)
+            raise UnsupportedError(reason, engine=self.name)
         from anyzarr.engines._zarrs_codec import ZarrsCodec
 
         codec = ZarrsCodec(metadata)
@@ -87,34 +87,42 @@ _NO_STORE: Any = None  # declining does not depend on the store
 def _why_not(metadata: ArrayMetadata) -> str | None:
     unknown = sorted(set(_codec_names(metadata.codecs)) - _CODECS)
     if unknown:
-        return f"the codec {unknown[0]!r} is not one it decodes exactly as the reference does"
+        return (
+            f"zarrs does not have the codec {unknown[0]!r}, or not exactly as the reference has it"
+        )
     reason = _why_not_data_type(metadata)
     if reason is not None:
         return reason
-    if metadata.grid.edges is not None and not all(metadata.grid.edges):
-        return None  # no chunks at all
     from anyzarr.engines._zarrs_codec import ZarrsCodec
 
     try:
-        codec = ZarrsCodec(single_chunk(metadata))
+        codec = ZarrsCodec(single_chunk(metadata, _a_chunk_shape(metadata)))
         expected = None if metadata.data_type.is_variable_length else _fill_bytes(metadata)
         found = codec.fill_bytes()
     except (UnsupportedError, MetadataError) as error:
-        return error.message
+        return f"zarrs cannot: {error.message}"
     except Exception as error:  # noqa: BLE001 - plugin edge: zarrs' parsers raise what they like
-        return " ".join(str(error).split()) or type(error).__name__
+        return f"zarrs cannot: {' '.join(str(error).split()) or type(error).__name__}"
     if expected is not None and found != expected:
-        return f"it takes the fill value for {found!r}, and it is {expected!r}"
+        return f"zarrs takes the fill value {expected!r} for {found!r}"
     return None
+
+
+def _a_chunk_shape(metadata: ArrayMetadata) -> tuple[int, ...]:
+    grid = metadata.grid
+    if grid.edges is not None:
+        return tuple(edges[0] if edges else 1 for edges in grid.edges)
+    assert grid.chunk_shape is not None
+    return grid.chunk_shape
 
 
 def _why_not_data_type(metadata: ArrayMetadata) -> str | None:
     data_type = metadata.data_type
     raw = data_type.name[:1] == "r" and data_type.name[1:].isdigit()
     if data_type.name not in _DATA_TYPES and not raw:
-        return f"the data type {data_type.name!r} is not one it holds as the reference does"
+        return f"zarrs has the data type {data_type.name!r} not, or not exactly as the reference has it"
     if data_type.name == "string" and not hasattr(np.dtypes, "StringDType"):
-        return "strings need numpy 2 or newer"
+        return "strings through zarrs need numpy 2 or newer"
     return None
 
 
