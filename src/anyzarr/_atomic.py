@@ -22,14 +22,14 @@ SUFFIX = ".partial"
 
 
 def require_free(target: Path, *, overwrite: bool) -> None:
-    """Refuse a target that is there already, unless it may be overwritten.
+    """Refuse a target that is there already, unless it may be overwritten or is an empty folder.
 
     Raises
     ------
     NodeExistsError
         Something is there and ``overwrite`` is False.
     """
-    if not overwrite and os.path.lexists(target):
+    if not overwrite and os.path.lexists(target) and not _is_empty_folder(target):
         raise NodeExistsError(
             f"{os.fspath(target)!r} exists already; choose another name, or overwrite it "
             "with overwrite=True",
@@ -111,6 +111,10 @@ def _put_in_place(staging: Path, target: Path, *, overwrite: bool) -> None:
         ) from error
     if old is not None:
         _remove(old)
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return _is_folder(path) and next(path.iterdir(), None) is None
 
 
 def _is_folder(path: Path) -> bool:

@@ -1,1 +1,28 @@
-"""In preparation."""
+"""Conversion: readers of other formats, and hierarchies between stores and archives."""
+
+from anyzarr._convert._main import convert
+from anyzarr._convert._report import ConversionReport
+from anyzarr._convert._source import (
+    ImageReader,
+    ReaderKind,
+    SourceImage,
+    list_readers,
+    register_reader,
+)
+from anyzarr._convert._tiff import TIFF
+from anyzarr._progress import Progress, ProgressCallback
+
+register_reader(TIFF)
+
+__all__ = [
+    "TIFF",
+    "ConversionReport",
+    "ImageReader",
+    "Progress",
+    "ProgressCallback",
+    "ReaderKind",
+    "SourceImage",
+    "convert",
+    "list_readers",
+    "register_reader",
+]

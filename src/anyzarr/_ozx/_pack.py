@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyzarr import _atomic
+from anyzarr import _atomic, crud
 from anyzarr._ozx._order import Contents, arrange
 from anyzarr._ozx._zip64 import Zip64Writer
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.abc import ByteRange, ObjectInfo, Store
 from anyzarr.errors import ConflictError, NodeNotFoundError, StoreError
 
-__all__ = ["Packed", "pack"]
+__all__ = ["Packed", "pack", "require_root"]
 
 _PART_BYTES = 16 << 20
 
@@ -85,8 +85,7 @@ def pack(
         raise StoreError(f"{os.fspath(path)!r} is a folder and cannot become a file; remove it")
     _require_outside(path, store)
     contents = arrange(store.list())
-    if contents.zarr_format is None:
-        raise NodeNotFoundError(_no_root(store, contents), store=str(store.spec), path="")
+    require_root(store, contents)
     tracker = Tracker(progress)
     tracker.start(f"packing {path.name}", contents.total_bytes)
     survey = _Survey(contents)
@@ -115,12 +114,26 @@ def _require_outside(target: Path, store: Store) -> None:
         )
 
 
-def _no_root(store: Store, contents: Contents) -> str:
+def require_root(store: Store, contents: Contents) -> None:
+    """Check that a store's root is a node.
+
+    Raises
+    ------
+    NodeNotFoundError
+        It is not; the message says where the nearest node is.
+    MetadataError
+        Its document is truncated or not JSON.
+    """
+    if contents.zarr_format is not None:
+        crud.read_metadata(store)
+        return
     sentence = f"there is no Zarr node at the root of {store.spec}"
     folders = sorted({item.key.rpartition("/")[0] for item in contents.documents})
     if folders:
-        return f"{sentence}; the nearest one is at {folders[0]!r}: give that location instead"
-    return f"{sentence}, so there is no hierarchy to pack; give the location of a Zarr group"
+        remedy = f"the nearest one is at {folders[0]!r}: give that location instead"
+    else:
+        remedy = "give the location of a Zarr group or array"
+    raise NodeNotFoundError(f"{sentence}; {remedy}", store=str(store.spec), path="")
 
 
 def _whole(store: Store, item: ObjectInfo) -> bytes:

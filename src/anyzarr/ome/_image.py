@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -321,7 +322,7 @@ class Image:
         plan = self._plan(levels, method, factors)
         arrays = self._make_levels(plan)
         tracker = Tracker(progress)
-        for index, (finer, coarser) in enumerate(zip(arrays, arrays[1:], strict=True), 1):
+        for index, (finer, coarser) in enumerate(itertools.pairwise(arrays), 1):
             tracker.start(f"level {index}", coarser.nbytes)
             factors_ = plan[index].factors
             downsample_into(finer, coarser, factors_, method=method, tracker=tracker)
@@ -409,7 +410,7 @@ class Image:
         scale: Sequence[float] | None,
         translation: Sequence[float] | None,
     ) -> ImageSpec:
-        if (values is None) == (shape is None and dtype is None) and values is not None:
+        if values is not None and (shape is not None or dtype is not None):
             raise MetadataError("give either data, or shape and dtype, not both")
         if values is None and (shape is None or dtype is None):
             raise MetadataError("an image needs data, or shape and dtype for an empty one")

@@ -1,0 +1,187 @@
+"""Writing an image that a reader has opened: level 0, pyramid, metadata, in this order."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from anyzarr import crud
+from anyzarr._convert._source import ImageReader, SourceImage
+from anyzarr._nodes import Array
+from anyzarr._progress import Tracker
+from anyzarr._pyramid import PyramidLevel, downsample_into, fill
+from anyzarr.abc import Store
+from anyzarr.errors import MetadataError
+from anyzarr.metadata import group_document, parse_array
+from anyzarr.ome import (
+    Channel,
+    ImageMetadata,
+    ImageSpec,
+    Omero,
+    Window,
+    default_channels,
+    level_document,
+    multiscale_of,
+    plan_pyramid,
+)
+
+__all__ = ["ImageOptions", "WrittenImage", "write_image"]
+
+_OME_XML = "OME/METADATA.ome.xml"
+_PERCENTILES = (0.1, 99.9)
+_MOST_SAMPLES = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOptions:
+    """How an image is to be stored; None: as is best for it."""
+
+    chunks: Sequence[int] | None = None
+    shards: Sequence[int] | Literal[False] | None = None
+    compressor: Any = None
+    levels: int | Literal["auto"] = "auto"
+    method: str = "mean"
+    name: str | None = None
+    version: str = "0.5"
+    engine: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenImage:
+    """What was written."""
+
+    spec: ImageSpec
+    levels: tuple[PyramidLevel, ...]
+
+
+def write_image(
+    reader: ImageReader, store: Store, options: ImageOptions, tracker: Tracker, *, fallback: str
+) -> WrittenImage:
+    """Write an image to the root of an empty store, its root metadata last.
+
+    Parameters
+    ----------
+    reader
+        The image.
+    store
+        Where to.
+    options
+        How.
+    tracker
+        Told the bytes of each level.
+    fallback
+        The image's name where neither the options nor the file give one.
+    """
+    source = reader.image
+    spec = _spec(source, options)
+    zarr_format: Literal[2, 3] = 2 if options.version == "0.4" else 3
+    plan = plan_pyramid(spec, n_levels=_n_levels(options.levels), method=options.method)
+    arrays = _create(spec, plan, store, zarr_format, options.engine)
+    tracker.start("level 0", arrays[0].nbytes)
+    fill(arrays[0], reader.read, tracker=tracker)
+    for index, (finer, coarser) in enumerate(itertools.pairwise(arrays), 1):
+        tracker.start(f"level {index}", coarser.nbytes)
+        factors = plan[index].factors
+        downsample_into(finer, coarser, factors, method=options.method, tracker=tracker)
+    title = options.name or source.name or fallback
+    multiscale = multiscale_of(spec.axes, plan, "0", name=title, method=options.method)
+    omero = _omero(source, spec, arrays[-1])
+    metadata = ImageMetadata(options.version, (multiscale,), omero)
+    if source.ome_xml is not None:
+        _keep_ome_xml(source.ome_xml, store, zarr_format, options.version)
+    document = group_document(zarr_format=zarr_format, attributes=metadata.to_attributes())
+    crud.create_new_group(document, store)
+    return WrittenImage(spec, plan)
+
+
+def _spec(source: SourceImage, options: ImageOptions) -> ImageSpec:
+    shards = options.shards
+    spec = ImageSpec(
+        source.shape,
+        source.dtype,
+        source.axes,
+        source.scale,
+        chunks=None if options.chunks is None else tuple(options.chunks),
+        shards=tuple(shards) if shards else False if shards is False else None,
+        compressor=options.compressor,
+    )
+    spec.check()
+    return spec
+
+
+def _n_levels(levels: int | str) -> int | None:
+    if levels == "auto":
+        return None
+    if not isinstance(levels, int) or levels < 1:
+        raise MetadataError(f"levels={levels!r} is neither 'auto' nor a number of at least 1")
+    return levels
+
+
+def _create(
+    spec: ImageSpec,
+    plan: Sequence[PyramidLevel],
+    store: Store,
+    zarr_format: Literal[2, 3],
+    engine: str | None,
+) -> list[Array]:
+    finest = parse_array(spec.document(zarr_format))
+    documents = [finest] + [parse_array(level_document(finest, p.shape)) for p in plan[1:]]
+    arrays: list[Array] = []
+    for index, metadata in enumerate(documents):
+        crud.create_new_array(metadata, store, str(index))
+        arrays.append(Array(metadata, store, str(index), engine))
+    return arrays
+
+
+def _keep_ome_xml(text: str, store: Store, zarr_format: Literal[2, 3], version: str) -> None:
+    """Store the OME-XML where bioformats2raw and its readers have it."""
+    attributes: Mapping[str, Any] = {"ome": {"version": version}} if version != "0.4" else {}
+    crud.create_new_group(
+        group_document(zarr_format=zarr_format, attributes=attributes), store, "OME"
+    )
+    store.put(_OME_XML, text.encode())
+
+
+def _omero(source: SourceImage, spec: ImageSpec, smallest: Array) -> Omero | None:
+    index = next((i for i, axis in enumerate(spec.axes) if axis.type == "channel"), None)
+    if index is None:
+        return None
+    n = spec.shape[index]
+    channels = default_channels(n, spec.dtype, given=source.channels)
+    if source.windows_are_known:
+        return Omero(channels)
+    return Omero(
+        tuple(_with_contrast(channel, smallest, index, i) for i, channel in enumerate(channels))
+    )
+
+
+def _with_contrast(channel: Channel, smallest: Array, axis: int, index: int) -> Channel:
+    """Set the window from the pixels of the smallest level, at the middle time point."""
+    selection: list[Any] = [slice(None)] * smallest.ndim
+    selection[axis] = index
+    for i in range(axis):
+        selection[i] = smallest.shape[i] // 2
+    size = math.prod(smallest.shape[axis + 1 :])
+    step = -(-size // _MOST_SAMPLES)
+    if step > 1 and smallest.ndim - axis == 4:
+        selection[axis + 1] = slice(None, None, step)
+    values = np.asarray(smallest[tuple(selection)])
+    if values.dtype.kind not in "iufb" or not values.size:
+        return channel
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return channel
+    low, high = (float(v) for v in np.percentile(finite, _PERCENTILES))
+    if not low < high:
+        return channel
+    window = channel.window or Window.of_dtype(values.dtype)
+    if values.dtype.kind in "iub":
+        low, high = math.floor(low), math.ceil(high)
+    else:
+        window = replace(window, min=float(finite.min()), max=float(finite.max()))
+    return replace(channel, window=replace(window, start=low, end=high))

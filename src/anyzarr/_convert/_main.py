@@ -1,0 +1,283 @@
+"""Conversion from any source to any target; what they are is worked out from the locations."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from anyzarr import _atomic
+from anyzarr._convert._copy import copy_contents
+from anyzarr._convert._image import ImageOptions, write_image
+from anyzarr._convert._report import ConversionReport
+from anyzarr._convert._source import ReaderKind, is_image_name, reader_for
+from anyzarr._convert._target import Location, hierarchy_target, local_path
+from anyzarr._ozx import arrange, pack, require_root
+from anyzarr._progress import ProgressCallback, Tracker
+from anyzarr.abc import Store
+from anyzarr.engines import canonical_name
+from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
+from anyzarr.stores import LocalStore
+
+__all__ = ["convert"]
+
+_ARCHIVE_SUFFIXES = (".ozx", ".zip")
+_NOTHING: Mapping[str, Any] = {}
+
+
+def convert(
+    source: Any,
+    target: Any,
+    *,
+    overwrite: bool = False,
+    chunks: Sequence[int] | None = None,
+    shards: Sequence[int] | Literal[False] | None = None,
+    compressor: Any = None,
+    levels: int | Literal["auto"] = "auto",
+    method: str = "mean",
+    name: str | None = None,
+    series: int | None = None,
+    axes: str | None = None,
+    version: str = "0.5",
+    engine: str | None = None,
+    progress: ProgressCallback | None = None,
+    source_backend: str | None = None,
+    source_options: Mapping[str, Any] = _NOTHING,
+    backend: str | None = None,
+    **backend_kwargs: Any,
+) -> ConversionReport:
+    """Convert an image to OME-Zarr, or a Zarr hierarchy from one place or form to another.
+
+    An image file (TIFF) becomes OME-Zarr with a pyramid; a hierarchy written to a name that
+    ends in ``.ozx`` is packed, an ``.ozx`` written to another name is unpacked, and anything
+    else is copied byte for byte. The target appears when it is complete, or not at all.
+
+    Parameters
+    ----------
+    source, target
+        Paths, URLs, live stores or dicts of bytes.
+    overwrite
+        Whether a target that exists is replaced, once the new one is complete.
+    chunks, shards, compressor
+        How the pixels of an image are stored; by default about 1 MB per chunk, shards of at
+        most 128 MiB, blosc with zstd. ``shards=False``: none. As for
+        :meth:`anyzarr.ome.Image.create_image`.
+    levels, method
+        Of an image's pyramid: how many levels, the full resolution included (``auto``: until
+        the largest spatial axis is 256 or less), and how they are made.
+    name
+        The name the metadata gives the image; by default the file's, or its own.
+    series
+        Which image of a file that holds several, from 0. By default the first; the report
+        then warns of the others.
+    axes
+        Names of the axes of the image file that are longer than 1, in its order, where it
+        does not name them: ``"zyx"``.
+    version
+        The OME-Zarr version to write: ``0.5`` or ``0.4``.
+    engine
+        What encodes the chunks.
+    progress
+        Called with a :class:`~anyzarr._progress.Progress` at each step.
+    source_backend, source_options, backend, **backend_kwargs
+        Where the bytes of source and target live, if that is not to be worked out, and the
+        options of the two backends.
+
+    Returns
+    -------
+    ConversionReport
+        What was done, with warnings of what was left out or guessed.
+
+    Raises
+    ------
+    NodeNotFoundError
+        There is no such source.
+    NodeExistsError
+        The target exists and ``overwrite`` is False, or is not Zarr.
+    UnsupportedError
+        This source cannot become this target.
+    CorruptDataError
+        The source is broken.
+
+    Examples
+    --------
+    >>> import anyzarr, numpy as np
+    >>> source, target = {}, {}
+    >>> with anyzarr.open_ome_zarr(source, mode="w") as image:
+    ...     array = image.create_image("0", np.ones((4, 5), "uint8"))
+    >>> anyzarr.convert(source, target).kind
+    'copy'
+    """
+    options = ImageOptions(
+        chunks, shards, compressor, levels, method, name, version,
+        None if engine is None else canonical_name(engine),
+    )  # fmt: skip
+    job = _Job(
+        Location(source, source_backend, source_options),
+        Location(target, backend, backend_kwargs),
+        overwrite,
+        options,
+        series,
+        axes,
+        progress,
+    )
+    job.check()
+    started = time.perf_counter()
+    report = job.run()
+    return replace(report, seconds=time.perf_counter() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    source: Location
+    target: Location
+    overwrite: bool
+    options: ImageOptions
+    series: int | None
+    axes: str | None
+    progress: ProgressCallback | None
+
+    def check(self) -> None:
+        """Refuse what can be refused before anything is read."""
+        if self.options.version not in {"0.4", "0.5"}:
+            raise UnsupportedError(
+                f"OME-Zarr {self.options.version} cannot be written; 0.4 and 0.5 can"
+            )
+        path = local_path(self.target.value)
+        if path is not None and is_image_name(path.name):
+            raise UnsupportedError(
+                f"{str(self.target)!r} is the name of an image file, and only OME-Zarr is written; "
+                "give a target that ends in .zarr or .ozx"
+            )
+        here = local_path(self.source.value)
+        if path is not None and here is not None and path.resolve() == here.resolve():
+            raise NodeExistsError(f"source and target are the same: {str(self.target)!r}")
+        if self.archive is not None:
+            _atomic.require_free(self.archive, overwrite=self.overwrite)
+        elif self.target.backend_name == "zip":
+            raise UnsupportedError(
+                f"an archive can be written to a local path only so far, not to {self.target}; "
+                "write it locally and copy it there"
+            )
+
+    @property
+    def archive(self) -> Path | None:
+        """The path of the archive to be written, or None if it is to be a hierarchy."""
+        path = local_path(self.target.value)
+        if path is None or self.target.backend not in {None, "zip"}:
+            return None
+        named = path.name.lower().endswith(_ARCHIVE_SUFFIXES) and not path.is_dir()
+        return path if named or self.target.backend == "zip" else None
+
+    def run(self) -> ConversionReport:
+        path = local_path(self.source.value)
+        reader = reader_for(path) if path is not None and self.source.backend is None else None
+        if reader is not None and path is not None:
+            return self._convert_image(reader, path)
+        store = self.source.open("r")
+        self._refuse_image_options()
+        if self.archive is not None:
+            return self._pack(store, self.archive)
+        return self._copy(store)
+
+    def _refuse_image_options(self) -> None:
+        given = {
+            "chunks": self.options.chunks,
+            "shards": self.options.shards,
+            "compressor": self.options.compressor,
+            "name": self.options.name,
+            "series": self.series,
+            "axes": self.axes,
+            "levels": None if self.options.levels == "auto" else self.options.levels,
+        }
+        asked = [name for name, value in given.items() if value is not None]
+        if asked:
+            raise UnsupportedError(
+                f"{self.source} is Zarr and is taken over byte for byte, so {', '.join(asked)} "
+                "cannot be changed on the way; leave it out"
+            )
+
+    def _convert_image(self, kind: ReaderKind, path: Path) -> ConversionReport:
+        with closing(kind.open(path, series=self.series, axes=self.axes)) as reader:
+            source = reader.image
+            stem = path.name
+            while Path(stem).suffix.lower() in {*kind.suffixes, ".ome"}:
+                stem = Path(stem).stem
+            tracker = Tracker(self.progress)
+            if self.archive is not None:
+                return self._image_to_archive(reader, stem, tracker, self.archive)
+            with hierarchy_target(self.target, overwrite=self.overwrite) as store:
+                written = write_image(reader, store, self.options, tracker, fallback=stem)
+                contents = arrange(store.list())
+            report = self._report("image", contents.total_bytes, _count(contents))
+        return replace(report, warnings=source.warnings, **_facts(written))
+
+    def _image_to_archive(
+        self, reader: Any, stem: str, tracker: Tracker, archive: Path
+    ) -> ConversionReport:
+        """Write a hierarchy in a temporary folder beside the archive, and pack that."""
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{archive.name}.", suffix=_atomic.SUFFIX, dir=archive.parent
+        ) as folder:
+            store = LocalStore(Path(folder))
+            written = write_image(reader, store, self.options, tracker, fallback=stem)
+            packed = pack(store, archive, overwrite=self.overwrite, progress=self.progress)
+        report = self._report("image", packed.size_bytes, packed.n_entries)
+        warnings = (*reader.image.warnings, *packed.warnings)
+        return replace(report, warnings=warnings, **_facts(written))
+
+    def _pack(self, store: Store, archive: Path) -> ConversionReport:
+        packed = pack(store, archive, overwrite=self.overwrite, progress=self.progress)
+        report = self._report("pack", packed.size_bytes, packed.n_entries)
+        return replace(report, warnings=packed.warnings)
+
+    def _copy(self, store: Store) -> ConversionReport:
+        contents = arrange(store.list())
+        require_root(store, contents)
+        self._require_apart(store)
+        tracker = Tracker(self.progress)
+        with hierarchy_target(self.target, overwrite=self.overwrite) as target:
+            tracker.start("copying", contents.total_bytes)
+            copy_contents(store, contents, target, tracker)
+        report = self._report("copy", contents.total_bytes, _count(contents))
+        if not contents.strays:
+            return report
+        left_out = f"left out {len(contents.strays)} objects that belong to no hierarchy"
+        return replace(report, warnings=(left_out,))
+
+    def _require_apart(self, store: Store) -> None:
+        """Refuse to copy a folder into itself, or over a folder that holds it."""
+        root, path = store.capabilities.local_root, local_path(self.target.value)
+        if root is None or path is None:
+            return
+        source, target = Path(root).resolve(), path.resolve()
+        if target.is_relative_to(source) or source.is_relative_to(target):
+            raise MetadataError(
+                f"{str(source)!r} and {str(target)!r} lie one within the other; choose a target "
+                "elsewhere"
+            )
+
+    def _report(
+        self, kind: Literal["image", "pack", "copy"], size_bytes: int, n_objects: int
+    ) -> ConversionReport:
+        return ConversionReport(
+            str(self.source), str(self.target), kind, 0.0, size_bytes, n_objects
+        )
+
+
+def _count(contents: Any) -> int:
+    return len(contents.documents) + len(contents.data)
+
+
+def _facts(written: Any) -> dict[str, Any]:
+    return {
+        "axes": tuple(axis.name for axis in written.spec.axes),
+        "level_shapes": tuple(level.shape for level in written.levels),
+        "dtype": str(written.spec.dtype),
+        "scale": written.spec.placement[0],
+    }

@@ -1,0 +1,52 @@
+"""What a conversion did."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+__all__ = ["ConversionReport", "Kind"]
+
+Kind = Literal["image", "pack", "copy"]
+"""An image read by a reader; a hierarchy put into an archive; a hierarchy copied as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionReport:
+    """What a conversion did.
+
+    Attributes
+    ----------
+    source, target
+        Where it read and wrote, as printable addresses.
+    kind
+        ``image`` (a file read by a reader), ``pack`` (a hierarchy put into an ``.ozx``) or
+        ``copy`` (a hierarchy copied byte for byte; unpacking an ``.ozx`` is one).
+    seconds
+        How long it took.
+    size_bytes
+        Bytes stored at the target.
+    n_objects
+        Objects stored at the target; in an archive, entries.
+    axes, level_shapes, dtype, scale
+        Of an image: names of the axes, shape of each level, pixel type, physical size of an
+        element of level 0 per axis. Empty or None otherwise.
+    warnings
+        What was left out, guessed or not as recommended, one sentence each.
+    """
+
+    source: str
+    target: str
+    kind: Kind
+    seconds: float
+    size_bytes: int
+    n_objects: int
+    axes: tuple[str, ...] = ()
+    level_shapes: tuple[tuple[int, ...], ...] = ()
+    dtype: str | None = None
+    scale: tuple[float, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        return asdict(self)

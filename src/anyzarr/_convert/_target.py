@@ -1,0 +1,133 @@
+"""Where a conversion writes: a store that becomes the target when all is there."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from anyzarr import _atomic, crud
+from anyzarr._convert._copy import copy_contents
+from anyzarr._ozx import arrange
+from anyzarr.abc import Store
+from anyzarr.errors import NodeExistsError, NodeNotFoundError
+from anyzarr.stores import LocalStore, open_store, resolve_backend_name
+
+__all__ = ["Location", "hierarchy_target", "local_path", "require_replaceable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A location with what is needed to open it.
+
+    Attributes
+    ----------
+    value
+        As given: a path, a URL, a live store, a dict.
+    backend
+        Name of the backend, or None to work it out.
+    options
+        Of the backend.
+    """
+
+    value: Any
+    backend: str | None
+    options: Mapping[str, Any]
+
+    def open(self, mode: Literal["r", "a"]) -> Store:
+        """Open the store at the location."""
+        return open_store(self.value, backend=self.backend, mode=mode, **self.options)
+
+    @property
+    def backend_name(self) -> str:
+        """The backend that opens it."""
+        return resolve_backend_name(self.value, self.backend)
+
+    def __str__(self) -> str:
+        if isinstance(self.value, dict):
+            return "a dict"
+        spec = getattr(self.value, "spec", None)
+        return str(spec) if spec is not None else str(self.value)
+
+
+def local_path(value: Any) -> Path | None:
+    """Return the path of a location that is a plain local path or a ``file:`` URL."""
+    if hasattr(value, "__fspath__"):
+        return Path(value)
+    if not isinstance(value, str):
+        return None
+    if value.lower().startswith("file:"):
+        return Path(unquote(urlsplit(value).path))
+    return None if "://" in value or "|" in value else Path(value)
+
+
+@contextmanager
+def hierarchy_target(target: Location, *, overwrite: bool) -> Iterator[Store]:
+    """Yield an empty store; what is written to it is at the target on success.
+
+    A local folder is written under another name beside the target and renamed. Elsewhere the
+    objects are written in place, with the root's metadata expected last, and removed again on
+    any exception; where something is to be replaced, they are gathered in a temporary folder
+    first, so that the old stays until the new is complete.
+
+    Raises
+    ------
+    NodeExistsError
+        Something is there and ``overwrite`` is False, or it is no Zarr hierarchy.
+    """
+    path = local_path(target.value)
+    if path is not None and target.backend_name == "local":
+        if overwrite and path.is_dir():
+            require_replaceable(LocalStore(path))
+        with _atomic.replacing(path, overwrite=overwrite) as staging:
+            staging.mkdir()
+            yield LocalStore(staging)
+        return
+    store = target.open("a")
+    if require_replaceable(store, overwrite=overwrite):
+        with tempfile.TemporaryDirectory(prefix="anyzarr-") as folder:
+            gathered = LocalStore(Path(folder))
+            yield gathered
+            contents = arrange(gathered.list())
+            crud.delete_node(store)
+            copy_contents(gathered, contents, store)
+        return
+    try:
+        yield store
+    except BaseException:
+        crud.delete_node(store)
+        raise
+
+
+def require_replaceable(store: Store, *, overwrite: bool = True) -> bool:
+    """Return whether a store holds a hierarchy that may be replaced; False if it is empty.
+
+    Raises
+    ------
+    NodeExistsError
+        It holds one and ``overwrite`` is False, or it holds something else.
+    """
+    level = store.list_level()
+    if not (level.keys or level.prefixes):
+        return False
+    try:
+        crud.read_metadata(store)
+    except NodeNotFoundError:
+        raise NodeExistsError(
+            f"{store.spec} is not empty and is no Zarr hierarchy, so it is not replaced; choose "
+            "another location, or empty this one yourself",
+            store=str(store.spec),
+            path="",
+        ) from None
+    if not overwrite:
+        raise NodeExistsError(
+            f"there is already a Zarr hierarchy at {store.spec}; choose another location, or "
+            "replace it with overwrite=True",
+            store=str(store.spec),
+            path="",
+        )
+    return True

@@ -1,0 +1,175 @@
+"""What TIFF files say about their images: OME-XML, ImageJ's description, resolution tags."""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from anyzarr.ome import Channel, Window
+
+__all__ = ["Calibration", "from_imagej", "from_ome_xml", "from_resolution"]
+
+_LENGTHS = {
+    "m": "meter", "dm": "decimeter", "cm": "centimeter", "mm": "millimeter",
+    "µm": "micrometer", "μm": "micrometer", "um": "micrometer", "micron": "micrometer",
+    "microns": "micrometer", "nm": "nanometer", "pm": "picometer", "fm": "femtometer",
+    "km": "kilometer", "å": "angstrom", "in": "inch", "inch": "inch", "ft": "foot",
+    "yd": "yard", "mi": "mile", "pc": "parsec",
+}  # fmt: skip
+_TIMES = {
+    "s": "second", "sec": "second", "ms": "millisecond", "µs": "microsecond",
+    "μs": "microsecond", "us": "microsecond", "ns": "nanosecond", "min": "minute",
+    "h": "hour", "hour": "hour", "d": "day",
+}  # fmt: skip
+
+# Printers' resolutions (72, 96, 300, 600, 1200 dpi, …) say nothing about a specimen.
+_LARGEST_MEANINGFUL_MICROMETERS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What is known of an image beside its pixels.
+
+    Attributes
+    ----------
+    name
+        The image's name, or None.
+    sizes
+        Physical size of an element by axis letter (``X Y Z T``), with its unit or None.
+    channels
+        What is known of the channels, or None.
+    windows_are_known
+        Whether a person or program chose the contrast windows.
+    """
+
+    name: str | None = None
+    sizes: Mapping[str, tuple[float, str | None]] = field(default_factory=dict)
+    channels: tuple[Channel, ...] | None = None
+    windows_are_known: bool = False
+
+
+def from_ome_xml(text: str, index: int) -> Calibration:
+    """Return what OME-XML says of its image number ``index``.
+
+    Raises
+    ------
+    ValueError
+        It is not well-formed, has entities of its own, or no such image.
+    """
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise ValueError("it declares entities, which OME-XML does not have")
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"it is not well-formed: {error}") from None
+    images = root.findall("{*}Image")
+    if index >= len(images):
+        raise ValueError(f"it describes {len(images)} images, and number {index} was asked for")
+    pixels = images[index].find("{*}Pixels")
+    if pixels is None:
+        raise ValueError(f"image {index} has no Pixels element")
+    sizes: dict[str, tuple[float, str | None]] = {}
+    for letter in "XYZ":
+        unit = pixels.get(f"PhysicalSize{letter}Unit", "µm")
+        _add(sizes, letter, pixels.get(f"PhysicalSize{letter}"), length_unit(unit))
+    time_unit = _TIMES.get(pixels.get("TimeIncrementUnit", "s").lower())
+    _add(sizes, "T", pixels.get("TimeIncrement"), time_unit)
+    channels = tuple(_ome_channel(element) for element in pixels.findall("{*}Channel"))
+    return Calibration(images[index].get("Name"), sizes, channels or None)
+
+
+def _add(
+    sizes: dict[str, tuple[float, str | None]], letter: str, value: Any, unit: str | None
+) -> None:
+    """Note a size if it is a number greater than zero, in a unit that is known."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return
+    if math.isfinite(number) and number > 0 and unit is not None:
+        sizes[letter] = (number, unit)
+
+
+def length_unit(text: str | None) -> str | None:
+    """Return the UDUNITS name of a unit of length, or None where it is none."""
+    cleaned = (text or "").replace("\\u00B5", "µ").strip()
+    return _LENGTHS.get(cleaned.lower())
+
+
+def _ome_channel(element: ElementTree.Element) -> Channel:
+    color = element.get("Color")
+    return Channel(element.get("Name"), None if color is None else _rgba_color(color))
+
+
+def _rgba_color(text: str) -> str | None:
+    """Return six digits for OME-XML's colour, a signed 32-bit RGBA number."""
+    try:
+        return f"{(int(text) & 0xFFFFFFFF) >> 8:06X}"
+    except ValueError:
+        return None
+
+
+def from_imagej(description: Mapping[str, Any], page: Any) -> Calibration:
+    """Return what ImageJ's description and the tags beside it say."""
+    sizes: dict[str, tuple[float, str | None]] = {}
+    unit = length_unit(str(description.get("unit", "")))
+    for letter, tag in (("X", "XResolution"), ("Y", "YResolution")):
+        _add(sizes, letter, _per_unit(page, tag), unit)
+    _add(sizes, "Z", description.get("spacing"), unit)
+    _add(sizes, "T", description.get("finterval"), "second")
+    colors = [_lut_color(lut) for lut in description.get("LUTs", ())]
+    windows = _imagej_windows(description)
+    n = max(len(colors), len(windows))
+    channels = tuple(
+        Channel(
+            color=colors[i] if i < len(colors) else None,
+            window=windows[i] if i < len(windows) else None,
+        )
+        for i in range(n)
+    )
+    return Calibration(None, sizes, channels or None, bool(windows))
+
+
+def _imagej_windows(description: Mapping[str, Any]) -> list[Window]:
+    ranges = list(description.get("Ranges", ()))
+    if not ranges and "min" in description and "max" in description:
+        ranges = [description["min"], description["max"]]
+    pairs = zip(ranges[::2], ranges[1::2], strict=True)
+    return [Window(low, high, low, high) for low, high in pairs if high > low]
+
+
+def _lut_color(lut: Any) -> str | None:
+    """Return the brightest colour of a lookup table of shape (3, 256)."""
+    table = np.asarray(lut)
+    if table.ndim != 2 or table.shape[0] != 3:
+        return None
+    red, green, blue = (int(v) for v in table[:, -1])
+    return f"{red:02X}{green:02X}{blue:02X}"
+
+
+def from_resolution(page: Any) -> Calibration:
+    """Return the pixel size by the resolution tags, where it can be one of a specimen."""
+    tag = page.tags.get("ResolutionUnit")
+    per_unit = {2: 25400.0, 3: 10000.0}.get(int(tag.value) if tag is not None else 0)
+    sizes: dict[str, tuple[float, str | None]] = {}
+    if per_unit is None:
+        return Calibration()
+    for letter, name in (("X", "XResolution"), ("Y", "YResolution")):
+        size = _per_unit(page, name)
+        if size is not None and 0 < size * per_unit <= _LARGEST_MEANINGFUL_MICROMETERS:
+            sizes[letter] = (size * per_unit, "micrometer")
+    return Calibration(None, sizes if len(sizes) == 2 else {})
+
+
+def _per_unit(page: Any, name: str) -> float | None:
+    """Return the length of a pixel in resolution units, from a tag in pixels per unit."""
+    tag = page.tags.get(name)
+    value = tag.value if tag is not None else None
+    if not isinstance(value, tuple) or len(value) != 2 or not value[0]:
+        return None
+    return float(value[1]) / float(value[0])
