@@ -31,7 +31,7 @@ from anyzarr.stores import to_zarr_store
 if TYPE_CHECKING:
     import zarr
 
-__all__ = ["ZarrArrayIO", "ZarrEngine", "decline_metadata"]
+__all__ = ["ZarrArrayIO", "ZarrEngine", "decline_metadata", "one_shape"]
 
 _reasons: BoundedCache[str | None] = BoundedCache(256)
 
@@ -50,7 +50,7 @@ def _try_to_compile(metadata: ArrayMetadata) -> str | None:
     from anyzarr.engines._zarr_bridge import ZarrCodec
 
     try:
-        ZarrCodec(_regular(metadata))
+        ZarrCodec(one_shape(metadata))
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - plugin edge: zarr's parsers raise what they like
@@ -59,9 +59,12 @@ def _try_to_compile(metadata: ArrayMetadata) -> str | None:
     return None
 
 
-def _regular(metadata: ArrayMetadata) -> ArrayMetadata:
-    """Return metadata of a regular grid with the same codecs and dtype."""
-    return metadata if metadata.grid.is_regular else single_chunk(metadata)
+def one_shape(metadata: ArrayMetadata) -> ArrayMetadata:
+    """Return metadata of a regular grid with the same codecs and dtype: of one chunk if need be."""
+    grid = metadata.grid
+    if grid.is_regular:
+        return metadata
+    return single_chunk(metadata, grid.shape_of((0,) * metadata.ndim))
 
 
 class ZarrEngine:
@@ -89,7 +92,7 @@ class ZarrEngine:
             raise UnsupportedError(reason, engine=self.name)
         from anyzarr.engines._zarr_bridge import ZarrCodec
 
-        regular = _regular(metadata)
+        regular = one_shape(metadata)
         codec = ZarrCodec(regular)
         assert regular.grid.chunk_shape is not None
         return CheckedCodec(

@@ -6,14 +6,12 @@ configuration beyond what constructing its objects reads, and nothing is looked 
 
 from __future__ import annotations
 
-import base64
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import zarr
 import zarr.core.codec_pipeline
@@ -29,7 +27,7 @@ from zarr.core.sync import sync
 from zarr.storage import StorePath
 
 from anyzarr.engines._cache import BoundedCache
-from anyzarr.metadata import ArrayMetadata
+from anyzarr.metadata import ArrayMetadata, CodecSpec, respelled
 
 __all__ = [
     "ZarrCodec",
@@ -38,6 +36,7 @@ __all__ = [
     "ndbuffer",
     "new_array",
     "quietly",
+    "silenced",
     "zarr_metadata",
 ]
 
@@ -54,7 +53,7 @@ _PIPELINE: Any = getattr(
 )
 
 _compiled: BoundedCache[ZarrMetadata] = BoundedCache(256)
-_warnings_lock = threading.Lock()
+_warnings_lock = threading.RLock()
 
 
 def zarr_metadata(metadata: ArrayMetadata) -> ZarrMetadata:
@@ -74,34 +73,26 @@ def _compile(metadata: ArrayMetadata) -> ZarrMetadata:
 
 
 def _v3_document(metadata: ArrayMetadata) -> dict[str, Any]:
-    document = metadata.document
-    codecs = [{"name": c.name, "configuration": dict(c.configuration)} for c in metadata.codecs]
-    data_type, fill_value = _v3_data_type(metadata)
+    document = respelled(metadata, "zarr-python")
     return {
         "zarr_format": 3,
         "node_type": "array",
-        "shape": list(metadata.shape),
-        "data_type": data_type,
+        "shape": document["shape"],
+        "data_type": document["data_type"],
         "chunk_grid": document["chunk_grid"],
         "chunk_key_encoding": {
             "name": metadata.key_encoding.name,
             "configuration": {"separator": metadata.key_encoding.separator},
         },
-        "fill_value": fill_value,
-        "codecs": codecs,
+        "fill_value": document["fill_value"],
+        "codecs": [_codec_json(codec) for codec in metadata.codecs],
         "storage_transformers": document.get("storage_transformers", ()),
         "attributes": {},
     }
 
 
-def _v3_data_type(metadata: ArrayMetadata) -> tuple[Any, Any]:
-    name, fill_value = metadata.data_type.name, metadata.document["fill_value"]
-    if name[:1] == "r" and name[1:].isdigit():
-        # zarr knows the core specification's r<bits> by another name.
-        length = metadata.dtype.itemsize
-        raw = base64.b64encode(np.asarray(metadata.fill).tobytes()).decode("ascii")
-        return {"name": "raw_bytes", "configuration": {"length_bytes": length}}, raw
-    return metadata.document["data_type"], fill_value
+def _codec_json(codec: CodecSpec) -> dict[str, Any]:
+    return {"name": codec.name, "configuration": dict(codec.configuration)}
 
 
 @contextmanager
@@ -116,8 +107,15 @@ def quietly(metadata: ArrayMetadata) -> Iterator[None]:
     if "sharding_indexed" not in names and not any(n.startswith("numcodecs.") for n in names):
         yield
         return
+    with silenced(UserWarning):
+        yield
+
+
+@contextmanager
+def silenced(category: type[Warning]) -> Iterator[None]:
+    """Ignore a category of warnings, one thread at a time."""
     with _warnings_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore", category)
         yield
 
 

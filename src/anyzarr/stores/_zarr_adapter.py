@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["AnyzarrStore"]
 
 
+class ReadOnlyForZarrError(ReadOnlyError, ValueError):
+    """A write through a read-only view; of the class and in the words that zarr looks for."""
+
+
 class AnyzarrStore(Store):
     """An anyzarr store as zarr-python sees it.
 
@@ -174,8 +178,11 @@ class AnyzarrStore(Store):
 
     def _check_writable(self) -> None:
         if self.read_only:
-            # The class and wording of zarr's own stores, which zarr's callers look for.
-            raise ValueError("store was opened in read-only mode and does not support writing")
+            raise ReadOnlyForZarrError(
+                f"{self}: store was opened in read-only mode and does not support writing; "
+                "open the location with mode='r+'",
+                store=str(self),
+            )
 
     async def set(self, key: str, value: Buffer) -> None:
         self._check_writable()

@@ -1,0 +1,79 @@
+"""Which of tensorstore's key-value stores holds the objects of a store of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from anyzarr.abc import Store, StoreSpec
+
+__all__ = ["kvstore_of"]
+
+# What tensorstore's drivers can be told; a store configured with anything else, keys to an
+# account above all, is read through our own store layer.
+_S3_OPTIONS = frozenset({"bucket", "region", "endpoint", "skip_signature"})
+_GCS_OPTIONS = frozenset({"bucket"})
+_CLIENT_OPTIONS = frozenset({"allow_http"})
+
+
+def kvstore_of(store: Store, path: str) -> dict[str, Any] | None:
+    """Return the spec of tensorstore's own store for the node at ``path``; None if it has none."""
+    root = store.capabilities.local_root
+    if root is not None:
+        return {"driver": "file", "path": _directory(root, path)}
+    if store.spec.backend != "obstore":
+        return None
+    options = store.spec.options
+    config = options.get("config") or {}
+    client = options.get("client_options") or {}
+    if set(options) - {"config", "client_options"} or set(client) - _CLIENT_OPTIONS:
+        return None
+    scheme = store.spec.root.partition("://")[0]
+    if scheme in ("http", "https") and not config:
+        return _http(store.spec, path)
+    if scheme == "s3" and set(config) <= _S3_OPTIONS:
+        return _s3(store.spec, config, path)
+    if scheme == "gs" and set(config) <= _GCS_OPTIONS:
+        bucket, prefix = _bucket(store.spec)
+        return {"driver": "gcs", "bucket": bucket, "path": _directory(prefix, path)}
+    return None
+
+
+def _directory(root: str, path: str) -> str:
+    """Return the prefix of the node's keys; ``""`` for the root of a bucket."""
+    joined = "/".join(part for part in (root.rstrip("/"), path) if part)
+    return f"{joined}/" if joined else ("/" if root else "")
+
+
+def _bucket(spec: StoreSpec) -> tuple[str, str]:
+    parts = urlsplit(spec.root)
+    return parts.netloc, unquote(parts.path).strip("/")
+
+
+def _http(spec: StoreSpec, path: str) -> dict[str, Any]:
+    return {"driver": "http", "base_url": _directory(spec.root, quote(path))}
+
+
+def _s3(spec: StoreSpec, config: Mapping[str, Any], path: str) -> dict[str, Any]:
+    bucket, prefix = _bucket(spec)
+    anonymous = str(config.get("skip_signature", "")).lower() in {"true", "1"}
+    kvstore: dict[str, Any] = {
+        "driver": "s3",
+        "bucket": bucket,
+        "path": _directory(prefix, path),
+        "aws_credentials": {"type": "anonymous" if anonymous else "default"},
+    }
+    # As obstore does: the option, then the environment.
+    region = config.get("region") or _environment("AWS_REGION", "AWS_DEFAULT_REGION")
+    endpoint = config.get("endpoint") or _environment("AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    if endpoint:
+        kvstore |= {"endpoint": endpoint, "aws_region": region or "us-east-1"}
+    elif region:
+        kvstore["aws_region"] = region
+    return kvstore
+
+
+def _environment(*names: str) -> str | None:
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
