@@ -87,9 +87,7 @@ _NO_STORE: Any = None  # declining does not depend on the store
 def _why_not(metadata: ArrayMetadata) -> str | None:
     unknown = sorted(set(_codec_names(metadata.codecs)) - _CODECS)
     if unknown:
-        return (
-            f"zarrs does not have the codec {unknown[0]!r}, or not exactly as the reference has it"
-        )
+        return f"zarrs lacks the codec {unknown[0]!r}, or differs in it from the reference"
     reason = _why_not_data_type(metadata)
     if reason is not None:
         return reason
@@ -120,7 +118,7 @@ def _why_not_data_type(metadata: ArrayMetadata) -> str | None:
     data_type = metadata.data_type
     raw = data_type.name[:1] == "r" and data_type.name[1:].isdigit()
     if data_type.name not in _DATA_TYPES and not raw:
-        return f"zarrs has the data type {data_type.name!r} not, or not exactly as the reference has it"
+        return f"zarrs lacks the data type {data_type.name!r}, or differs in it from the reference"
     if data_type.name == "string" and not hasattr(np.dtypes, "StringDType"):
         return "strings through zarrs need numpy 2 or newer"
     return None

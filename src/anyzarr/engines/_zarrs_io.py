@@ -72,7 +72,8 @@ class ZarrsArrayIO:
         self._handle, self._reader = self._open()
 
     def _open(self) -> tuple[Any, Reader | None]:
-        if self._metadata.grid.chunk_shape is None or self._metadata.data_type.is_variable_length:
+        metadata = self._metadata
+        if _forked or metadata.grid.chunk_shape is None or metadata.data_type.is_variable_length:
             return None, None
         root = self._store.capabilities.local_root
         if root is not None:

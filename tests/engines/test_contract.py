@@ -1,0 +1,88 @@
+"""Every engine keeps the engine contract, in memory, in a folder, and on other backends."""
+
+from __future__ import annotations
+
+import itertools
+import unittest
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import fsspec
+import obstore.store
+import pytest
+
+from anyzarr.abc import Store
+from anyzarr.engines import get_engine
+from anyzarr.stores import FsspecStore, LocalStore, MemoryStore, ObstoreStore
+from anyzarr.testing import EngineCase, engine_contract
+from anyzarr.testing._engine_arrays import array_cases
+
+ENGINES = ["tensorstore", "zarr", "zarrs", "zarrs-python"]
+ARRAYS = [case.name for case in array_cases()]
+FEW_ARRAYS = [
+    "v2-blosc",
+    "v3-chunk-larger-than-array",
+    "v3-crc32c",
+    "v3-no-dimensions",
+    "v3-sharded",
+    "v3-sharded-index-first-without-checksum",
+    "v3-uncompressed",
+]
+
+
+def run(engine: str, array: str, new_store: Callable[[], Store]) -> None:
+    for case in engine_contract(get_engine(engine), new_store=new_store, arrays=[array]):
+        run_case(case)
+
+
+def run_case(case: EngineCase) -> None:
+    try:
+        case.run()
+    except unittest.SkipTest:
+        raise
+    except BaseException as error:
+        error.add_note(f"required: {case.requirement}")
+        raise
+
+
+@pytest.mark.parametrize("array", ARRAYS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_in_memory(engine: str, array: str) -> None:
+    run(engine, array, MemoryStore)
+
+
+@pytest.mark.parametrize("array", ARRAYS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_in_a_folder(engine: str, array: str, tmp_path: Path) -> None:
+    folders = (LocalStore(tmp_path / str(n)) for n in itertools.count())
+    run(engine, array, lambda: next(folders))
+
+
+@pytest.mark.parametrize("array", FEW_ARRAYS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_in_obstores_memory(engine: str, array: str) -> None:
+    run(engine, array, lambda: ObstoreStore(obstore.store.MemoryStore()))
+
+
+@pytest.mark.parametrize("array", FEW_ARRAYS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_in_obstores_folder(engine: str, array: str, tmp_path: Path) -> None:
+    folders = (tmp_path / str(n) for n in itertools.count())
+    run(engine, array, lambda: ObstoreStore(obstore.store.LocalStore(next(folders), mkdir=True)))
+
+
+@pytest.fixture
+def new_fsspec_store() -> Iterator[Callable[[], Store]]:
+    filesystem = fsspec.filesystem("memory")
+    folders = (f"/anyzarr-contract/{n}" for n in itertools.count())
+    yield lambda: FsspecStore(filesystem, next(folders))
+    if filesystem.exists("/anyzarr-contract"):
+        filesystem.rm("/anyzarr-contract", recursive=True)
+
+
+@pytest.mark.parametrize("array", FEW_ARRAYS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_in_fsspecs_memory(
+    engine: str, array: str, new_fsspec_store: Callable[[], Store]
+) -> None:
+    run(engine, array, new_fsspec_store)
