@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
-from anyzarr._cli._console import print_json, stdout
-from anyzarr._cli._options import JsonFlag
+from anyzarr._cli import _format as fmt
+from anyzarr._cli._console import pairs, print_json, print_warning, stdout
+from anyzarr._cli._options import JsonFlag, check_option, options_of
 from anyzarr._cli._progress import progress_bar
+
+if TYPE_CHECKING:
+    from anyzarr._convert import ConversionReport
 
 __all__ = ["convert"]
 
 
 def _check_extents(type_: Any, text: str | None) -> None:
-    parts = [] if text is None else text.split(",")
-    if not all(part.isdigit() and int(part) > 0 for part in parts):
+    if text is not None and text != "none" and _extents(text) is None:
         raise ValueError(f"{text!r} is not a list of whole numbers such as 1,512,512")
 
 
+def _extents(text: str) -> tuple[int, ...] | None:
+    parts = text.split(",")
+    valid = all(part.isdigit() and int(part) > 0 for part in parts)
+    return tuple(int(part) for part in parts) if valid else None
+
+
 _Extents = Annotated[str | None, Parameter(validator=_check_extents)]
+_AtLeast1 = Annotated[int | None, Parameter(validator=validators.Number(gte=1))]
+_AtLeast0 = Annotated[int | None, Parameter(validator=validators.Number(gte=0))]
 
 
 def convert(
@@ -30,55 +41,114 @@ def convert(
     overwrite: bool = False,
     chunks: _Extents = None,
     shards: _Extents = None,
-    levels: int | None = None,
+    compressor: str | None = None,
+    levels: _AtLeast1 = None,
     method: str | None = None,
+    name: str | None = None,
+    series: _AtLeast0 = None,
+    axes: str | None = None,
+    ome_version: str | None = None,
     engine: str | None = None,
+    backend: str | None = None,
+    option: Annotated[
+        tuple[str, ...],
+        Parameter(name=["--option", "-o"], validator=check_option, consume_multiple=False),
+    ] = (),
+    source_backend: str | None = None,
+    source_option: Annotated[
+        tuple[str, ...], Parameter(validator=check_option, consume_multiple=False)
+    ] = (),
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Convert an image to OME-Zarr, or between a folder and an .ozx.
+    """Convert an image to OME-Zarr, or Zarr from one place or form to another.
+
+    A TIFF becomes OME-Zarr with a pyramid. Zarr written to a name that ends in .ozx is packed
+    into that file, an .ozx written to another name is unpacked, anything else is copied.
 
     Parameters
     ----------
     source
-        A TIFF or OME-TIFF, an OME-Zarr image, or an .ozx.
+        A TIFF or OME-TIFF, or Zarr in any store.
     target
-        Where to write: a folder or URL, or a name ending in .ozx.
+        Where to write: a folder, a URL, or a name ending in .ozx.
     overwrite
-        Replace what is at the target.
+        Replace what is at the target, once the new is complete.
     chunks
         Chunk shape, one number per axis, such as 1,512,512.
     shards
-        Shard shape, one number per axis.
+        Shard shape, one number per axis, or none.
+    compressor
+        blosc, zstd, gzip or none. Default: blosc.
     levels
         Number of resolution levels. Default: until the largest side is at most 256.
     method
-        How levels are made smaller, such as mean.
+        How levels are made smaller. Default: mean.
+    name
+        Name of the image. Default: its own, else the file's.
+    series
+        Which image of a file that holds several, from 0.
+    axes
+        Names of the axes where the file does not name them, such as zyx.
+    ome_version
+        0.5 or 0.4. Default: 0.5.
     engine
         What encodes the chunks.
+    backend
+        What stores the bytes of the target. Default: by the location.
+    option
+        An option of that backend as KEY=VALUE; may be repeated.
+    source_backend
+        What fetches the bytes of the source.
+    source_option
+        An option of that backend as KEY=VALUE; may be repeated.
     quiet
-        Print nothing when it worked, and show no progress.
+        Print nothing but warnings, and show no progress.
     json
         Print JSON.
     """
     from anyzarr._convert import convert as library_convert
 
-    given = {
-        "chunks": _extents(chunks),
-        "shards": _extents(shards),
+    given: dict[str, Any] = {
+        "chunks": None if chunks is None else _extents(chunks),
+        "shards": False if shards == "none" else None if shards is None else _extents(shards),
+        "compressor": compressor,
         "levels": levels,
         "method": method,
+        "name": name,
+        "series": series,
+        "axes": axes,
+        "version": ome_version,
+        "engine": engine,
+        "backend": backend,
+        "source_backend": source_backend,
     }
-    options = {name: value for name, value in given.items() if value is not None}
     with progress_bar(enabled=not quiet) as progress:
         report = library_convert(
-            source, target, overwrite=overwrite, engine=engine, progress=progress, **options
+            source,
+            target,
+            overwrite=overwrite,
+            progress=progress,
+            source_options=options_of(source_option),
+            **{key: value for key, value in given.items() if value is not None},
+            **options_of(option),
         )
     if json:
         print_json(report.to_dict())
-    elif not quiet:
-        stdout().print(str(report), markup=False, soft_wrap=True)
+        return
+    for warning in report.warnings:
+        print_warning(warning)
+    if not quiet:
+        _print_report(report)
 
 
-def _extents(text: str | None) -> tuple[int, ...] | None:
-    return None if text is None else tuple(int(part) for part in text.split(","))
+def _print_report(report: ConversionReport) -> None:
+    verb = {"image": "converted", "pack": "packed"}.get(report.kind, "copied")
+    rows = [(verb, report.source), ("to", report.target)]
+    if report.level_shapes:
+        sizes = zip(report.axes, report.level_shapes[0], strict=True)
+        rows.append(("image", f"{', '.join(f'{a} {n}' for a, n in sizes)}, {report.dtype}"))
+        rows.append(("levels", ", ".join(fmt.extent(shape) for shape in report.level_shapes)))
+    stored = f"{fmt.size(report.size_bytes)} in {fmt.count(report.n_objects, 'object')}"
+    rows += [("stored", stored), ("took", f"{report.seconds:.2f} s")]
+    stdout().print(pairs(rows))

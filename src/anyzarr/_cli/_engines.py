@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from anyzarr._cli._console import print_json, stdout
+from anyzarr._cli._console import print_json, stdout, table
 from anyzarr._cli._options import JsonFlag, OpenOptions
 
 if TYPE_CHECKING:
@@ -73,37 +73,27 @@ def _at_location(location: str, path: str, json: bool, opening: OpenOptions) -> 
 
 
 def _packages(kind: str, packages: Sequence[PackageInfo]) -> Table:
-    table = _table(kind, "version", "package", "")
+    drawn = table(kind, "version", "package", "")
     for package in packages:
         ours = package.package == "anyzarr"
         name = "" if ours else (package.package or "registered")
         version = "built in" if ours else (package.version or "–")
         if package.installed:
-            table.add_row(f"[green]✓[/green] {package.name}", version, name, "")
+            drawn.add_row(f"[green]✓[/green] {package.name}", version, name, "")
         else:
             command = (package.install or "").replace("[", "\\[")
-            table.add_row(f"[red]✗[/red] {package.name}", "–", name, f"install: {command}")
-    return table
+            drawn.add_row(f"[red]✗[/red] {package.name}", "–", name, f"install: {command}")
+    return drawn
 
 
 def _reports(facts: EnginesInfo) -> Table:
     from rich.text import Text
 
-    table = _table("engine", "can", "I/O", "")
+    drawn = table("engine", "can", "I/O", "")
     for report in facts.engines:
         style = "bold" if report.chosen else ""
         mark = "[green]yes[/green]" if report.usable else "[red]no[/red]"
         io = {"own": "own", "byte layer": "byte layer"}.get(report.io or "", "–")
         said = Text("← taken", "bold green") if report.chosen else Text(report.reason or "")
-        table.add_row(Text(report.name, style), mark, io, said)
-    return table
-
-
-def _table(*columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, show_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    return table
+        drawn.add_row(Text(report.name, style), mark, io, said)
+    return drawn

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from anyzarr._cli import _format as fmt
-from anyzarr._cli._console import print_json, stdout
+from anyzarr._cli._console import pairs, print_json, stdout, table
 from anyzarr._cli._options import JsonFlag, OpenOptions
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _image(facts: ImageInfo) -> Iterable[RenderableType]:
     if facts.labels:
         rows.append(("labels", ", ".join(facts.labels)))
     yield _title(facts.name, "OME-Zarr image")
-    yield _pairs(rows)
+    yield pairs(rows)
     yield from ("", _levels(facts))
     if facts.channels:
         yield from ("", _channels(facts.channels))
@@ -100,7 +100,7 @@ def _array(facts: ArrayInfo) -> Iterable[RenderableType]:
         *_reading(facts),
     ]
     yield _title(_name(facts), "array")
-    yield _pairs([*rows, *_attributes(facts)])
+    yield pairs([*rows, *_attributes(facts)])
 
 
 def _group(facts: GroupInfo) -> Iterable[RenderableType]:
@@ -113,7 +113,7 @@ def _group(facts: GroupInfo) -> Iterable[RenderableType]:
         ("note", facts.note or ""),
     ]
     yield _title(_name(facts), "group")
-    yield _pairs([*rows, *_attributes(facts)])
+    yield pairs([*rows, *_attributes(facts)])
     if facts.members:
         yield from ("", _members(facts))
 
@@ -124,39 +124,26 @@ def _title(name: str, kind: str) -> RenderableType:
     return Text.assemble((name, "bold"), "  ", (kind, "cyan"))
 
 
-def _pairs(rows: Iterable[tuple[str, str]]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for key, value in rows:
-        if value:
-            grid.add_row(Text(key), Text(value))
-    return grid
-
-
 def _levels(facts: ImageInfo) -> Table:
-    table = _table("level", "shape", "chunks")
+    drawn = table("level", "shape", "chunks")
     sharded = any(level.shards for level in facts.levels)
     counted = any(level.stored for level in facts.levels)
     for name in [*(["shards"] if sharded else []), *(["stored"] if counted else [])]:
-        table.add_column(name)
+        drawn.add_column(name)
     for level in facts.levels:
         cells = [level.path, fmt.extent(level.shape), fmt.extent(level.chunks or ())]
         if sharded:
             cells.append(fmt.extent(level.shards) if level.shards else "–")
         if counted:
             cells.append(_amount(level.stored, "shard" if level.shards else "chunk"))
-        table.add_row(*cells)
-    return table
+        drawn.add_row(*cells)
+    return drawn
 
 
 def _channels(channels: Iterable[ChannelInfo]) -> Table:
     from rich.text import Text
 
-    table = _table("channel", "name", "color", "window")
+    drawn = table("channel", "name", "color", "window")
     for index, channel in enumerate(channels):
         color = Text("–")
         if channel.color:
@@ -164,31 +151,21 @@ def _channels(channels: Iterable[ChannelInfo]) -> Table:
         window = "–"
         if channel.window:
             window = " – ".join(fmt.number(value) for value in channel.window)
-        table.add_row(str(index), Text(channel.name), color, window)
-    return table
+        drawn.add_row(str(index), Text(channel.name), color, window)
+    return drawn
 
 
 def _members(facts: GroupInfo) -> Table:
     from rich.text import Text
 
-    table = _table("member", "kind", "shape", "dtype")
+    drawn = table("member", "kind", "shape", "dtype")
     for member in facts.members[:_MEMBERS_SHOWN]:
         shape = "" if member.shape is None else fmt.extent(member.shape)
-        table.add_row(Text(member.name), member.kind, shape, member.dtype or "")
+        drawn.add_row(Text(member.name), member.kind, shape, member.dtype or "")
     hidden = len(facts.members) - _MEMBERS_SHOWN
     if hidden > 0:
-        table.add_row(f"… {hidden:,} more", "", "", "")
-    return table
-
-
-def _table(*columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, show_edge=False)
-    for name in columns:
-        table.add_column(name)
-    return table
+        drawn.add_row(f"… {hidden:,} more", "", "", "")
+    return drawn
 
 
 def _where(facts: ImageInfo | ArrayInfo | GroupInfo) -> str:

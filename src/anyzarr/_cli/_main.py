@@ -48,6 +48,7 @@ def build_app() -> cyclopts.App:
         help="Any engine, any store, one Zarr: look into, convert and show chunked images.",
         help_epilogue=_EPILOGUE,
         help_format="plaintext",
+        suppress_keyboard_interrupt=False,
         group_parameters="Options",
         default_parameter=cyclopts.Parameter(negative=(), show_default=False),
         version=lambda: f"anyzarr {version('anyzarr')}",

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json as _json
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-__all__ = ["JsonFlag", "OpenOptions"]
+__all__ = ["JsonFlag", "OpenOptions", "check_option", "options_of"]
 
 JsonFlag = Annotated[bool, Parameter(name="--json")]
 """Print JSON rather than text for people."""
 
 
-def _check_pair(type_: Any, values: Any) -> None:
-    for value in values or ():
+def check_option(type_: Any, values: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` unless every value is ``KEY=VALUE``."""
+    for value in values:
         if not value.partition("=")[1] or value.startswith("="):
             raise ValueError(f"{value!r} is not KEY=VALUE, as in: --option anon=true")
 
@@ -33,22 +35,23 @@ class OpenOptions:
 
     option: Annotated[
         tuple[str, ...],
-        Parameter(name=["--option", "-o"], validator=_check_pair, consume_multiple=False),
+        Parameter(name=["--option", "-o"], validator=check_option, consume_multiple=False),
     ] = ()
     """An option of the backend as KEY=VALUE, such as anon=true; may be repeated."""
 
-    def backend_options(self) -> dict[str, Any]:
-        """Return the ``--option`` values by key: JSON where they parse as JSON, else text."""
-        pairs = (text.partition("=") for text in self.option)
-        return {key: _value(text) for key, _, text in pairs}
-
     def keywords(self) -> dict[str, Any]:
         """Return the keyword arguments for the library's functions."""
-        return {"engine": self.engine, "backend": self.backend, **self.backend_options()}
+        return {"engine": self.engine, "backend": self.backend, **options_of(self.option)}
+
+
+def options_of(texts: Iterable[str]) -> dict[str, Any]:
+    """Return ``KEY=VALUE`` texts by key: JSON where they parse as JSON, else text."""
+    split = (text.partition("=") for text in texts)
+    return {key: _value(text) for key, _, text in split}
 
 
 def _value(text: str) -> Any:
     try:
-        return _json.loads(text)
+        return json.loads(text)
     except ValueError:
         return text
