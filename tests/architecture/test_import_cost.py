@@ -58,7 +58,7 @@ def test_other_libraries_global_configuration_is_left_alone() -> None:
         """
 import json, warnings
 import numpy as np
-import zarr, dask, fsspec.config, logging
+import zarr, dask.array, distributed, fsspec.config, logging
 def snapshot():
     return json.dumps(
         [zarr.config.config, dask.config.config, fsspec.config.conf, np.get_printoptions(),

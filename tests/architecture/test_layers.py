@@ -17,7 +17,7 @@ PACKAGE = Path(anyzarr.__file__).parent
 # Bottom first. A module may import from its own layer and from those before it.
 LAYERS: list[set[str]] = [
     {"errors"},
-    {"abc", "config", "_optional", "_progress", "_version"},
+    {"abc", "config", "_atomic", "_optional", "_progress"},
     {"_url", "_parallel"},
     {"stores"},
     {"metadata"},
@@ -28,8 +28,10 @@ LAYERS: list[set[str]] = [
     {"_nodes"},
     {"_pyramid"},
     {"ome"},
+    {"_ozx"},
     {"_convert"},
-    {"_info", "_view"},
+    {"_info"},
+    {"_view"},
     {"_cli"},
 ]
 # Shipped for people who write a store or an engine; nothing in the library imports it.
@@ -70,8 +72,7 @@ def imports(tree: ast.Module) -> list[tuple[int, str]]:
 
 def test_every_module_has_a_layer() -> None:
     units = {unit(path) for path in modules()} - {"__init__", "__main__"}
-    assert units == set(LEVEL) | BESIDE - {"_version"} or units <= set(LEVEL) | BESIDE
-    assert {"stores", "metadata", "indexing", "engines", "crud", "_nodes"} <= units
+    assert units == set(LEVEL) | BESIDE
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -108,7 +109,7 @@ PUBLIC = [
 def test_all_is_what_is_visible(name: str) -> None:
     module = importlib.import_module(name)
     exported = module.__all__
-    assert exported == sorted(exported), "__all__ is a sorted, literal list"
+    assert exported == sorted(exported, key=by_kind_then_name), "__all__ is sorted"
     assert len(set(exported)) == len(exported)
     for public in exported:
         assert getattr(module, public, None) is not None, public
@@ -123,6 +124,11 @@ def test_all_is_what_is_visible(name: str) -> None:
         and is_defined_by_us(module, value)
     }
     assert visible <= set(exported), visible - set(exported)
+
+
+def by_kind_then_name(name: str) -> tuple[bool, bool, str]:
+    """The linter's order: constants, classes, everything else."""
+    return not name.isupper(), not name[0].isupper(), name
 
 
 def is_defined_by_us(module: types.ModuleType, value: object) -> bool:

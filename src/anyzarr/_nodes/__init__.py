@@ -3,7 +3,13 @@
 from anyzarr._nodes._array import Array
 from anyzarr._nodes._attributes import Attributes
 from anyzarr._nodes._group import Group
-from anyzarr._nodes._open import create_array, create_group, open, open_array, open_group
+from anyzarr._nodes._open import (
+    create_array,
+    create_group,
+    open,  # noqa: A004 - anyzarr.open, as zarr.open
+    open_array,
+    open_group,
+)
 from anyzarr._nodes._tree import TreeNode, tree_of
 
 __all__ = [

@@ -13,7 +13,6 @@ from anyzarr.crud._locks import locked
 from anyzarr.crud._nodes import node_lock_key
 from anyzarr.crud._regions import require_writable
 from anyzarr.metadata import ArrayMetadata, GroupMetadata
-from anyzarr.stores import join
 
 __all__ = ["Node"]
 
@@ -57,7 +56,11 @@ class Node:
     @property
     def url(self) -> str:
         """The node's address, as :func:`anyzarr.open` takes it."""
-        return join(self._store.spec.root.rstrip("/"), self._path)
+        base = str(getattr(self._store, "url", self._store.spec.root)).rstrip("/")
+        if not self._path:
+            return base
+        # "a.zip|zip:" already ends where the inner path begins.
+        return f"{base}{self._path}" if base.endswith(":") else f"{base}/{self._path}"
 
     @property
     def zarr_format(self) -> Literal[2, 3]:
@@ -105,12 +108,9 @@ class Node:
         return None
 
     def __eq__(self, other: object) -> bool:
-        return (
-            type(other) is type(self)
-            and isinstance(other, Node)
-            and self._store.spec == other._store.spec
-            and self._path == other._path
-        )
+        if not isinstance(other, Node) or type(other) is not type(self):
+            return NotImplemented
+        return self._store.spec == other._store.spec and self._path == other._path
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, self._store.spec, self._path))

@@ -13,7 +13,7 @@ from anyzarr._nodes._create import create_array_at, create_group_at
 from anyzarr._nodes._group import Group, bind
 from anyzarr.abc import Store
 from anyzarr.crud._nodes import normalize_path
-from anyzarr.engines import canonical_name
+from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeNotFoundError, ReadOnlyError
 from anyzarr.metadata import parse_group
 from anyzarr.stores import open_store
@@ -24,13 +24,22 @@ Mode = Literal["r", "r+", "a", "w", "w-"]
 _MODES = ("r", "r+", "a", "w", "w-")
 
 
-def _open_store(location: Any, mode: str | None, backend: str | None, options: Any) -> Store:
+def _check_mode(mode: str | None) -> None:
     if mode is not None and mode not in _MODES:
         raise MetadataError(
             f"mode {mode!r} is not one of {', '.join(_MODES)}: r reads, r+ changes what is there, "
             "a creates what is not, w replaces, w- refuses to",
             kind="mode",
         )
+
+
+def _mode_of_existing(mode: Mode | None) -> Literal["r", "r+"] | None:
+    """Return how to open what is there before it is known whether anything must be created."""
+    _check_mode(mode)
+    return "r" if mode == "r" else None if mode is None else "r+"
+
+
+def _open_store(location: Any, mode: Mode | None, backend: str | None, options: Any) -> Store:
     if mode is not None:
         return open_store(location, backend=backend, mode=mode, **options)
     try:
@@ -89,6 +98,7 @@ def open(  # noqa: A001 - anyzarr.open, as zarr.open
     >>> anyzarr.open(memory)[:]
     array([1, 1, 1], dtype=int8)
     """
+    _check_mode(mode)
     engine = _known_engine(engine)
     store = _open_store(location, mode, backend, backend_kwargs)
     path = normalize_path(path)
@@ -96,7 +106,10 @@ def open(  # noqa: A001 - anyzarr.open, as zarr.open
 
 
 def _known_engine(engine: str | None) -> str | None:
-    return None if engine is None else canonical_name(engine)
+    """Return the engine's canonical name after checking that there is such an engine."""
+    if engine is None or canonical_name(engine) == "auto":
+        return None
+    return get_engine(engine).name
 
 
 def open_array(
@@ -151,7 +164,7 @@ def open_array(
         node = open(
             location,
             path=path,
-            mode="r+" if mode == "a" else mode,
+            mode=_mode_of_existing(mode),
             engine=engine,
             backend=backend,
             zarr_format=zarr_format,
@@ -213,7 +226,7 @@ def open_group(
             node = open(
                 location,
                 path=path,
-                mode="r+" if mode == "a" else mode,
+                mode=_mode_of_existing(mode),
                 engine=engine,
                 backend=backend,
                 zarr_format=zarr_format,

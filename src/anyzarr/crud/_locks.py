@@ -61,7 +61,7 @@ def locked(store: Store, keys: Iterable[str]) -> Iterator[None]:
     A lock is named by the object's full address, so two stores rooted at different prefixes
     of one tree share it. A thread that holds a key may take it again.
     """
-    root = store.spec.root.rstrip("/")
+    root = str(getattr(store, "url", store.spec.root)).rstrip("/")
     names = sorted({f"{root}/{key}" for key in keys})
     with contextlib.ExitStack() as stack:
         for name in names:

@@ -75,10 +75,10 @@ def _decode(store: Store, path: str, found: Mapping[str, bytes | None]) -> dict[
     """Return the document made of the objects found at a path, or None if they make no node."""
     try:
         if (data := found.get(_V3)) is not None:
-            return _metadata.decode_v3(data)
+            return _metadata.decode_document(data, key=join(path, _V3))
         for name in (".zarray", ".zgroup"):
             if (data := found.get(name)) is not None:
-                return _metadata.merge_v2(data, found.get(".zattrs"))
+                return _metadata.merge_v2(data, found.get(".zattrs"), path=path, name=name)
     except AnyzarrError as error:
         raise _located(error, store, path) from error
     return None
@@ -209,7 +209,7 @@ def _drop_inline(store: Store, group: str) -> None:
         data = store.get(join(group, _V3))
         if data is None:
             return
-        document = _metadata.decode_v3(data)
+        document = _metadata.decode_document(data)
         if document.pop("consolidated_metadata", None) is not None:
             _put_documents(document, store, group)
 
@@ -356,7 +356,7 @@ def list_children(store: Store, path: str = "") -> list[tuple[str, dict[str, Any
         if isinstance(inline, Mapping) and isinstance(inline.get("metadata"), Mapping):
             return _direct(inline["metadata"])
     if v3 is None and consolidated is not None:
-        return _direct(_split_v2(_metadata.decode_v3(consolidated).get("metadata", {})))
+        return _direct(_split_v2(_metadata.decode_document(consolidated).get("metadata", {})))
     return _listed(store, path)
 
 
