@@ -230,11 +230,8 @@ def _check_bytes(spec: CodecSpec, data_type: DataType, field: str) -> None:
     if endian not in ("little", "big", None):
         raise invalid(f"{field}.endian", endian, 'must be "little" or "big"')
     if data_type.is_variable_length:
-        raise invalid(
-            field.removesuffix(".configuration"),
-            "bytes",
-            f"must be a codec for {data_type.name}, such as vlen-utf8",
-        )
+        rule = f"must be a codec for {data_type.name}, such as vlen-utf8 or vlen-bytes"
+        raise invalid(field.removesuffix(".configuration"), "bytes", rule)
     # Structs written before the registry required it are little-endian.
     if endian is None and data_type.name != "struct" and has_byte_order(data_type.dtype):
         raise invalid(f"{field}.endian", endian, f"must be given for {data_type.name}")
@@ -244,7 +241,8 @@ def _check_variable(spec: CodecSpec, data_type: DataType, field: str) -> None:
     expected = "string" if spec.name == "vlen-utf8" else "bytes"
     if data_type.name != expected:
         raise MetadataError(
-            f"{field} has {spec.name!r}, which encodes {expected}, but data_type is {data_type.name!r}"
+            f"{field} has {spec.name!r}, which encodes {expected}, "
+            f"but data_type is {data_type.name!r}"
         )
 
 
@@ -258,9 +256,10 @@ def encoded_dtype(spec: CodecSpec, dtype: np.dtype[Any]) -> np.dtype[Any]:
     if spec.name in ("transpose", "numcodecs.bitround") or chosen is None:
         return dtype
     try:
-        return np.dtype(chosen)
+        dtype = np.dtype(chosen)
     except (TypeError, ValueError):
         raise invalid(f"filters ({spec.name})", chosen, "must name a numpy dtype") from None
+    return dtype
 
 
 def _v2_config(value: object, field: str) -> tuple[str, dict[str, Any]]:
@@ -295,7 +294,7 @@ def _blosc_from_v2(configuration: Mapping[str, Any], itemsize: int, field: str) 
     shuffle = configuration.get("shuffle", 1)
     if shuffle == -1:
         shuffle = 2 if itemsize == 1 else 1
-    if shuffle not in (0, 1, 2):
+    if not isinstance(shuffle, int) or shuffle not in (0, 1, 2):
         raise invalid(f"{field}.shuffle", shuffle, "must be -1, 0, 1 or 2")
     return {
         "typesize": itemsize if 0 < itemsize < 256 else 1,
@@ -322,7 +321,10 @@ def spec_to_v2(spec: CodecSpec) -> dict[str, Any]:
         return {"id": "zstd", "level": configuration.get("level", 0), **checksum}
     if spec.name == "blosc":
         configuration.pop("typesize", None)
-        configuration["shuffle"] = _BLOSC_SHUFFLE.index(configuration.get("shuffle", "shuffle"))
+        shuffle = configuration.get("shuffle", "shuffle")
+        if shuffle not in _BLOSC_SHUFFLE:
+            raise invalid("blosc.shuffle", shuffle, f"must be one of {', '.join(_BLOSC_SHUFFLE)}")
+        configuration["shuffle"] = _BLOSC_SHUFFLE.index(shuffle)
         return {"id": "blosc", **configuration}
     if spec.name in ("gzip", "crc32c", "vlen-utf8", "vlen-bytes"):
         return {"id": spec.name, **configuration}

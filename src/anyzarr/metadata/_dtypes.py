@@ -64,11 +64,11 @@ _ALIASES: Mapping[str, str] = {
     "structured": "struct",
 }
 
-_UNITS = frozenset(
-    ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "μs", "µs", "ns", "ps", "fs", "as", "generic"]
-)
+_TEXT_UNITS = "Y, M, W, D, h, m, s, ms, us, μs, ns, ps, fs, as, generic"
+# The registry's μ is Greek; keyboards give the micro sign, another code point.
+_UNITS = frozenset([*_TEXT_UNITS.split(", "), "µs"])
 _INTEGER = re.compile(r"(u?)int([0-9]+)")
-_RAW = re.compile(r"r([1-9][0-9]{0,10})")
+_RAW = re.compile(r"r([0-9]{1,11})")
 _TYPESTR = re.compile(r"[<>|][biufcmMSUV][0-9]{0,10}(\[[0-9]{0,10}[a-zA-Zμµ]+\])?")
 _MAX_BYTES = 2**31 - 1
 _MAX_DEPTH = 16
@@ -88,7 +88,8 @@ def _ml_dtype(name: str) -> np.dtype[Any]:
             f"The data type {name!r} needs a newer ml_dtypes than {module.__version__}; "
             "upgrade it with: pip install --upgrade ml_dtypes"
         )
-    return np.dtype(scalar_type)
+    dtype: np.dtype[Any] = np.dtype(scalar_type)
+    return dtype
 
 
 def parse_data_type(value: object, field: str = "data_type", *, depth: int = 0) -> DataType:
@@ -142,7 +143,7 @@ def parse_data_type(value: object, field: str = "data_type", *, depth: int = 0) 
 
 
 def _raw(bits: int, field: str) -> DataType:
-    if bits % 8 or bits // 8 > _MAX_BYTES:
+    if bits == 0 or bits % 8 or bits // 8 > _MAX_BYTES:
         raise invalid(
             field.removesuffix(".configuration"), f"r{bits}", "must be a number of whole bytes"
         )
@@ -151,8 +152,8 @@ def _raw(bits: int, field: str) -> DataType:
 
 def _parse_time(name: str, configuration: Mapping[str, Any], field: str) -> DataType:
     unit = configuration.get("unit")
-    if unit not in _UNITS:
-        raise invalid(f"{field}.unit", unit, f"must be one of {', '.join(sorted(_UNITS))}")
+    if not isinstance(unit, str) or unit not in _UNITS:
+        raise invalid(f"{field}.unit", unit, f"must be one of {_TEXT_UNITS}")
     scale = as_int(
         configuration.get("scale_factor"), f"{field}.scale_factor", minimum=1, maximum=2**31 - 1
     )
@@ -367,7 +368,7 @@ def data_type_of(dtype: npt.DTypeLike, field: str = "dtype") -> DataType:
     if dtype.names is not None:
         return _struct_of(dtype, field)
     if kind in "mM":
-        unit, scale = np.datetime_data(dtype)
+        unit, scale = np.datetime_data(dtype)  # type: ignore[arg-type]  # its kind says so
         name = "numpy.datetime64" if kind == "M" else "numpy.timedelta64"
         return DataType(name, dtype, {"unit": unit, "scale_factor": scale})
     if dtype.type in (np.bytes_, np.str_, np.void):

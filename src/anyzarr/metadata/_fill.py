@@ -131,7 +131,8 @@ def _part_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     if dtype.name == "bcomplex32":
         import ml_dtypes  # it made the dtype, so it is there
 
-        return np.dtype(ml_dtypes.bfloat16)
+        part: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+        return part
     return np.dtype(f"f{dtype.itemsize // 2}")
 
 
@@ -354,7 +355,8 @@ def is_fill(chunk: npt.NDArray[Any], fill: Any) -> bool:
         view = chunk.view(unit)
         return bool(view[(0,) * view.ndim] == bits) and _all_equal(view, bits)
     expected = np.asarray(fill, chunk.dtype).tobytes()
-    if chunk[(0,) * chunk.ndim].tobytes() != expected:
+    # Not the element itself: a scalar of bytes has lost its trailing zeros.
+    if chunk[(..., *(slice(1),) * chunk.ndim)].tobytes() != expected:
         return False
     rows = np.ascontiguousarray(chunk).reshape(-1).view("u1").reshape(-1, len(expected))
     return _all_equal(rows, np.frombuffer(expected, "u1"))

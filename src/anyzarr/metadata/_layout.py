@@ -83,7 +83,9 @@ def make_layout(shape: tuple[int, ...], chunks: Any, shards: Any, itemsize: int)
         location = shards.get("index_location", "end")
         shards = shards.get("shape")
     is_auto = _is_auto(chunks)
-    inner = list(guess_chunks(shape, itemsize)) if is_auto else _edges(chunks, shape, "chunks")
+    inner: list[Edge] = (
+        [*guess_chunks(shape, itemsize)] if is_auto else _edges(chunks, shape, "chunks")
+    )
     if shards is None:
         return Layout(inner)
     if any(isinstance(edge, list) for edge in inner):

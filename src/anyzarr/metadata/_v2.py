@@ -63,6 +63,7 @@ def _object_codec(document: Mapping[str, Any]) -> str | None:
     filters = document.get("filters")
     candidates = [] if filters is None else as_list(filters, "filters")
     for codec in (*candidates, document.get("compressor")):
-        if isinstance(codec, dict) and codec.get("id") in V2_OBJECT_CODECS:
-            return str(codec["id"])
+        codec_id = codec.get("id") if isinstance(codec, dict) else None
+        if isinstance(codec_id, str) and codec_id in V2_OBJECT_CODECS:
+            return codec_id
     return None

@@ -15,6 +15,12 @@ __all__ = ["as_array_value"]
 
 _INTEGERS = "integer"
 _REALS = "real"
+_FAMILIES = {
+    "bool": ("bool",),
+    _INTEGERS: ("int", "uint"),
+    _REALS: ("float", "bfloat"),
+    "complex": ("complex",),
+}
 
 
 def as_array_value(value: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -62,7 +68,10 @@ def as_array_value(value: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         return _fit_text(array, dtype)
     if not _may_cast(array.dtype, dtype, source, target):
         raise _refusal(array, dtype, f'use value.astype("{_spell(dtype)}") if that is meant')
-    return array.astype(dtype)
+    try:
+        return array.astype(dtype)
+    except (TypeError, ValueError) as error:
+        raise _refusal(array, dtype, f"numpy reports: {error}") from None
 
 
 def _as_array(value: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -98,14 +107,7 @@ def _family(dtype: np.dtype[Any]) -> str:
         name = data_type_of(dtype).name
     except (MetadataError, UnsupportedError):
         return dtype.kind
-    for family, starts in (
-        (_INTEGERS, ("int", "uint")),
-        (_REALS, ("float", "bfloat")),
-        ("complex", ("complex",)),
-    ):
-        if name.startswith(starts):
-            return family
-    return "bool" if name == "bool" else dtype.kind
+    return next((f for f, starts in _FAMILIES.items() if name.startswith(starts)), dtype.kind)
 
 
 def _may_cast(source: np.dtype[Any], target: np.dtype[Any], of: str, to: str) -> bool:
@@ -119,24 +121,15 @@ def _may_cast(source: np.dtype[Any], target: np.dtype[Any], of: str, to: str) ->
 
 
 def _fit_integers(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    if (
-        not (dtype.type in _NUMPY_INTEGERS and np.can_cast(array.dtype, dtype, "safe"))
-        and array.size
-    ):
+    # numpy takes casts to the integers of ml_dtypes for safe, whatever the values.
+    is_safe = dtype.isbuiltin == 1 and np.can_cast(array.dtype, dtype, "safe")
+    if array.size and not is_safe:
         bounds = integer_range(data_type_of(dtype).name) or (0, 1)  # (0, 1): bool
         low, high = int(array.min()), int(array.max())
         if low < bounds[0] or high > bounds[1]:
-            raise _refusal(
-                array,
-                dtype,
-                f"its values span [{low}, {high}], the array holds [{bounds[0]}, {bounds[1]}]",
-            )
+            span = f"its values span [{low}, {high}], the array holds [{bounds[0]}, {bounds[1]}]"
+            raise _refusal(array, dtype, span)
     return array.astype(dtype)
-
-
-_NUMPY_INTEGERS = frozenset(
-    np.dtype(f"{kind}{size}").type for kind in "iu" for size in (1, 2, 4, 8)
-)
 
 
 def _fit_text(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
