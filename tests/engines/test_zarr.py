@@ -297,7 +297,6 @@ def test_writing_to_a_read_only_store() -> None:
     [
         (v3("bfloat16", 0.0), "bfloat16"),
         (v3(codecs=(LITTLE, {"name": "lzma2000"})), "lzma2000"),
-        (v3(storage_transformers=[{"name": "x"}]), "storage transformers"),
     ],
 )
 def test_what_zarr_cannot_do_is_declined_with_a_reason(document: Any, word: str) -> None:

@@ -126,7 +126,7 @@ class TestZip(Base):
     async def set(self, store: AnyzarrStore, key: str, value: Any) -> None:
         with zipfile.ZipFile(self.path, "a") as archive:
             archive.writestr(key, value.to_bytes())
-        store.inner.close()  # it would go on with the directory it has read
+        store._inner = ZipStore(str(self.path))  # the old one has read the directory
 
     @pytest.mark.parametrize("read_only", [True, None])
     async def test_store_open_read_only(self, open_kwargs: Any, read_only: bool | None) -> None:

@@ -102,8 +102,6 @@ def _decline_metadata(metadata: ArrayMetadata) -> str | None:
     dtype = metadata.dtype
     if dtype.kind in "OTSU" or dtype.names is not None or dtype.type is np.void:
         return f"tensorstore has no arrays of data type {metadata.data_type.name!r} as one element"
-    if metadata.document.get("storage_transformers"):
-        return "tensorstore has no storage transformers"
     names = [codec.name for codec in metadata.codecs]
     if "sharding_indexed" in names[:-1]:
         return f"tensorstore allows no codec after 'sharding_indexed' (here {names[-1]!r})"

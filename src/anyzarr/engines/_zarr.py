@@ -44,8 +44,6 @@ def decline_metadata(metadata: ArrayMetadata) -> str | None:
 
 
 def _try_to_compile(metadata: ArrayMetadata) -> str | None:
-    if metadata.document.get("storage_transformers"):
-        return "zarr-python has no storage transformers"
     require("zarr", extra="zarr", purpose="The engine 'zarr'")
     from anyzarr.engines._zarr_bridge import ZarrCodec
 

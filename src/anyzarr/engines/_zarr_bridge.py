@@ -27,6 +27,7 @@ from zarr.core.sync import sync
 from zarr.storage import StorePath
 
 from anyzarr.engines._cache import BoundedCache
+from anyzarr.engines._zarr_codecs import hardened
 from anyzarr.metadata import ArrayMetadata, CodecSpec, respelled
 
 __all__ = [
@@ -66,10 +67,10 @@ def _compile(metadata: ArrayMetadata) -> ZarrMetadata:
         if metadata.zarr_format == 2:
             document = {k: v for k, v in metadata.document.items() if k != "attributes"}
             # An empty list of filters means none; zarr warns of it.
-            return ArrayV2Metadata.from_dict(
-                {**document, "filters": document.get("filters") or None}
+            return hardened(
+                ArrayV2Metadata.from_dict({**document, "filters": document.get("filters") or None})
             )
-        return ArrayV3Metadata.from_dict(_v3_document(metadata))
+        return hardened(ArrayV3Metadata.from_dict(_v3_document(metadata)))
 
 
 def _v3_document(metadata: ArrayMetadata) -> dict[str, Any]:
@@ -86,7 +87,6 @@ def _v3_document(metadata: ArrayMetadata) -> dict[str, Any]:
         },
         "fill_value": document["fill_value"],
         "codecs": [_codec_json(codec) for codec in metadata.codecs],
-        "storage_transformers": document.get("storage_transformers", ()),
         "attributes": {},
     }
 
