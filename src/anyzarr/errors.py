@@ -73,13 +73,17 @@ class AnyzarrError(Exception):
         return self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.__dict__.copy())
+        # By name: ImportError keeps ``path`` outside the instance's __dict__.
+        return _rebuild, (type(self), {name: getattr(self, name) for name in _FIELDS})
 
 
-def _rebuild(cls: type[AnyzarrError], message: str, state: dict[str, Any]) -> AnyzarrError:
-    error = cls.__new__(cls)
-    Exception.__init__(error, message)
-    error.__dict__.update(state)
+_FIELDS = ("message", "store", "key", "path", "chunk_coords", "engine", "kind")
+
+
+def _rebuild(cls: type[AnyzarrError], fields: dict[str, Any]) -> AnyzarrError:
+    error = cls.__new__(cls, fields["message"])
+    for name, value in fields.items():
+        setattr(error, name, value)
     return error
 
 
