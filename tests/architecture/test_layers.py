@@ -150,6 +150,8 @@ def public_objects() -> list[tuple[str, object]]:
     return found
 
 
-@pytest.mark.parametrize(("name", "value"), public_objects(), ids=lambda v: str(v)[:60])
+@pytest.mark.parametrize(
+    ("name", "value"), public_objects(), ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_public_objects_are_documented(name: str, value: object) -> None:
     assert (value.__doc__ or "").strip(), f"{name} has no docstring"

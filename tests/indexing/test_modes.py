@@ -126,7 +126,7 @@ def test_orthogonal_masks_of_several_dimensions_run_along_one_axis() -> None:
         (np.s_[1:3, ::-1], lambda a: a[1:3, ::-1]),
         (np.s_[[0, 1], ..., [2, 3]], lambda a: a[[0, 1], :, [2, 3]]),
     ],
-    ids=str,
+    ids=lambda value: "" if callable(value) else str(value),
 )
 def test_vectorized_puts_the_arrays_first(index: Any, same_as: Any) -> None:
     array = numbered(SHAPE)
