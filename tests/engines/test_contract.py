@@ -82,7 +82,5 @@ def new_fsspec_store() -> Iterator[Callable[[], Store]]:
 
 @pytest.mark.parametrize("array", FEW_ARRAYS)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_in_fsspecs_memory(
-    engine: str, array: str, new_fsspec_store: Callable[[], Store]
-) -> None:
+def test_in_fsspecs_memory(engine: str, array: str, new_fsspec_store: Callable[[], Store]) -> None:
     run(engine, array, new_fsspec_store)

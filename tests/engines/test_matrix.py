@@ -24,7 +24,7 @@ from anyzarr.metadata import ArrayMetadata, array_document, fill_json, parse_arr
 from anyzarr.stores import FsspecStore, LocalStore, MemoryStore, ObstoreStore, ZipStore
 from anyzarr.testing import assert_identical
 from anyzarr.testing._engine_arrays import array_cases, random_values
-from anyzarr.testing._engine_contract import random_box
+from anyzarr.testing._engine_tools import random_box
 
 ENGINES = ["tensorstore", "zarr", "zarrs", "zarrs-python"]
 CASES = {case.name: case for case in array_cases()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,8 @@ class _Piece:
         Its bytes in the shard, ``[start, stop)``.
     within, target
         What of it goes where in the output.
+    index
+        The encoded index that says so.
     """
 
     shard: tuple[int, ...]
@@ -50,6 +52,7 @@ class _Piece:
     span: tuple[int, int]
     within: tuple[slice, ...]
     target: npt.NDArray[Any]
+    index: bytes
 
 
 def subchunks_of(access: ChunkAccess, cell: Cell) -> Cells:
@@ -88,7 +91,7 @@ def read_shards(access: ChunkAccess, cells: Sequence[Cell], out: npt.NDArray[Any
         elif request[1] is None:
             _place_from_shard(access, layout, data, cell, subs, target)
         else:
-            pieces += _stored(access, shard_index(access, layout, data, cell), cell, subs, target)
+            pieces += _stored(access, layout, data, cell, subs, target)
     for_each(lambda group: _fetch(access, group), _groups(pieces), limit=access.width)
 
 
@@ -100,9 +103,19 @@ def _first_request(access: ChunkAccess, layout: ShardLayout, cell: Cell, n_wante
 
 
 def _stored(
-    access: ChunkAccess, index: ShardIndex, cell: Cell, subs: Cells, target: npt.NDArray[Any]
+    access: ChunkAccess,
+    layout: ShardLayout,
+    data: bytes,
+    cell: Cell,
+    subs: Cells,
+    target: npt.NDArray[Any],
 ) -> Iterator[_Piece]:
-    """Yield the wanted subchunks that are stored; fill in the others."""
+    """Yield the wanted subchunks that are stored; fill in the others.
+
+    ``data`` is the whole shard or its encoded index.
+    """
+    encoded = layout.find(data)
+    index = shard_index(access, layout, encoded, cell)
     for sub in subs:
         try:
             span = index.range_of(sub.coords)
@@ -112,7 +125,7 @@ def _stored(
         if span is None:
             part[...] = access.fill
         else:
-            yield _Piece(cell.coords, sub.coords, span, sub.within, part)
+            yield _Piece(cell.coords, sub.coords, span, sub.within, part, encoded)
 
 
 def _groups(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
@@ -131,12 +144,19 @@ def _groups(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
 
 
 def _fetch(access: ChunkAccess, group: Sequence[_Piece]) -> None:
-    requests = [(access.key(p.shard), ByteRange(*p.span)) for p in group]
-    found = access.store.get_many(requests)
+    requests: list[Request] = [(access.key(p.shard), ByteRange(*p.span)) for p in group]
+    shards = {} if access.is_remote else {p.shard: p.index for p in group}
+    found = access.store.get_many([*requests, *_index_requests(access, shards)])
+    replaced = {
+        shard
+        for (shard, index), now in zip(shards.items(), found[len(group) :], strict=True)
+        if now != index
+    }
 
     def place(item: tuple[_Piece, bytes | None]) -> None:
         piece, data = item
-        if data is None or len(data) != piece.span[1] - piece.span[0]:
+        size = piece.span[1] - piece.span[0]
+        if piece.shard in replaced or data is None or len(data) != size:
             _place_again(access, piece)
             return
         try:
@@ -144,7 +164,18 @@ def _fetch(access: ChunkAccess, group: Sequence[_Piece]) -> None:
         except CorruptDataError:
             _place_again(access, piece)
 
-    for_each(place, zip(group, found, strict=True), limit=1 if len(group) < 2 else None)
+    for_each(place, zip(group, found, strict=False), limit=1 if len(group) < 2 else None)
+
+
+def _index_requests(access: ChunkAccess, shards: Iterable[tuple[int, ...]]) -> list[Request]:
+    """Return requests for the indexes again, to notice a shard that was replaced meanwhile.
+
+    Where a request is slow this is left out: there the order of requests is not ours, so that
+    it would make the gap smaller and not close it. What decodes there is taken.
+    """
+    layout = access.layout
+    assert layout is not None
+    return [(access.key(shard), layout.byte_range) for shard in shards]
 
 
 def _place(access: ChunkAccess, piece: _Piece, data: Data) -> None:
@@ -201,10 +232,8 @@ def _place_from_shard(
     subs: Cells,
     target: npt.NDArray[Any],
 ) -> None:
-    index = shard_index(access, layout, shard, cell)
-
     def place(piece: _Piece) -> None:
         data = slice_shard(access, shard, piece.span, piece.shard, piece.coords)
         _place(access, piece, data)
 
-    for_each(place, list(_stored(access, index, cell, subs, target)))
+    for_each(place, list(_stored(access, layout, shard, cell, subs, target)))

@@ -37,23 +37,37 @@ def read_stored_subchunk(
     shard = tuple(c // n for c, n in zip(coords, layout.subchunks, strict=True))
     within = tuple(c % n for c, n in zip(coords, layout.subchunks, strict=True))
     key = metadata.chunk_key(path, shard)
-    index = store.get(key, layout.byte_range)
-    if index is None:
-        return None
     try:
-        span = layout.decode(index).range_of(within)
-        data = None if span is None else store.get(key, ByteRange(*span))
-        if span is not None and data is not None and len(data) != span[1] - span[0]:
-            raise CorruptDataError(
-                f"its index places subchunk {within} at bytes {span}, past the end of the shard"
-            )
+        return _read(layout, store, key, within)
     except CorruptDataError as error:
         if error.key is not None:
             raise
         raise corrupt(
             error.message, store=store, key=key, chunk_coords=shard, engine=None
         ) from error
-    return data
+
+
+def _read(layout: ShardLayout, store: Store, key: str, within: Coords) -> bytes | None:
+    index = store.get(key, layout.byte_range)
+    if index is None:
+        return None
+    span = layout.decode(index).range_of(within)
+    if span is None:
+        return None
+    data, again = store.get_many([(key, ByteRange(*span)), (key, layout.byte_range)])
+    if again == index and data is not None and len(data) == span[1] - span[0]:
+        return data
+    # Replaced meanwhile, or corrupt: one copy of the whole shard tells.
+    shard = store.get(key)
+    if shard is None:
+        return None
+    span = layout.decode(layout.find(shard)).range_of(within)
+    if span is not None and span[1] > len(shard):
+        raise CorruptDataError(
+            f"the shard index places subchunk {within} at bytes [{span[0]}, {span[1]}), past the "
+            f"shard's {len(shard)} bytes"
+        )
+    return None if span is None else shard[slice(*span)]
 
 
 def _layout(metadata: ArrayMetadata, store: Store, path: str) -> ShardLayout:
