@@ -12,15 +12,42 @@ from anyzarr.metadata import data_type_json, data_type_of, dtype_of, parse_data_
 from anyzarr.metadata._dtypes import has_byte_order, v2_data_type, v2_dtype_json
 
 CORE = {
-    "bool": "?", "int8": "i1", "int16": "i2", "int32": "i4", "int64": "i8", "uint8": "u1", "uint16": "u2",
-    "uint32": "u4", "uint64": "u8", "float16": "f2", "float32": "f4", "float64": "f8", "complex64": "c8",
-    "complex128": "c16", "r8": "V1", "r24": "V3", "r128": "V16",
-}  # fmt: skip
+    "bool": "?",
+    "int8": "i1",
+    "int16": "i2",
+    "int32": "i4",
+    "int64": "i8",
+    "uint8": "u1",
+    "uint16": "u2",
+    "uint32": "u4",
+    "uint64": "u8",
+    "float16": "f2",
+    "float32": "f4",
+    "float64": "f8",
+    "complex64": "c8",
+    "complex128": "c16",
+    "r8": "V1",
+    "r24": "V3",
+    "r128": "V16",
+}
 ML_DTYPES = [
-    "bfloat16", "float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz", "float8_e4m3fn", "float8_e4m3fnuz",
-    "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu", "float6_e2m3fn", "float6_e3m2fn", "float4_e2m1fn",
-    "int2", "int4", "uint2", "uint4",
-]  # fmt: skip
+    "bfloat16",
+    "float8_e3m4",
+    "float8_e4m3",
+    "float8_e4m3b11fnuz",
+    "float8_e4m3fn",
+    "float8_e4m3fnuz",
+    "float8_e5m2",
+    "float8_e5m2fnuz",
+    "float8_e8m0fnu",
+    "float6_e2m3fn",
+    "float6_e3m2fn",
+    "float4_e2m1fn",
+    "int2",
+    "int4",
+    "uint2",
+    "uint4",
+]
 
 
 @pytest.mark.parametrize(("name", "code"), list(CORE.items()))
@@ -96,8 +123,12 @@ def test_texts_and_bytes():
 
 
 def test_structs_in_both_spellings():
-    new = {"name": "struct", "configuration": {"fields": [
-        {"name": "a", "data_type": "int16"}, {"name": "b", "data_type": "r16"}]}}  # fmt: skip
+    new = {
+        "name": "struct",
+        "configuration": {
+            "fields": [{"name": "a", "data_type": "int16"}, {"name": "b", "data_type": "r16"}]
+        },
+    }
     old = {"name": "structured", "configuration": {"fields": [["a", "int16"], ["b", "r16"]]}}
     dtype = np.dtype([("a", "i2"), ("b", "V2")])
     assert parse_data_type(new) == parse_data_type(old) == data_type_of(dtype)
@@ -110,9 +141,18 @@ def test_structs_in_both_spellings():
 
 @pytest.mark.parametrize(
     ("dtype", "has"),
-    [("u1", False), ("u2", True), ("?", False), ("S4", False), ("V4", False), ("U1", True), ("M8[s]", True),
-     ([("a", "u1"), ("b", "S2")], False), ([("a", "u1"), ("b", [("c", "f4")])], True)],
-)  # fmt: skip
+    [
+        ("u1", False),
+        ("u2", True),
+        ("?", False),
+        ("S4", False),
+        ("V4", False),
+        ("U1", True),
+        ("M8[s]", True),
+        ([("a", "u1"), ("b", "S2")], False),
+        ([("a", "u1"), ("b", [("c", "f4")])], True),
+    ],
+)
 def test_byte_order_matters_for_units_of_several_bytes(dtype, has):
     assert has_byte_order(np.dtype(dtype)) == has
 
@@ -143,10 +183,15 @@ def test_v2_names_of_ml_dtypes():
 
 @pytest.mark.parametrize(
     "dtype",
-    [object, np.longdouble, np.dtype([("a", "i2", (2,))]), np.dtype([("a", "i1"), ("b", "i4")], align=True),
-     np.dtype([("a", object)])],
+    [
+        object,
+        np.longdouble,
+        np.dtype([("a", "i2", (2,))]),
+        np.dtype([("a", "i1"), ("b", "i4")], align=True),
+        np.dtype([("a", object)]),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_numpy_dtypes_without_a_zarr_type(dtype):
     with pytest.raises(UnsupportedError):
         data_type_of(dtype)

@@ -23,10 +23,26 @@ from anyzarr.metadata import (
 )
 from anyzarr.metadata._dtypes import v2_data_type
 
-STRUCT = {"name": "struct", "configuration": {"fields": [
-    {"name": "a", "data_type": "int16"},
-    {"name": "b", "data_type": {"name": "struct", "configuration": {"fields": [
-        {"name": "c", "data_type": "float32"}, {"name": "d", "data_type": "r16"}]}}}]}}  # fmt: skip
+STRUCT = {
+    "name": "struct",
+    "configuration": {
+        "fields": [
+            {"name": "a", "data_type": "int16"},
+            {
+                "name": "b",
+                "data_type": {
+                    "name": "struct",
+                    "configuration": {
+                        "fields": [
+                            {"name": "c", "data_type": "float32"},
+                            {"name": "d", "data_type": "r16"},
+                        ]
+                    },
+                },
+            },
+        ]
+    },
+}
 NTB = {"name": "null_terminated_bytes", "configuration": {"length_bytes": 4}}
 UTF32 = {"name": "fixed_length_utf32", "configuration": {"length_bytes": 12}}
 TIME = {"name": "numpy.datetime64", "configuration": {"unit": "s", "scale_factor": 10}}
@@ -161,17 +177,50 @@ def test_v2_object_strings_take_numbers_as_zarr_python_does():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("bool", 0), ("bool", "x"), ("bool", None), ("uint8", 256), ("uint8", -1), ("uint8", 1.5), ("uint8", True),
-        ("int4", 8), ("uint2", 4), ("float32", True), ("float32", None), ("float32", "nan"), ("float32", [1]),
-        ("float32", "0x7fc0"), ("float32", "0x7fc0000g"), ("float32", "0x+fc00000"), ("float32", 10**400),
-        ("float4_e2m1fn", "NaN"), ("float8_e4m3fn", "Infinity"), ("float6_e2m3fn", "-Infinity"),
-        ("complex64", 1.0), ("complex64", [1.0]), ("complex64", [1.0, "x"]), (TIME, 1.5), (TIME, "2020"),
-        (TIME, 2**63), ("r24", [1, 2]), ("r24", [1, 2, 256]), ("r24", "!!!!"), ("r24", 0), (NTB, "SGVsbG8="),
-        (NTB, [1.5]), (UTF32, "abcd"), (UTF32, 5), ("string", 5), ("string", "\ud800"), ("bytes", "x"), (STRUCT, {"a": 1}),
-        (STRUCT, {"a": 1, "b": {}}), (STRUCT, "AAAA"), (STRUCT, [1, 2]),
+        ("bool", 0),
+        ("bool", "x"),
+        ("bool", None),
+        ("uint8", 256),
+        ("uint8", -1),
+        ("uint8", 1.5),
+        ("uint8", True),
+        ("int4", 8),
+        ("uint2", 4),
+        ("float32", True),
+        ("float32", None),
+        ("float32", "nan"),
+        ("float32", [1]),
+        ("float32", "0x7fc0"),
+        ("float32", "0x7fc0000g"),
+        ("float32", "0x+fc00000"),
+        ("float32", 10**400),
+        ("float4_e2m1fn", "NaN"),
+        ("float8_e4m3fn", "Infinity"),
+        ("float6_e2m3fn", "-Infinity"),
+        ("complex64", 1.0),
+        ("complex64", [1.0]),
+        ("complex64", [1.0, "x"]),
+        (TIME, 1.5),
+        (TIME, "2020"),
+        (TIME, 2**63),
+        ("r24", [1, 2]),
+        ("r24", [1, 2, 256]),
+        ("r24", "!!!!"),
+        ("r24", 0),
+        (NTB, "SGVsbG8="),
+        (NTB, [1.5]),
+        (UTF32, "abcd"),
+        (UTF32, 5),
+        ("string", 5),
+        ("string", "\ud800"),
+        ("bytes", "x"),
+        (STRUCT, {"a": 1}),
+        (STRUCT, {"a": 1, "b": {}}),
+        (STRUCT, "AAAA"),
+        (STRUCT, [1, 2]),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_values_that_are_none(name, value):
     if isinstance(name, str) and (
         (name[-1].isdigit() and name in ("int4", "uint2")) or "_e" in name

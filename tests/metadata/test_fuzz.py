@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import math
@@ -34,24 +35,78 @@ from anyzarr.metadata import (
 BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 SEEDS = [
     array_document(shape=(10, 20), dtype="uint16", chunks=(5, 10)),
-    array_document(shape=(10, 20), dtype="float32", chunks=(5, 5), shards=(10, 10), fill_value=np.nan),
+    array_document(
+        shape=(10, 20), dtype="float32", chunks=(5, 5), shards=(10, 10), fill_value=np.nan
+    ),
     array_document(shape=(10, 20), dtype="string", chunks=[[3, 7], 6], fill_value="x"),
     array_document(shape=(4,), dtype="datetime64[ns]", attributes={"a": 1}, dimension_names=["t"]),
     array_document(shape=(4, 4), dtype=[("a", "<i2"), ("b", "S3")], filters=None),
-    array_document(shape=(4, 4), dtype="complex64", serializer={"name": "bytes", "configuration": {"endian": "big"}}),
+    array_document(
+        shape=(4, 4),
+        dtype="complex64",
+        serializer={"name": "bytes", "configuration": {"endian": "big"}},
+    ),
     array_document(shape=(4, 4), dtype="r24"),
-    array_document(shape=(10, 20), dtype=">i4", chunks=(5, 10), zarr_format=2, order="F",
-                   filters={"id": "delta", "dtype": ">i4"}, compressors="blosc"),
+    array_document(
+        shape=(10, 20),
+        dtype=">i4",
+        chunks=(5, 10),
+        zarr_format=2,
+        order="F",
+        filters={"id": "delta", "dtype": ">i4"},
+        compressors="blosc",
+    ),
     array_document(shape=(4,), dtype="string", zarr_format=2),
-    array_document(shape=(4, 4), dtype=[("a", "<i2"), ("b", "S3")], zarr_format=2, compressors=None),
-]  # fmt: skip
+    array_document(
+        shape=(4, 4), dtype=[("a", "<i2"), ("b", "S3")], zarr_format=2, compressors=None
+    ),
+]
 
 words = st.sampled_from(
-    ["regular", "rectilinear", "default", "v2", "bytes", "sharding_indexed", "transpose", "vlen-utf8",
-     "zstd", "crc32c", "uint8", "float16", "string", "bool", "r16", "struct", "numpy.datetime64", "bfloat16",
-     "NaN", "Infinity", "0x7fc0", "NaT", "little", "big", "C", "F", "/", ".", "<u2", "|O", "<M8[s]", "|V4",
-     "AAAA", "name", "configuration", "id", "inline", "end", "", "int4", "complex_bfloat16"]
-)  # fmt: skip
+    [
+        "regular",
+        "rectilinear",
+        "default",
+        "v2",
+        "bytes",
+        "sharding_indexed",
+        "transpose",
+        "vlen-utf8",
+        "zstd",
+        "crc32c",
+        "uint8",
+        "float16",
+        "string",
+        "bool",
+        "r16",
+        "struct",
+        "numpy.datetime64",
+        "bfloat16",
+        "NaN",
+        "Infinity",
+        "0x7fc0",
+        "NaT",
+        "little",
+        "big",
+        "C",
+        "F",
+        "/",
+        ".",
+        "<u2",
+        "|O",
+        "<M8[s]",
+        "|V4",
+        "AAAA",
+        "name",
+        "configuration",
+        "id",
+        "inline",
+        "end",
+        "",
+        "int4",
+        "complex_bfloat16",
+    ]
+)
 scalars = (
     st.none()
     | st.booleans()
@@ -128,10 +183,8 @@ def test_parse_raises_only_our_errors_and_keeps_the_document(document):
     assert metadata.subchunk_grid.n_chunks >= 0
     assert metadata.dtype is not None
     for derive in (to_v3_equivalent, single_chunk, subchunk, encode_documents_of, one_longer):
-        try:
+        with contextlib.suppress(AnyzarrError):
             derive(metadata)
-        except AnyzarrError:
-            pass
 
 
 def encode_documents_of(metadata):
@@ -145,9 +198,10 @@ def one_longer(metadata):
 @given(st.binary(max_size=60))
 def test_decode_raises_only_our_errors(data):
     try:
-        assert isinstance(decode_document(data), dict)
-    except MetadataError as error:
-        assert error.kind == "metadata"
+        document = decode_document(data)
+    except MetadataError:
+        return
+    assert isinstance(document, dict)
 
 
 @given(st.sampled_from(SEEDS), st.data())
@@ -159,12 +213,22 @@ def test_every_truncation_is_refused(document, data):
 
 
 DATA_TYPES = [
-    "bool", "int8", "uint64", "float16", "float32", "float64", "complex64", "complex128", "string", "bytes",
-    "r24", {"name": "numpy.timedelta64", "configuration": {"unit": "s", "scale_factor": 2}},
+    "bool",
+    "int8",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+    "string",
+    "bytes",
+    "r24",
+    {"name": "numpy.timedelta64", "configuration": {"unit": "s", "scale_factor": 2}},
     {"name": "fixed_length_utf32", "configuration": {"length_bytes": 12}},
     {"name": "null_terminated_bytes", "configuration": {"length_bytes": 4}},
     {"name": "struct", "configuration": {"fields": [["a", "int8"], ["b", "float32"]]}},
-]  # fmt: skip
+]
 
 
 @settings(deadline=None)
@@ -188,18 +252,23 @@ def test_fill_values_are_refused_or_written_back_with_the_same_bits(name, value,
 @settings(deadline=None)
 @given(
     st.sampled_from([d for d in DATA_TYPES if isinstance(d, str)] + ["<U3", "|S4", "<M8[s]"]),
-    st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
-                 lambda inner: st.lists(inner, max_size=3), max_leaves=5),
-)  # fmt: skip
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+        lambda inner: st.lists(inner, max_size=3),
+        max_leaves=5,
+    ),
+)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_values_are_cast_or_refused(dtype, value):
     dtype = dtype_of(dtype)
     try:
         array = as_array_value(value, dtype)
     except MetadataError as error:
-        assert error.kind == "dtype"
+        refusal = error.kind
     else:
+        refusal = None
         assert array.dtype == dtype
+    assert refusal in (None, "dtype")
 
 
 def test_merge_of_broken_attributes_names_the_key():

@@ -81,7 +81,7 @@ def test_v2_fields_that_may_be_null_may_be_absent(v2, missing):
 def test_v2_zero_dimensional_key(v2):
     metadata = parse_array({**v2, "shape": [], "chunks": []})
     assert metadata.chunk_key("a", ()) == "a/0"
-    assert [spec.name for spec in metadata.codecs][0] == "numcodecs.delta"
+    assert metadata.codecs[0].name == "numcodecs.delta"
 
 
 def test_documents_come_back_unchanged(v2, v3):
@@ -269,44 +269,84 @@ CYCLE: list = []
 CYCLE.append(CYCLE)
 
 BROKEN_V3 = {
-    "shape": [None, 5, "x", [1.5], [-1, 20], [True, 20], [10], [2**63, 20], [10**5000, 20], {}, DEEP],
+    "shape": [
+        None,
+        5,
+        "x",
+        [1.5],
+        [-1, 20],
+        [True, 20],
+        [10],
+        [2**63, 20],
+        [10**5000, 20],
+        {},
+        DEEP,
+    ],
     "zarr_format": [None, "3", 3.5, True, [3]],
     "node_type": [None, "x", 1],
-    "data_type": [None, 5, [], {}, {"name": 5}, "r7", "r0", {"name": "uint16", "configuration": {"a": 1}},
-                  {"name": "numpy.datetime64"},
-                  {"name": "numpy.datetime64", "configuration": {"unit": "x", "scale_factor": 1}},
-                  {"name": "numpy.datetime64", "configuration": {"unit": "s", "scale_factor": 0}},
-                  {"name": "numpy.datetime64", "configuration": {"unit": ["s"], "scale_factor": 1}},
-                  {"name": "fixed_length_utf32", "configuration": {"length_bytes": 5}},
-                  {"name": "raw_bytes", "configuration": {"length_bytes": 0}},
-                  {"name": "struct", "configuration": {"fields": []}},
-                  {"name": "struct", "configuration": {"fields": [["a", "string"]]}},
-                  {"name": "struct", "configuration": {"fields": [["a", "int8"], ["a", "int8"]]}},
-                  {"name": "struct", "configuration": {"fields": [{"name": "", "data_type": "int8"}]}}],
-    "chunk_grid": [None, {}, {"name": "regular"}, {"name": "regular", "configuration": []},
-                   {"name": "regular", "configuration": {"chunk_shape": [5]}},
-                   {"name": "regular", "configuration": {"chunk_shape": [5, 0]}},
-                   {"name": "regular", "configuration": {"chunk_shape": [5, -1]}},
-                   {"name": "regular", "configuration": {"chunk_shape": [2**62, 2**62]}},
-                   {"name": "rectilinear", "configuration": {"chunk_shapes": [5, 5]}},
-                   {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [5]}},
-                   {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [5, []]}},
-                   {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [5, [5]]}},
-                   {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [5, [[5, 0]]]}},
-                   {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [5, [[5, 1, 1]]]}}],
+    "data_type": [
+        None,
+        5,
+        [],
+        {},
+        {"name": 5},
+        "r7",
+        "r0",
+        {"name": "uint16", "configuration": {"a": 1}},
+        {"name": "numpy.datetime64"},
+        {"name": "numpy.datetime64", "configuration": {"unit": "x", "scale_factor": 1}},
+        {"name": "numpy.datetime64", "configuration": {"unit": "s", "scale_factor": 0}},
+        {"name": "numpy.datetime64", "configuration": {"unit": ["s"], "scale_factor": 1}},
+        {"name": "fixed_length_utf32", "configuration": {"length_bytes": 5}},
+        {"name": "raw_bytes", "configuration": {"length_bytes": 0}},
+        {"name": "struct", "configuration": {"fields": []}},
+        {"name": "struct", "configuration": {"fields": [["a", "string"]]}},
+        {"name": "struct", "configuration": {"fields": [["a", "int8"], ["a", "int8"]]}},
+        {"name": "struct", "configuration": {"fields": [{"name": "", "data_type": "int8"}]}},
+    ],
+    "chunk_grid": [
+        None,
+        {},
+        {"name": "regular"},
+        {"name": "regular", "configuration": []},
+        {"name": "regular", "configuration": {"chunk_shape": [5]}},
+        {"name": "regular", "configuration": {"chunk_shape": [5, 0]}},
+        {"name": "regular", "configuration": {"chunk_shape": [5, -1]}},
+        {"name": "regular", "configuration": {"chunk_shape": [2**62, 2**62]}},
+        {"name": "rectilinear", "configuration": {"chunk_shapes": [5, 5]}},
+        {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [5]}},
+        {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [5, []]}},
+        {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [5, [5]]}},
+        {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [5, [[5, 0]]]}},
+        {
+            "name": "rectilinear",
+            "configuration": {"kind": "inline", "chunk_shapes": [5, [[5, 1, 1]]]},
+        },
+    ],
     "chunk_key_encoding": [None, 1, {"name": "default", "configuration": {"separator": "-"}}],
     "fill_value": [None, -1, 2**16, "x", [1], 1.5, True, {}],
-    "codecs": [None, [], {}, [5], ["crc32c"], ["bytes"], ["bytes", "bytes"],
-               [{"name": "bytes", "configuration": {"endian": "middle"}}],
-               ["crc32c", {"name": "bytes", "configuration": {"endian": "little"}}],
-               [{"name": "bytes", "configuration": {"endian": "little"}}, "transpose"],
-               [{"name": "transpose", "configuration": {"order": [0, 0]}},
-                {"name": "bytes", "configuration": {"endian": "little"}}],
-               ["vlen-utf8"], ["sharding_indexed"]],
+    "codecs": [
+        None,
+        [],
+        {},
+        [5],
+        ["crc32c"],
+        ["bytes"],
+        ["bytes", "bytes"],
+        [{"name": "bytes", "configuration": {"endian": "middle"}}],
+        ["crc32c", {"name": "bytes", "configuration": {"endian": "little"}}],
+        [{"name": "bytes", "configuration": {"endian": "little"}}, "transpose"],
+        [
+            {"name": "transpose", "configuration": {"order": [0, 0]}},
+            {"name": "bytes", "configuration": {"endian": "little"}},
+        ],
+        ["vlen-utf8"],
+        ["sharding_indexed"],
+    ],
     "attributes": [5, [], "x", None],
     "dimension_names": ["xy", ["y"], ["y", 5], {}],
     "storage_transformers": [5, [5]],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -323,19 +363,37 @@ def test_broken_v3_documents(v3, field, value):
 
 @pytest.mark.parametrize(
     "field",
-    ["zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding",
-     "fill_value", "codecs"],
-)  # fmt: skip
+    [
+        "zarr_format",
+        "node_type",
+        "shape",
+        "data_type",
+        "chunk_grid",
+        "chunk_key_encoding",
+        "fill_value",
+        "codecs",
+    ],
+)
 def test_missing_fields_of_v3(v3, field):
     del v3[field]
     with pytest.raises(MetadataError, match=field):
         parse(v3)
 
 
-@pytest.mark.parametrize("path", [("chunk_shape", [5, 3]), ("chunk_shape", [5, 0]), ("chunk_shape", [5]),
-                                  ("codecs", []), ("codecs", None), ("index_codecs", ["crc32c"]),
-                                  ("index_codecs", [{"name": "bytes", "configuration": {"endian": "little"}}, "zstd"]),
-                                  ("index_location", "middle"), ("index_location", ["end"])])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("chunk_shape", [5, 3]),
+        ("chunk_shape", [5, 0]),
+        ("chunk_shape", [5]),
+        ("codecs", []),
+        ("codecs", None),
+        ("index_codecs", ["crc32c"]),
+        ("index_codecs", [{"name": "bytes", "configuration": {"endian": "little"}}, "zstd"]),
+        ("index_location", "middle"),
+        ("index_location", ["end"]),
+    ],
+)
 def test_broken_sharding(v3, path):
     v3["codecs"][0]["configuration"][path[0]] = path[1]
     with pytest.raises(MetadataError, match=path[0]):
@@ -355,16 +413,34 @@ def test_shards_behind_a_transpose_are_divided_as_transposed(v3):
 BROKEN_V2 = {
     "shape": [None, [-1, 20], [10]],
     "chunks": [None, [5], [0, 10], [5, 1.5], True],
-    "dtype": [None, 5, "u2", "<x2", "<u3", "|S0", "|O", "<M8[xx]", [], [["a"]], [["a", "<u2"], ["a", "<u2"]],
-              [["", "<u2"]], "<U999999999999"],
-    "compressor": [5, {}, {"id": 5}, "zstd",
-                   {"id": "blosc", "shuffle": 7, "cname": "lz4", "clevel": 1}],
+    "dtype": [
+        None,
+        5,
+        "u2",
+        "<x2",
+        "<u3",
+        "|S0",
+        "|O",
+        "<M8[xx]",
+        [],
+        [["a"]],
+        [["a", "<u2"], ["a", "<u2"]],
+        [["", "<u2"]],
+        "<U999999999999",
+    ],
+    "compressor": [
+        5,
+        {},
+        {"id": 5},
+        "zstd",
+        {"id": "blosc", "shuffle": 7, "cname": "lz4", "clevel": 1},
+    ],
     "fill_value": ["x", [1], 2**31],
     "order": [None, "A", 1],
     "filters": [5, {}, [5], [{}], [{"id": "delta", "dtype": "nonsense"}]],
     "dimension_separator": [None, "-", 5],
     "attributes": [5, None],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,38 @@ zarr = pytest.importorskip("zarr", minversion="3.3", reason="needs zarr-python 3
 pytestmark = pytest.mark.oracle
 
 DTYPES = [
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-    "float16", "float32", "float64", "complex64", "complex128", ">u2", ">f8", ">c8", ">M8[ms]",
-    "datetime64[ns]", "datetime64[10s]", "datetime64[D]", "timedelta64[us]", "datetime64",
-    "<U5", ">U3", "S4", "V3", "V16", "string", [("a", "<i4"), ("b", "<f8")],
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+    ">u2",
+    ">f8",
+    ">c8",
+    ">M8[ms]",
+    "datetime64[ns]",
+    "datetime64[10s]",
+    "datetime64[D]",
+    "timedelta64[us]",
+    "datetime64",
+    "<U5",
+    ">U3",
+    "S4",
+    "V3",
+    "V16",
+    "string",
+    [("a", "<i4"), ("b", "<f8")],
     [("a", "u1"), ("b", [("c", "<u2"), ("d", "S2")])],
-]  # fmt: skip
+]
 FILLS = {
     "bool": [True],
     "int8": [-128],
@@ -141,10 +167,14 @@ LAYOUTS = [
     {"shape": (10, 10), "chunks": (-1, 2)},
     {"shape": (10, 10), "chunks": (2, 5), "shards": (4, 10)},
     {"shape": (10, 10), "chunks": (2, 5), "shards": {"shape": (6, 5), "index_location": "start"}},
-    {"shape": (4, 6), "chunks": (2, 3), "chunk_key_encoding": {"name": "default", "separator": "."}},
+    {
+        "shape": (4, 6),
+        "chunks": (2, 3),
+        "chunk_key_encoding": {"name": "default", "separator": "."},
+    },
     {"shape": (4, 6), "chunks": (2, 3), "chunk_key_encoding": {"name": "v2", "separator": "/"}},
     {"shape": (4, 6), "chunks": (2, 3), "dimension_names": ("y", None)},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
@@ -187,7 +217,7 @@ CODECS_V3 = [
     {"compressors": {"name": "blosc", "configuration": {"cname": "lz4", "clevel": 3}}},
     {"filters": [{"name": "transpose", "configuration": {"order": [1, 0]}}]},
     {"serializer": {"name": "bytes", "configuration": {"endian": "big"}}},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("codecs", CODECS_V3, ids=str)
@@ -237,9 +267,14 @@ def test_live_codecs_of_zarr(index):
 def test_live_codecs_of_numcodecs_in_v2(index, separator, order):
     codecs = live_codecs()[1][index]
     kwargs = {
-        "shape": (8, 10), "chunks": (2, 5), "dtype": "uint16", "zarr_format": 2, "order": order,
-        "chunk_key_encoding": {"name": "v2", "separator": separator}, "fill_value": None,
-    }  # fmt: skip
+        "shape": (8, 10),
+        "chunks": (2, 5),
+        "dtype": "uint16",
+        "zarr_format": 2,
+        "order": order,
+        "chunk_key_encoding": {"name": "v2", "separator": separator},
+        "fill_value": None,
+    }
     array, document = create(**kwargs, **codecs)
     assert_agree(parse_array(document), array)
     built = array_document(**kwargs, **codecs)

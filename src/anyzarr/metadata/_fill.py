@@ -356,7 +356,8 @@ def is_fill(chunk: npt.NDArray[Any], fill: Any) -> bool:
         return bool(view[(0,) * view.ndim] == bits) and _all_equal(view, bits)
     expected = np.asarray(fill, chunk.dtype).tobytes()
     # Not the element itself: a scalar of bytes has lost its trailing zeros.
-    if chunk[(..., *(slice(1),) * chunk.ndim)].tobytes() != expected:
+    first: tuple[Any, ...] = (..., *(slice(1),) * chunk.ndim)
+    if chunk[first].tobytes() != expected:
         return False
     rows = np.ascontiguousarray(chunk).reshape(-1).view("u1").reshape(-1, len(expected))
     return _all_equal(rows, np.frombuffer(expected, "u1"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,8 @@ def as_array_value(value: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         return _fit_integers(array, dtype)
     if dtype.kind in "SU" and array.dtype.kind == dtype.kind:
         return _fit_text(array, dtype)
-    if not _may_cast(array.dtype, dtype, source, target):
+    is_python_time = dtype.kind in "mM" and array.dtype.kind == "O" and _holds_times(array)
+    if not is_python_time and not _may_cast(array.dtype, dtype, source, target):
         raise _refusal(array, dtype, f'use value.astype("{_spell(dtype)}") if that is meant')
     try:
         return array.astype(dtype)
@@ -118,6 +120,10 @@ def _may_cast(source: np.dtype[Any], target: np.dtype[Any], of: str, to: str) ->
     if to in ("bool", _INTEGERS):
         return False
     return bool(np.can_cast(source, target, "same_kind"))
+
+
+def _holds_times(array: npt.NDArray[Any]) -> bool:
+    return all(isinstance(v, datetime.date | datetime.timedelta) for v in array.flat)
 
 
 def _fit_integers(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
