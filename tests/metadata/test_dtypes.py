@@ -114,12 +114,14 @@ def test_times():
 
 
 def test_texts_and_bytes():
-    assert parse_data_type("string").dtype == np.dtypes.StringDType()
+    strings = np.dtypes.StringDType() if hasattr(np.dtypes, "StringDType") else np.dtype(object)
+    assert parse_data_type("string").dtype == strings
     assert parse_data_type("bytes").dtype == np.dtype(object)
     assert parse_data_type("string").is_variable_length
     assert data_type_of("<U3").configuration == {"length_bytes": 12}
     assert data_type_of("S3").configuration == {"length_bytes": 3}
-    assert data_type_of(np.dtypes.StringDType()).name == "string"
+    if strings.kind == "T":
+        assert data_type_of(strings).name == "string"
 
 
 def test_structs_in_both_spellings():

@@ -14,6 +14,8 @@ from anyzarr.metadata._dtypes import data_type_of, integer_range
 
 __all__ = ["as_array_value"]
 
+# Objects are bytes; with numpy 1.26, which has no type for strings, they may be strings too.
+_OBJECTS: tuple[type, ...] = (bytes,) if hasattr(np.dtypes, "StringDType") else (bytes, str)
 _INTEGERS = "integer"
 _REALS = "real"
 _FAMILIES = {
@@ -56,7 +58,7 @@ def as_array_value(value: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     array([0, 1, 2], dtype=uint8)
     """
     array = _as_array(value, dtype)
-    if array.dtype == dtype:
+    if dtype.kind != "O" and array.dtype == dtype:
         return array
     if dtype.kind in "OT":
         return _as_variable(array, dtype)
@@ -150,18 +152,17 @@ def _fit_text(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]
 
 
 def _as_variable(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Return text as variable-length strings, or bytes as objects."""
-    if dtype.kind == "T":
-        is_text = array.dtype.kind in "UT" or (
-            array.dtype.kind == "O" and all(isinstance(v, str) for v in array.flat)
-        )
-        if is_text or array.size == 0:
-            return array.astype(dtype)
-    elif array.dtype.kind in "SUT" or array.size == 0:
-        return array.astype(object)
-    raise _refusal(
-        array, dtype, "the array holds strings" if dtype.kind == "T" else "the array holds objects"
-    )
+    """Return text as variable-length strings, or bytes as objects; each element is checked."""
+    held: tuple[type, ...] = (str,) if dtype.kind == "T" else _OBJECTS
+    kinds = "UTS" if len(held) > 1 else "UT" if str in held else "S"
+    is_held = array.dtype.kind == "O" and all(isinstance(v, held) for v in array.flat)
+    if array.dtype.kind in kinds or is_held or array.size == 0:
+        try:
+            return array.astype(dtype, copy=False)
+        except (TypeError, ValueError) as error:  # a string type with missing values
+            raise _refusal(array, dtype, f"numpy reports: {error}") from None
+    names = " or ".join(kind.__name__ for kind in held)
+    raise _refusal(array, dtype, f"its elements must be {names}")
 
 
 def _spell(dtype: np.dtype[Any]) -> str:
