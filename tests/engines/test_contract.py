@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import unittest
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,13 +14,14 @@ import obstore.store
 import pytest
 
 from anyzarr.abc import Store
-from anyzarr.engines import get_engine
-from anyzarr.stores import FsspecStore, LocalStore, MemoryStore, ObstoreStore
+from anyzarr.engines import explain, get_engine
+from anyzarr.stores import FsspecStore, LocalStore, MemoryStore, ObstoreStore, ZipStore
 from anyzarr.testing import EngineCase, engine_contract
 from anyzarr.testing._engine_arrays import array_cases
 
 ENGINES = ["tensorstore", "zarr", "zarrs", "zarrs-python"]
-ARRAYS = [case.name for case in array_cases()]
+CASES = {case.name: case for case in array_cases()}
+ARRAYS = list(CASES)
 FEW_ARRAYS = [
     "v2-blosc",
     "v3-chunk-larger-than-array",
@@ -84,3 +87,48 @@ def new_fsspec_store() -> Iterator[Callable[[], Store]]:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_in_fsspecs_memory(engine: str, array: str, new_fsspec_store: Callable[[], Store]) -> None:
     run(engine, array, new_fsspec_store)
+
+
+# Which engines read which backends by themselves, as ARCHITECTURE.md lists them. zarr-python does
+# so everywhere, over our stores.
+OWN_IO = {
+    "local": {"tensorstore", "zarr", "zarrs", "zarrs-python"},
+    "fsspec, local": {"tensorstore", "zarr", "zarrs", "zarrs-python"},
+    "obstore, S3": {"tensorstore", "zarr", "zarrs", "zarrs-python"},
+    "obstore, memory": {"zarr"},
+    "memory": {"zarr"},
+    "zip": {"zarr"},
+    "fsspec, memory": {"zarr"},
+    "fsspec, S3": {"zarr"},
+}
+
+
+@pytest.mark.parametrize("backend", OWN_IO)
+def test_who_reads_what_by_itself(backend: str, tmp_path: Path) -> None:
+    store = _a_store(backend, tmp_path)
+    metadata = CASES["v3-zstd"].metadata
+    reports = {report.name: report for report in explain(metadata, store)}
+    assert all(reports[engine].usable for engine in ENGINES)
+    own = {engine for engine in ENGINES if reports[engine].io == "own"}
+    assert own == OWN_IO[backend]
+
+
+def _a_store(backend: str, folder: Path) -> Store:
+    if backend == "local":
+        return LocalStore(folder)
+    if backend == "fsspec, local":
+        return FsspecStore(fsspec.filesystem("file"), str(folder))
+    if backend == "obstore, S3":
+        return ObstoreStore("s3://bucket/data", region="us-east-1", anon=True)
+    if backend == "obstore, memory":
+        return ObstoreStore(obstore.store.MemoryStore())
+    if backend == "fsspec, memory":
+        return FsspecStore(fsspec.filesystem("memory"), "/anyzarr-contract")
+    if backend == "fsspec, S3":
+        return FsspecStore("s3://bucket/data", anon=True)
+    if backend == "zip":
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as packed:
+            packed.writestr("zarr.json", b"{}")
+        return ZipStore((MemoryStore({"a.zip": archive.getvalue()}), "a.zip"))
+    return MemoryStore()

@@ -113,15 +113,12 @@ def test_folders_and_obstores_stores_are_read_by_zarrs_and_others_by_us(tmp_path
 
 def test_zarrs_reads_an_obstore_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also from inside a running event loop, and from several threads."""
-    store = ObstoreStore(obstore.store.LocalStore(tmp_path, mkdir=True))
+    live = obstore.store.LocalStore(tmp_path, mkdir=True)
+    store = ObstoreStore(live)
     metadata, values = filled(store, shards=(4, 6))
     io = ENGINE.open(metadata, store, "a")
     assert isinstance(io, ZarrsArrayIO)
-    handle, reader = io._open_obstore()
-    assert handle is not None
-    assert reader is not None
-    io._handle, io._reader = handle, reader
-    monkeypatch.setattr(MemoryStore, "get", None)
+    io._handle, io._reader = io._open_obstore(live)
 
     def check(_: object = None) -> None:
         out = np.empty_like(values)
@@ -134,6 +131,15 @@ def test_zarrs_reads_an_obstore_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
     check()
     asyncio.run(inside())
     for_each(check, range(8), limit=4)
+
+
+def test_what_zarrs_cannot_open_is_read_by_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata, values = filled(LocalStore(tmp_path))
+    monkeypatch.setattr("anyzarr.engines._zarrs_io.FilesystemStore", None)
+    assert ENGINE.open(metadata, LocalStore(tmp_path), "a").capabilities.byte_layer
+    assert_identical(read(metadata, LocalStore(tmp_path)), values)
 
 
 def test_only_chunk_data_is_ever_stored(tmp_path: Path) -> None:
