@@ -67,6 +67,17 @@ def test_chunks_chosen_for_given_shards_divide_them():
     assert 1000 % inner[1] == 0
     assert math.prod(inner) * 2 <= 2**20
     assert math.prod(inner) * 2 > 2**17
+    document = array_document(shape=(1000, 3000, 3000), dtype="u1", shards=(3, 512, [1024, 2048]))
+    metadata = parse_array(document)
+    assert metadata.sharding.subchunk_shape == (1, 512, 1024)
+
+
+def test_shards_that_nothing_sensible_divides_ask_for_chunks():
+    for length in (2 * 2147483647, 2**62 - 57):
+        with pytest.raises(MetadataError, match="give chunks"):
+            array_document(shape=(2**62,), dtype="u1", shards=(length,))
+    document = array_document(shape=(2**40,), dtype="u1", shards=(2 * 2147483647,), chunks=(2,))
+    assert document["codecs"][0]["configuration"]["chunk_shape"] == [2]
 
 
 @pytest.mark.parametrize(
@@ -210,6 +221,7 @@ def test_key_encodings(encoding, key):
         {"shards": (8,)},
         {"shards": [[4, 2, 2], 10]},
         {"shards": {"shape": (8, 10), "index_location": "middle"}},
+        {"shards": {"index_location": "end"}},
         {"shards": (8, 10), "zarr_format": 2},
         {"zarr_format": 4},
         {"zarr_format": 2, "serializer": LITTLE},

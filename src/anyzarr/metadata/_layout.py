@@ -19,6 +19,9 @@ _SHARD_BYTES = 2**26
 _SMALL = 16
 """Last dimensions up to this length are colours or vector components, and kept whole."""
 
+_FAR = 16
+"""A subchunk this much shorter than wanted makes an index larger than its data is worth."""
+
 Edge = int | list[Any]
 """Chunk length along a dimension; a list of lengths in a rectilinear grid."""
 
@@ -80,8 +83,10 @@ def make_layout(shape: tuple[int, ...], chunks: Any, shards: Any, itemsize: int)
     """
     location = "end"
     if isinstance(shards, Mapping):
+        if shards.get("shape") is None:
+            raise invalid("shards", dict(shards), 'must have a "shape"')
         location = shards.get("index_location", "end")
-        shards = shards.get("shape")
+        shards = shards["shape"]
     is_auto = _is_auto(chunks)
     inner: list[Edge] = (
         [*guess_chunks(shape, itemsize)] if is_auto else _edges(chunks, shape, "chunks")
@@ -98,7 +103,9 @@ def make_layout(shape: tuple[int, ...], chunks: Any, shards: Any, itemsize: int)
         return Layout(inner, list(_guess_shards(shape, units, itemsize)), location)
     outer = _edges(shards, shape, "shards", units if not is_auto else None)
     if is_auto:
-        units = [_divisor(edge, unit) for edge, unit in zip(outer, units, strict=True)]
+        common = [math.gcd(*_lengths(edge)) for edge in outer]
+        wanted = guess_chunks(common, itemsize)
+        units = [_divisor(length, unit) for length, unit in zip(common, wanted, strict=True)]
     for shard, unit in zip(outer, units, strict=True):
         if any(length % unit for length in _lengths(shard)):
             raise invalid("shards", shards, f"must be a multiple of the chunks {tuple(units)}")
@@ -167,13 +174,13 @@ def _lengths(edge: Edge) -> list[int]:
     return [run[0] if isinstance(run, list) else run for run in edge]
 
 
-def _divisor(edge: Edge, at_most: int) -> int:
-    """Return the largest divisor of every length that is not larger than ``at_most``."""
-    common = math.gcd(*_lengths(edge))
-    candidates = (
-        d for k in range(1, math.isqrt(common) + 1) if common % k == 0 for d in (k, common // k)
-    )
-    return max(d for d in candidates if d <= max(1, at_most))
+def _divisor(length: int, wanted: int) -> int:
+    """Return the largest divisor of a shard's length that is not above ``wanted``."""
+    found = next(d for d in range(min(length, wanted), 0, -1) if length % d == 0)
+    if found * _FAR < wanted:
+        rule = f"must have a divisor near {wanted}, so that chunks can be chosen; give chunks"
+        raise invalid("a shard's length", length, rule)
+    return found
 
 
 def guess_chunks(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
