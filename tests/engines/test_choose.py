@@ -130,7 +130,7 @@ def test_plugins_are_found_and_a_broken_one_only_warns(monkeypatch: pytest.Monke
         point("not-an-engine", "builtins:object"),
         point("zarr", "builtins:object"),
     ]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    monkeypatch.setattr(registry, "_entry_points", lambda: points)
     monkeypatch.setattr(EntryPoint, "load", _load)
     with pytest.warns(RuntimeWarning, match="'zarr'"):
         assert {"plugged", "broken", "zarr"} <= set(list_engines())
@@ -155,7 +155,7 @@ def _load(entry: EntryPoint) -> Any:
 
 
 def test_a_broken_plugin_is_a_reason_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point("broken", "nowhere:E")])
+    monkeypatch.setattr(registry, "_entry_points", lambda: [point("broken", "nowhere:E")])
     with pytest.warns(RuntimeWarning, match="broken"):
         reports = {report.name: report for report in explain(META, MemoryStore())}
     assert not reports["broken"].usable

@@ -6,12 +6,15 @@ import difflib
 import importlib
 import threading
 import warnings
-from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from anyzarr import config
 from anyzarr.abc import Engine
 from anyzarr.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = [
     "AUTO_ORDER",
@@ -177,11 +180,18 @@ def _unknown(key: str) -> UnsupportedError:
     )
 
 
+def _entry_points() -> Iterable[EntryPoint]:
+    # A costly import: only when names are asked for.
+    from importlib.metadata import entry_points
+
+    return entry_points(group=ENTRY_POINT_GROUP)
+
+
 def _load_plugins() -> dict[str, EntryPoint]:
     global _plugins
     if _plugins is None:
         found: dict[str, EntryPoint] = {}
-        for entry in entry_points(group=ENTRY_POINT_GROUP):
+        for entry in _entry_points():
             if entry.name in _BUILTIN or entry.name != canonical_name(entry.name):
                 _warn(entry, "its name is taken")
             else:
