@@ -81,8 +81,9 @@ def register_engine(name: str, engine: Engine | EngineFactory, *, replace: bool 
     Examples
     --------
     >>> from anyzarr.engines import get_engine, register_engine
-    >>> register_engine("mine", get_engine("zarr"), replace=True)
-    >>> get_engine("mine") is get_engine("zarr")
+    >>> mine = get_engine("zarr")  # an object of a class of your own
+    >>> register_engine("zarr", mine, replace=True)
+    >>> get_engine("reference") is mine
     True
     """
     key = canonical_name(name)
