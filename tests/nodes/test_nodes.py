@@ -107,6 +107,13 @@ def test_attributes_write_through_and_merge(location):
     assert dict(one.refresh().attrs) == {"only": True}
 
 
+def test_what_attributes_give_out_is_a_copy(location):
+    group = anyzarr.create_group(location, attributes={"list": [1]})
+    group.attrs["list"].append(2)
+    group.attrs.asdict()["list"].append(3)
+    assert group.attrs["list"] == anyzarr.open(location).attrs["list"] == [1]
+
+
 def test_threads_changing_attributes_lose_nothing(location):
     group = anyzarr.create_group(location)
     handles = [anyzarr.open_group(location) for _ in range(16)]
@@ -137,6 +144,25 @@ def test_resize_cuts_for_good_and_grows_with_fill(location, shards):
         array.resize((3,))
     with pytest.raises(MetadataError):
         array.resize((3, -1))
+
+
+def test_rectilinear_grids_grow_and_are_cut(location):
+    grid = {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [[2, 3], 4]}}
+    document = anyzarr.metadata.array_document(shape=(5, 8), dtype="u1", chunks=(5, 4))
+    store = anyzarr.stores.open_store(location, mode="a")
+    anyzarr.crud.create_new_array({**document, "chunk_grid": grid}, store)
+    array = anyzarr.open(location)
+    array[...] = 3
+    array.resize((9, 8))
+    assert array.chunks == ((2, 3, 3, 3), (4, 4))
+    array.append(np.full((1, 8), 4, "u1"))
+    expected = np.full((10, 8), 3)
+    expected[5:9], expected[9] = 0, 4
+    np.testing.assert_array_equal(array[...], expected)
+    array.resize((4, 3))
+    array.resize((10, 8))
+    expected[4:], expected[:, 3:] = 0, 0
+    np.testing.assert_array_equal(anyzarr.open(location)[...], expected)
 
 
 def test_two_handles_append_in_turn(location):

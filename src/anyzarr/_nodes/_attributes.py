@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,8 @@ class Attributes(MutableMapping[str, Any]):
     """The attributes of a node. Every change is written at once, atomically.
 
     A change starts from what is stored now, so that two handles on one node do not undo each
-    other's changes. Values are what JSON holds; a value that is itself a mapping or list is
-    yours to change, but only assigning it writes it.
+    other's changes. Values are what JSON holds; what is read is a copy, and changing it changes
+    nothing until it is assigned.
 
     Examples
     --------
@@ -34,7 +35,8 @@ class Attributes(MutableMapping[str, Any]):
         self._node = node
 
     def __getitem__(self, name: str) -> Any:
-        return self._node.metadata.attributes[name]
+        # Parsed metadata is shared between handles: what is given out is a copy.
+        return copy.deepcopy(self._node.metadata.attributes[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._node.metadata.attributes)
@@ -67,7 +69,7 @@ class Attributes(MutableMapping[str, Any]):
 
     def asdict(self) -> dict[str, Any]:
         """Return a copy as a plain dict."""
-        return dict(self._node.metadata.attributes)
+        return copy.deepcopy(dict(self._node.metadata.attributes))
 
     def __repr__(self) -> str:
         return f"Attributes({self.asdict()!r})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -91,7 +92,7 @@ class Node:
             self.refresh()
             document = {
                 **self.metadata.document,
-                "attributes": change(dict(self.metadata.attributes)),
+                "attributes": change(copy.deepcopy(dict(self.metadata.attributes))),
             }
             crud.write_metadata(document, self._store, self._path)
             self._accept(document)

@@ -12,9 +12,9 @@ from anyzarr.abc import Box
 from anyzarr.crud._locks import locked
 from anyzarr.crud._nodes import node_lock_key
 from anyzarr.crud._regions import require_writable
-from anyzarr.errors import MetadataError, UnsupportedError
+from anyzarr.errors import MetadataError
 from anyzarr.indexing import box_parts
-from anyzarr.metadata import ArrayMetadata, as_array_value
+from anyzarr.metadata import ArrayMetadata, as_array_value, resized
 
 if TYPE_CHECKING:
     from anyzarr._nodes._array import Array
@@ -29,11 +29,6 @@ def _check_shape(array: Array, shape: tuple[int, ...]) -> None:
             "at least 0 per dimension",
             kind="shape",
         )
-    if not array.metadata.grid.is_regular:
-        raise UnsupportedError(
-            f"{array.url} has a rectilinear chunk grid, which says no chunk length for new "
-            "elements; create an array of the new shape and copy into it"
-        )
 
 
 def resize(array: Array, shape: tuple[int, ...]) -> None:
@@ -43,7 +38,7 @@ def resize(array: Array, shape: tuple[int, ...]) -> None:
         array.refresh()
         _check_shape(array, shape)
         before = array.metadata
-        after = before.with_document(shape=list(shape))
+        after = resized(before, shape)
         crud.write_metadata(after, array.store, array.path)
         array.metadata = after
         for box in _cut_off(before.shape, shape):
@@ -100,7 +95,7 @@ def append(array: Array, data: npt.ArrayLike, axis: int) -> tuple[int, ...]:
         old = array.shape
         new = (*old[:axis], old[axis] + value.shape[axis], *old[axis + 1 :])
         _check_shape(array, new)
-        after = array.metadata.with_document(shape=list(new))
+        after = resized(array.metadata, new)
         where: tuple[Any, ...] = (slice(None),) * axis + (slice(old[axis], new[axis]),)
         crud.write_region(after, array.store, array.path, where, value, engine=array._engine_name)
         crud.write_metadata(after, array.store, array.path)
