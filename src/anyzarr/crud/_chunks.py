@@ -16,10 +16,9 @@ from anyzarr.crud._locks import locked
 from anyzarr.crud._nodes import normalize_path
 from anyzarr.crud._regions import require_writable
 from anyzarr.crud._twins import async_twin
-from anyzarr.engines import choose, open_array_io, read_stored_subchunk
+from anyzarr.engines import cached_codec, choose, open_array_io, read_stored_subchunk
 from anyzarr.errors import MetadataError, SelectionError
 from anyzarr.metadata import ArrayMetadata, ChunkGrid, as_array_value, parse_array
-from anyzarr.stores import MemoryStore
 
 __all__ = [
     "decode_chunk",
@@ -128,8 +127,7 @@ def read_chunk(
     >>> import numpy as np
     >>> from anyzarr import crud
     >>> from anyzarr.metadata import array_document
-    >>> from anyzarr.stores import MemoryStore
-    >>> document = array_document(shape=(3,), dtype="int16", chunks=(2,), fill_value=-1)
+    >>>     >>> document = array_document(shape=(3,), dtype="int16", chunks=(2,), fill_value=-1)
     >>> store = MemoryStore()
     >>> crud.write_chunk(document, store, "", (1,), np.array([5, -1], "int16"))
     >>> crud.read_chunk(document, store, "", (1,))
@@ -229,7 +227,7 @@ def decode_chunk(
     array([0, 1, 2, 3], dtype=uint8)
     """
     meta = parse_array(metadata)
-    decoded = choose(meta, MemoryStore(), engine).codec(meta).decode(data)
+    decoded = cached_codec(choose(meta, None, engine), meta).decode(data)
     if out is not None:
         result = as_out(out, decoded.shape, meta.dtype)
         result[...] = decoded
@@ -251,7 +249,7 @@ def encode_chunk(
     array = as_array_value(value, meta.dtype)
     if meta.grid.chunk_shape is not None:
         _check_chunk_shape(array, meta.grid.chunk_shape)
-    return choose(meta, MemoryStore(), engine).codec(meta).encode(array)
+    return cached_codec(choose(meta, None, engine), meta).encode(array)
 
 
 def _check_chunk_shape(value: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
