@@ -34,9 +34,9 @@ class Array(Node):
     >>> import anyzarr
     >>> array = anyzarr.create_array({}, shape=(4, 6), chunks=(2, 3), dtype="uint16")
     >>> array[1, ::2] = [1, 2, 3]
-    >>> array[:2, ::-2]
-    array([[0, 0, 0],
-           [0, 2, 0]], dtype=uint16)
+    >>> array[:2, ::-1]
+    array([[0, 0, 0, 0, 0, 0],
+           [0, 3, 0, 2, 0, 1]], dtype=uint16)
     """
 
     metadata: ArrayMetadata

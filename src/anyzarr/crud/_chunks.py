@@ -127,7 +127,8 @@ def read_chunk(
     >>> import numpy as np
     >>> from anyzarr import crud
     >>> from anyzarr.metadata import array_document
-    >>>     >>> document = array_document(shape=(3,), dtype="int16", chunks=(2,), fill_value=-1)
+    >>> from anyzarr.stores import MemoryStore
+    >>> document = array_document(shape=(3,), dtype="int16", chunks=(2,), fill_value=-1)
     >>> store = MemoryStore()
     >>> crud.write_chunk(document, store, "", (1,), np.array([5, -1], "int16"))
     >>> crud.read_chunk(document, store, "", (1,))
