@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from anyzarr.abc import Box
+from anyzarr.errors import SelectionError
 from anyzarr.indexing._types import Affine, Indexed, IntArray, Map, Points, Selection, Span
 
 __all__ = ["assemble"]
@@ -113,6 +114,12 @@ def _cover(maps: list[Map], lengths: tuple[int, ...]) -> list[Map]:
     missing = _missing(maps, lengths)
     if not missing:
         return maps
+    if not maps:
+        raise SelectionError(
+            f"an array without dimensions cannot be repeated to the shape {lengths}; "
+            "select its one element, and broadcast the result",
+            kind="rank_mismatch",
+        )
     table = _table(maps[0], lengths)
     axes = tuple(sorted((*table.axes, *missing)))
     array = np.ascontiguousarray(_spread(table, axes, lengths))
