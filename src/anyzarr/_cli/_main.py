@@ -21,7 +21,7 @@ from anyzarr._cli._engines import engines
 from anyzarr._cli._info import info
 from anyzarr._cli._preview import preview
 from anyzarr._cli._tree import tree
-from anyzarr.errors import AnyzarrError
+from anyzarr.errors import AnyzarrError, NodeExistsError
 
 __all__ = ["build_app", "main"]
 
@@ -79,6 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = _run(tokens)
         sys.stdout.flush()
+    except NodeExistsError as error:
+        code = _fail(f"{error} (on the command line: --overwrite)", debug)
     except AnyzarrError as error:
         code = _fail(str(error), debug)
     except KeyboardInterrupt:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anyzarr._convert._source import ImageReader, ReaderKind, SourceImage, refuse_series
+from anyzarr._convert._tiff_chain import check_chain
 from anyzarr._convert._tiff_metadata import (
     Calibration,
     from_imagej,
@@ -154,6 +155,8 @@ def open_tiff(path: Path, *, series: int | None = None, axes: str | None = None)
             f"cannot open {str(path)!r}: {error.strerror or error}", key=str(path)
         ) from error
     try:
+        if not tiff.is_ndpi:  # which has a layout of offsets of its own
+            check_chain(path)
         return _reader(tiff, path, series, axes)
     except BaseException:
         tiff.close()

@@ -1,0 +1,173 @@
+"""``convert``: what it passes on, what it prints, and what it leaves behind when it fails."""
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+import anyzarr
+
+Run = Callable[..., Any]
+
+PIXELS = np.arange(2 * 300 * 400, dtype="uint16").reshape(2, 300, 400)
+
+
+@pytest.fixture
+def tiff(tmp_path: Path) -> Path:
+    path = tmp_path / "cells.ome.tif"
+    metadata = {"axes": "CYX", "Channel": {"Name": ["DAPI", "GFP"]}}
+    tifffile.imwrite(path, PIXELS, ome=True, metadata=metadata, photometric="minisblack")
+    return path
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_tiff_to_folder_to_ozx_and_back(run: Run, tiff: Path, tmp_path: Path) -> None:
+    folder, packed, back = tmp_path / "a.zarr", tmp_path / "a.ozx", tmp_path / "b.zarr"
+    result = run("convert", tiff, folder)
+    assert (result.code, result.err) == (0, "")
+    assert "2 × 300 × 400" in result.out
+    assert run("convert", folder, packed).code == 0
+    assert run("convert", packed, back).code == 0
+    for location in (folder, packed, back):
+        np.testing.assert_array_equal(anyzarr.open_ome_zarr(location).data[...], PIXELS)
+    assert files(back) == files(folder)
+    facts = run("info", packed, "--json").json
+    assert facts["backend"] == "zip"
+    assert [channel["name"] for channel in facts["channels"]] == ["DAPI", "GFP"]
+
+
+def test_options_are_passed_on(run: Run, tiff: Path, tmp_path: Path) -> None:
+    report = run(
+        "convert", tiff, tmp_path / "a.zarr", "--json", "--chunks", "1,100,100", "--shards", "none",
+        "--levels", "1", "--compressor", "gzip", "--name", "mine", "--engine", "zarr",
+    ).json  # fmt: skip
+    assert report["kind"] == "image"
+    facts = anyzarr.info(tmp_path / "a.zarr")
+    assert facts.name == "mine"
+    assert [(level.chunks, level.shards) for level in facts.levels] == [((1, 100, 100), None)]
+    assert any(codec.startswith("gzip") for codec in facts.codecs)
+
+
+def test_quiet_prints_nothing(run: Run, tiff: Path, tmp_path: Path) -> None:
+    result = run("convert", tiff, tmp_path / "a.zarr", "--quiet")
+    assert (result.code, result.out, result.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("target", ["a.zarr", "a.ozx"])
+def test_target_that_exists_is_kept_unless_told(
+    run: Run, tiff: Path, tmp_path: Path, target: str
+) -> None:
+    location = tmp_path / target
+    assert run("convert", tiff, tmp_path / "source.zarr", "-q").code == 0
+    assert run("convert", tmp_path / "source.zarr", location, "-q").code == 0
+    before = files(location) if location.is_dir() else location.read_bytes()
+    result = run("convert", tmp_path / "source.zarr", location)
+    assert result.code == 1
+    assert target in result.sentence
+    assert "--overwrite" in result.sentence
+    assert (files(location) if location.is_dir() else location.read_bytes()) == before
+    assert run("convert", tmp_path / "source.zarr", location, "--overwrite").code == 0
+
+
+def test_source_that_is_not_there(run: Run, tmp_path: Path) -> None:
+    result = run("convert", tmp_path / "missing.tif", tmp_path / "a.zarr")
+    assert result.code == 1
+    assert "missing.tif" in result.sentence
+    assert not list(tmp_path.iterdir())
+
+
+def test_source_that_is_no_image(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "text.tif").write_text("not a TIFF")
+    result = run("convert", tmp_path / "text.tif", tmp_path / "a.zarr")
+    assert result.code == 1
+    assert "text.tif" in result.sentence
+    assert [path.name for path in tmp_path.iterdir()] == ["text.tif"]
+
+
+def test_truncated_source_leaves_nothing_half_written(run: Run, tiff: Path, tmp_path: Path) -> None:
+    tiff.write_bytes(tiff.read_bytes()[: tiff.stat().st_size // 2])
+    result = run("convert", tiff, tmp_path / "a.zarr")
+    assert result.code == 1
+    assert result.sentence
+    assert [path.name for path in tmp_path.iterdir()] == [tiff.name]
+
+
+def test_missing_extra_of_a_reader(
+    run: Run, tiff: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    result = run("convert", tiff, tmp_path / "a.zarr")
+    assert result.code == 1
+    assert 'pip install "anyzarr[images]"' in result.sentence
+    assert not (tmp_path / "a.zarr").exists()
+
+
+def test_unknown_engine_and_method(run: Run, tiff: Path, tmp_path: Path) -> None:
+    for option, value in (("--engine", "zars"), ("--method", "meen"), ("--compressor", "zip")):
+        result = run("convert", tiff, tmp_path / "a.zarr", option, value)
+        assert result.code == 1
+        assert value in result.sentence
+        assert [path.name for path in tmp_path.iterdir()] == [tiff.name]
+
+
+def test_target_that_cannot_be_written(
+    run: Run, tiff: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("convert", tiff, "gopher://example.org/a.zarr")
+    assert result.code == 1
+    assert "gopher" in result.sentence
+    assert [path.name for path in tmp_path.iterdir()] == [tiff.name]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder nobody can write to")
+def test_read_only_folder(run: Run, tiff: Path) -> None:
+    result = run("convert", tiff, "/proc/anyzarr/a.zarr")
+    assert result.code == 1
+    assert "/proc/anyzarr" in result.sentence
+
+
+def test_progress_on_a_terminal_and_none_in_a_pipe(tiff: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "anyzarr", "convert", str(tiff)]
+    piped = subprocess.run([*command, str(tmp_path / "a.zarr")], capture_output=True, check=True)
+    assert piped.stderr == b""
+    reading, writing = pty.openpty()
+    with subprocess.Popen(
+        [*command, str(tmp_path / "b.zarr")],
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        env={**os.environ, "TERM": "xterm-256color"},
+    ) as process:
+        os.close(writing)
+        shown = b""
+        while chunk := read_some(reading):
+            shown += chunk
+        assert process.stdout is not None
+        facts = process.stdout.read()
+    os.close(reading)
+    assert process.returncode == 0
+    assert b"level 0" in shown
+    assert b"level 0" not in facts
+    assert b"300" in facts
+
+
+def read_some(descriptor: int) -> bytes:
+    """Read from a terminal; the end is an error on Linux and empty elsewhere."""
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        return b""
