@@ -15,6 +15,7 @@ from anyzarr._info._describe import (
 )
 from anyzarr._info._models import AxisInfo, ChannelInfo, ImageInfo, LevelInfo
 from anyzarr._info._stored import stored_size
+from anyzarr._nodes._tree import says_image
 from anyzarr._parallel import map_ordered
 from anyzarr.abc import Store
 from anyzarr.errors import MetadataError, UnsupportedError
@@ -27,9 +28,7 @@ __all__ = ["channel_infos", "image_info", "is_image", "level_paths"]
 
 def is_image(metadata: GroupMetadata) -> bool:
     """Return whether a group declares a multiscale image, of whatever version."""
-    nested = metadata.attributes.get("ome")
-    ome = nested if isinstance(nested, dict) else metadata.attributes
-    return bool(ome.get("multiscales"))
+    return says_image(metadata.attributes)
 
 
 def level_paths(metadata: GroupMetadata) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from anyzarr.abc import Store
 from anyzarr.metadata import ArrayMetadata, parse
 from anyzarr.stores import join
 
-__all__ = ["TreeNode", "tree_of"]
+__all__ = ["TreeNode", "says_image", "tree_of"]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _node(
             metadata.sharding.subchunk_shape if metadata.sharding else metadata.grid.chunk_shape,
             metadata.grid.chunk_shape if metadata.sharding else None,
         )
-    is_image = _says_image(metadata.attributes)
+    is_image = says_image(metadata.attributes)
     members = crud.list_children(store, path)
     if depth == 0:
         return TreeNode(name, path, "group", is_image=is_image, truncated=bool(members))
@@ -120,7 +120,8 @@ def _node(
     return TreeNode(name, path, "group", children=children, is_image=is_image)
 
 
-def _says_image(attributes: Mapping[str, Any]) -> bool:
+def says_image(attributes: Mapping[str, Any]) -> bool:
+    """Return whether a group's attributes declare a multiscale image, of whatever version."""
     nested = attributes.get("ome")
     ome = nested if isinstance(nested, Mapping) else attributes
     return bool(ome.get("multiscales"))
