@@ -155,7 +155,16 @@ def new_pipeline(metadata: ArrayMetadata) -> CodecPipeline:
     else:
         codecs = compiled.codecs
     pipeline: CodecPipeline = _PIPELINE.from_codecs(codecs)
-    return pipeline.evolve_from_array_spec(chunk_spec(metadata, write_empty_chunks=False))
+    return _fitted(pipeline, chunk_spec(metadata, write_empty_chunks=False))
+
+
+def _fitted(pipeline: CodecPipeline, spec: ArraySpec) -> CodecPipeline:
+    """Return the pipeline for chunks of this kind."""
+    if hasattr(zarr.core.codec_pipeline, "FusedCodecPipeline"):
+        return pipeline.evolve_from_array_spec(spec)
+    # Before zarr 3.2 that method exhausts a generator before it reads it.
+    codecs: Any = [codec.evolve_from_array_spec(spec) for codec in pipeline]
+    return type(pipeline).from_codecs(codecs)
 
 
 def new_array(
