@@ -24,10 +24,8 @@ def exact_mean(block, factors):
     """Windows averaged with exact fractions; Python rounds a Fraction half to even."""
     out = np.empty(downsampled_shape(block.shape, factors), block.dtype)
     for index in product(*map(range, out.shape)):
-        window = block[
-            tuple(slice(i * f, (i + 1) * f) for i, f in zip(index, factors, strict=True))
-        ]
-        value = round(Fraction(sum(int(v) for v in window.ravel()), window.size))
+        values = window(block, index, factors)
+        value = round(Fraction(sum(int(v) for v in values.ravel()), values.size))
         out[index] = bool(value) if block.dtype.kind == "b" else value
     return out
 
@@ -70,13 +68,9 @@ def test_float_means(dtype):
     result = mean(block, (2, 3, 2))
     assert result.dtype == block.dtype
     for index in product(*map(range, result.shape)):
-        window = block[
-            tuple(slice(i * f, (i + 1) * f) for i, f in zip(index, (2, 3, 2), strict=True))
-        ]
-        expected = window.astype(np.result_type(dtype, "f8")).mean()
-        np.testing.assert_allclose(
-            result[index], values.mean(), rtol=1e-3 if dtype == "f2" else 1e-6
-        )
+        values = window(block, index, (2, 3, 2)).astype(np.result_type(dtype, "f8"))
+        tolerance = 1e-3 if dtype == "f2" else 1e-6
+        np.testing.assert_allclose(result[index], values.mean(), rtol=tolerance)
 
 
 def test_not_a_number_spreads_within_its_window_only():

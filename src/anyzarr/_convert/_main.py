@@ -19,7 +19,7 @@ from anyzarr._convert._target import Location, hierarchy_target, local_path
 from anyzarr._ozx import arrange, pack, require_root
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.abc import Store
-from anyzarr.engines import canonical_name
+from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
 from anyzarr.stores import LocalStore
 
@@ -113,9 +113,8 @@ def convert(
     'copy'
     """
     options = ImageOptions(
-        chunks, shards, compressor, levels, method, name, version,
-        None if engine is None else canonical_name(engine),
-    )  # fmt: skip
+        chunks, shards, compressor, levels, method, name, version, _engine_name(engine)
+    )
     job = _Job(
         Location(source, source_backend, source_options),
         Location(target, backend, backend_kwargs),
@@ -268,6 +267,12 @@ class _Job:
         return ConversionReport(
             str(self.source), str(self.target), kind, 0.0, size_bytes, n_objects
         )
+
+
+def _engine_name(engine: str | None) -> str | None:
+    if engine is None or canonical_name(engine) == "auto":
+        return None
+    return get_engine(engine).name
 
 
 def _count(contents: Any) -> int:

@@ -47,6 +47,30 @@ class ConversionReport:
     scale: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        done = {"image": "converted", "pack": "packed", "copy": "copied"}[self.kind]
+        lines = [f"{done} {self.source} to {self.target}"]
+        if self.level_shapes:
+            sizes = zip(self.axes, self.level_shapes[0], strict=True)
+            shape = " ".join(f"{name}={n}" for name, n in sizes)
+            n = len(self.level_shapes)
+            lines.append(f"  {shape} {self.dtype}, {n} level{'s' if n > 1 else ''}")
+        unit = "entries" if self.target.lower().endswith((".ozx", ".zip")) else "objects"
+        lines.append(
+            f"  {_bytes(self.size_bytes)} in {self.n_objects} {unit}, {self.seconds:.1f} s"
+        )
+        lines += [f"  warning: {warning}" for warning in self.warnings]
+        return "\n".join(lines)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
         return asdict(self)
+
+
+def _bytes(n: int) -> str:
+    size = float(n)
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
+            break
+        size /= 1000
+    return f"{n} bytes" if unit == "bytes" else f"{size:.1f} {unit}"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
 
 from anyzarr import _atomic, crud
 from anyzarr._convert._copy import copy_contents
 from anyzarr._ozx import arrange
+from anyzarr._url import parse_location, redact
 from anyzarr.abc import Store
 from anyzarr.errors import NodeExistsError, NodeNotFoundError
 from anyzarr.stores import LocalStore, open_store, resolve_backend_name
@@ -50,19 +51,18 @@ class Location:
     def __str__(self) -> str:
         if isinstance(self.value, dict):
             return "a dict"
+        if isinstance(self.value, str | os.PathLike):
+            return redact(os.fspath(self.value))
         spec = getattr(self.value, "spec", None)
-        return str(spec) if spec is not None else str(self.value)
+        return str(spec if spec is not None else self.value)
 
 
 def local_path(value: Any) -> Path | None:
-    """Return the path of a location that is a plain local path or a ``file:`` URL."""
-    if hasattr(value, "__fspath__"):
-        return Path(value)
-    if not isinstance(value, str):
+    """Return the path of a location that is a local path or ``file:`` URL and nothing more."""
+    if not isinstance(value, str | os.PathLike):
         return None
-    if value.lower().startswith("file:"):
-        return Path(unquote(urlsplit(value).path))
-    return None if "://" in value or "|" in value else Path(value)
+    parsed = parse_location(value)
+    return Path(parsed.base) if parsed.is_local and not parsed.adapters else None
 
 
 @contextmanager

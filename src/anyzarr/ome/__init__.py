@@ -1,6 +1,6 @@
 """OME-Zarr: multiscale images of microscopy, with axes, units and channels."""
 
-from anyzarr.ome._axes import SPACE_UNITS, TIME_UNITS, Axis, axes_of, check_axes, default_axes
+from anyzarr.ome._axes import Axis, axes_of, check_axes, default_axes
 from anyzarr.ome._channels import Channel, Omero, Window, default_channels
 from anyzarr.ome._image import Image
 from anyzarr.ome._levels import ImageSpec, level_document, multiscale_of, plan_pyramid
@@ -9,8 +9,6 @@ from anyzarr.ome._open import open_ome_zarr
 from anyzarr.ome._storage import default_chunks, default_shards
 
 __all__ = [
-    "SPACE_UNITS",
-    "TIME_UNITS",
     "Axis",
     "Channel",
     "Dataset",

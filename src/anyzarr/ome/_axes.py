@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from anyzarr.errors import MetadataError
@@ -36,7 +35,6 @@ _TYPES: Mapping[str, str] = {
 }  # fmt: skip
 _ORDER = {"time": 0, "space": 2}  # channel or custom: 1
 _DEFAULTS = {2: "yx", 3: "zyx", 4: "czyx", 5: "tczyx"}
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class Axis:
     name: str
     type: str | None = None
     unit: str | None = None
-    extra: Mapping[str, Any] = field(default=_NOTHING, hash=False, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     def to_document(self) -> dict[str, Any]:
         """Return the axis as it stands in the metadata."""

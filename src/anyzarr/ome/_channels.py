@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from anyzarr.errors import MetadataError
 
 __all__ = ["Channel", "Omero", "Window", "default_channels", "default_colors"]
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _SIX_HEX = re.compile(r"[0-9A-Fa-f]{6}")
 _COLORS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
 
@@ -37,7 +35,7 @@ class Window:
     max: float
     start: float
     end: float
-    extra: Mapping[str, Any] = field(default=_NOTHING, hash=False, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     def to_document(self) -> dict[str, Any]:
         """Return the window as it stands in the metadata."""
@@ -81,7 +79,7 @@ class Channel:
     color: str | None = None
     window: Window | None = None
     active: bool | None = None
-    extra: Mapping[str, Any] = field(default=_NOTHING, hash=False, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     def check(self) -> None:
         """Raise :class:`MetadataError` unless the colour is six hexadecimal digits."""
@@ -140,7 +138,7 @@ class Omero:
     """
 
     channels: tuple[Channel, ...]
-    extra: Mapping[str, Any] = field(default=_NOTHING, hash=False, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     def to_document(self) -> dict[str, Any]:
         """Return it as it stands in the metadata."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from anyzarr.errors import MetadataError, UnsupportedError
@@ -19,7 +18,6 @@ from anyzarr.ome._channels import Omero
 
 __all__ = ["Dataset", "ImageMetadata", "Multiscale", "Transformation", "transformations_of"]
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 Transformation = Mapping[str, Any]
 """One ``coordinateTransformations`` entry, as it stands in the document."""
 
@@ -77,7 +75,7 @@ class Dataset:
 
     path: str
     transformations: tuple[Transformation, ...]
-    extra: Mapping[str, Any] = field(default=_NOTHING, hash=False, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     def to_document(self) -> dict[str, Any]:
         """Return it as it stands in the metadata."""
@@ -111,7 +109,7 @@ class Multiscale:
     type: str | None = None
     metadata: Mapping[str, Any] | None = None
     transformations: tuple[Transformation, ...] = ()
-    extra: Mapping[str, Any] = field(default=_NOTHING, hash=False, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     def placement(self, level: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return the scale and translation of a level by its own transformations."""
@@ -221,7 +219,7 @@ class ImageMetadata:
     version: str
     multiscales: tuple[Multiscale, ...]
     omero: Omero | None = None
-    extra: Mapping[str, Any] = field(default=_NOTHING, hash=False, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     @property
     def image(self) -> Multiscale:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from anyzarr import crud
 from anyzarr._nodes import Group
 from anyzarr.abc import Store
-from anyzarr.engines import canonical_name
+from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError, UnsupportedError
 from anyzarr.metadata import group_document, is_array_document, parse_group
 from anyzarr.ome._axes import Axis, axes_of, check_axes
@@ -83,7 +83,7 @@ def open_ome_zarr(
     MetadataError
         What is there is not OME-Zarr, or an argument is not valid.
     UnsupportedError
-        What is there is OME-Zarr of another kind or version.
+        What is there is OME-Zarr of another kind or version, or there is no such engine.
 
     Examples
     --------
@@ -131,7 +131,9 @@ def _engine_name(engine: str | None, implementation: str | None) -> str | None:
             "differ; give one of them"
         )
     name = engine if engine is not None else implementation
-    return None if name is None else canonical_name(name)
+    if name is None or canonical_name(name) == "auto":
+        return None
+    return get_engine(name).name
 
 
 def _existing(store: Store, mode: str) -> dict[str, Any] | None:
