@@ -28,12 +28,12 @@ def assemble(
     shape: tuple[int, ...], result_shape: tuple[int, ...], maps: Sequence[Map]
 ) -> Selection:
     """Return the selection that these maps, all within bounds, describe."""
-    original = tuple(maps)
-    simple = _separate([_simplify(m) for m in original], result_shape)
+    simplest = tuple(_simplify(m, result_shape) for m in maps)
+    simple = _separate(list(simplest), result_shape)
     if all(isinstance(m, Affine) for m in simple) and _covered(simple, result_shape):
         pass
     elif 0 in result_shape:
-        return Selection(shape, result_shape, None, _maps=original)
+        return Selection(shape, result_shape, None, _maps=simplest)
     else:
         simple = _cover(simple, result_shape)
     groups = _groups(simple)
@@ -50,13 +50,14 @@ def assemble(
         )
     factors: list[Span | Points] = [*spans.values(), *points]
     factors.sort(key=lambda f: f.dims)
-    return Selection(shape, result_shape, box, view, order, tuple(factors), original)
+    return Selection(shape, result_shape, box, view, order, tuple(factors), simplest)
 
 
-def _simplify(m: Map) -> Map:
+def _simplify(m: Map, lengths: tuple[int, ...]) -> Map:
     """Turn a table that says no more than start and step into just that."""
     if isinstance(m, Affine):
-        return m
+        count = 1 if m.axis is None else lengths[m.axis]
+        return m if count > 1 else Affine(m.axis, m.start if count else 0)
     if not m.axes:
         return Affine(None, int(m.array))
     array = m.array

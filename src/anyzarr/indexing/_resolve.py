@@ -131,7 +131,8 @@ class _BoxBuilder:
     def add_slice(self, item: slice, size: int) -> None:
         start, stop, step = item.indices(size)
         if step == 1:
-            stop = max(start, stop)
+            if stop <= start:
+                start = stop = 0
             self.lengths.append(stop - start)
             self.add(start, stop, 1, FULL)
             return

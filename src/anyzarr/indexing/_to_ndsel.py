@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from anyzarr.errors import SelectionError
 from anyzarr.indexing._layout import FLIPPED
 from anyzarr.indexing._ndsel import normalize
@@ -125,17 +123,20 @@ def _slices(maps: Sequence[Map], lengths: tuple[int, ...]) -> dict[str, Any] | N
 
 def _points(maps: Sequence[Map], lengths: tuple[int, ...]) -> dict[str, Any] | None:
     """Return a points message, where one axis runs through points of all dimensions."""
-    if len(lengths) != 1 or lengths[0] == 0 or not maps:
+    n_along = sum(isinstance(m, Indexed) or m.axis is not None for m in maps)
+    is_table = n_along > 1 or any(isinstance(m, Indexed) for m in maps)
+    if len(lengths) != 1 or lengths[0] == 0 or not is_table:
         return None
-    columns = []
-    for m in maps:
-        if isinstance(m, Affine):
-            if m.axis is not None:
-                return None
-            columns.append([m.start] * lengths[0])
-        else:
-            columns.append(np.broadcast_to(m.array, lengths).tolist())
+    columns = [_column(m, lengths[0]) for m in maps]
     return {"kind": "points", "coords": [list(row) for row in zip(*columns, strict=True)]}
+
+
+def _column(m: Map, count: int) -> list[int]:
+    if isinstance(m, Indexed):
+        column: list[int] = m.array.tolist()
+        return column
+    step = 0 if m.axis is None else m.step
+    return [m.start + step * i for i in range(count)]
 
 
 def _transform(maps: Sequence[Map], lengths: tuple[int, ...]) -> dict[str, Any]:
