@@ -6,7 +6,9 @@ through our byte layer, with zarr's codecs:
 
 - rectilinear chunk grids, which zarr refuses unless its global configuration is changed;
 - writes of complex and structured dtypes, where zarr takes ``-0.0`` for ``0.0`` when it drops
-  chunks that are all fill value.
+  chunks that are all fill value;
+- sharded arrays with zarr before 3.2, which reads entries of a shard's index that lie outside
+  the shard as if nothing was stored. Shards within shards, or within other codecs, it declines.
 """
 
 from __future__ import annotations
@@ -47,6 +49,11 @@ def _try_to_compile(metadata: ArrayMetadata) -> str | None:
     require("zarr", extra="zarr", purpose="The engine 'zarr'")
     from anyzarr.engines._zarr_bridge import ZarrCodec
 
+    if _trusts_shard_indexes() and _is_sharded_within(metadata):
+        return (
+            f"zarr-python {version('zarr')} does not check the index of a shard within another "
+            "codec; zarr 3.2 and newer do"
+        )
     try:
         ZarrCodec(one_shape(metadata))
     except MemoryError:
@@ -55,6 +62,18 @@ def _try_to_compile(metadata: ArrayMetadata) -> str | None:
         text = " ".join(str(error).split()) or type(error).__name__
         return f"zarr-python {version('zarr')} cannot: {text}"
     return None
+
+
+def _trusts_shard_indexes() -> bool:
+    return tuple(int(part) for part in version("zarr").split(".")[:2]) < (3, 2)
+
+
+def _is_sharded_within(metadata: ArrayMetadata) -> bool:
+    sharding = metadata.sharding
+    if sharding is None:
+        return False
+    inner = {codec.name for codec in sharding.codecs}
+    return not metadata.is_exclusively_sharded or "sharding_indexed" in inner
 
 
 def one_shape(metadata: ArrayMetadata) -> ArrayMetadata:
@@ -79,7 +98,7 @@ class ZarrEngine:
         by_bytes = ByteLayerIO(
             metadata, store, path, codec_of=lambda m: cached_codec(self, m), engine_name=self.name
         )
-        if not metadata.grid.is_regular:
+        if not metadata.grid.is_regular or (metadata.sharding and _trusts_shard_indexes()):
             return by_bytes
         return ZarrArrayIO(self, metadata, store, path, by_bytes)
 
