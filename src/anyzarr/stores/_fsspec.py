@@ -24,10 +24,12 @@ from anyzarr.stores._base import BaseStore, Results, describe, in_thread, remote
 from anyzarr.stores._fsspec_options import filesystem_from_url, twin
 from anyzarr.stores._local import atomic_write, etag_of, is_temporary
 from anyzarr.stores._locks import key_lock
+from anyzarr.stores._ranges import Batch, batches_of
 
 __all__ = ["FsspecStore"]
 
 T = TypeVar("T")
+_COALESCE_BYTES: Final = 1 << 20
 _ABSENT_ERRORS: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _LOCAL: Final = frozenset({"file", "local"})
 _HTTP: Final = frozenset({"http", "https"})
@@ -232,8 +234,20 @@ class FsspecStore(BaseStore):
             raise
 
     def _get_many(self, requests: Sequence[Request]) -> Results:
-        limit = None if self.is_local else min(len(requests), remote_concurrency())
-        return map_ordered(lambda request: self._get(*request), requests, limit=limit)
+        results: Results = [None] * len(requests)
+
+        def read(batch: Batch) -> None:
+            batch.deliver(self._get(batch.key, batch.byte_range), results)
+
+        batches = batches_of(requests, max_gap_bytes=self._gap)
+        limit = None if self.is_local else min(len(batches), remote_concurrency())
+        map_ordered(read, batches, limit=limit)
+        return results
+
+    @property
+    def _gap(self) -> int:
+        """Bytes nobody asked for that are cheaper to read than another request."""
+        return 0 if self._protocols & {"file", "local", "memory"} else _COALESCE_BYTES
 
     async def _get_async(self, key: str, byte_range: ByteRange | None) -> bytes | None:
         if not self.fs.async_impl:
@@ -265,11 +279,15 @@ class FsspecStore(BaseStore):
 
         gate = asyncio.Semaphore(remote_concurrency())
 
-        async def read(request: Request) -> bytes | None:
-            async with gate:
-                return await self._get_async(*request)
+        results: Results = [None] * len(requests)
 
-        return list(await asyncio.gather(*map(read, requests)))
+        async def read(batch: Batch) -> None:
+            async with gate:
+                data = await self._get_async(batch.key, batch.byte_range)
+            batch.deliver(data, results)
+
+        await asyncio.gather(*map(read, batches_of(requests, max_gap_bytes=self._gap)))
+        return results
 
     # ------------------------------------------------------------------ head, list
 

@@ -24,6 +24,7 @@ from anyzarr.stores._base import BaseStore, Results, describe, in_thread, remote
 from anyzarr.stores._keys import as_prefix
 from anyzarr.stores._locks import key_lock
 from anyzarr.stores._obstore_config import object_store_from_url, spec_of
+from anyzarr.stores._ranges import Batch, batches_of
 
 __all__ = ["ObstoreStore"]
 
@@ -145,20 +146,27 @@ class ObstoreStore(BaseStore):
     # ------------------------------------------------------------------ get
 
     def _get(self, key: str, byte_range: ByteRange | None) -> bytes | None:
+        data = self._read(key, byte_range)
+        return None if data is None else bytes(data)
+
+    def _read(self, key: str, byte_range: ByteRange | None) -> Any:
+        """Return an object or a part of it as a buffer, or None."""
         self._ready(key)
         if byte_range is not None and byte_range.start == byte_range.stop:
             return None if self._head(key) is None else b""
         try:
-            result = self._obs.get(self._object_store, key, options=_options(byte_range))
-            return bytes(result.bytes())
+            return self._fetch(key, byte_range)
         except _ABSENT_ERRORS:
             return None
         except self._known as error:
             if byte_range is None:
                 self._fail(error, key, "read")
-        return self._get_otherwise(key, byte_range)
+        return self._read_otherwise(key, byte_range)
 
-    def _get_otherwise(self, key: str, byte_range: ByteRange) -> bytes | None:
+    def _fetch(self, key: str, byte_range: ByteRange | None) -> Any:
+        return self._obs.get(self._object_store, key, options=_options(byte_range)).bytes()
+
+    def _read_otherwise(self, key: str, byte_range: ByteRange) -> Any:
         """Read a range that was refused: it lies outside the object, or ranges are not known."""
         info = self._head(key)
         if info is None:
@@ -167,45 +175,30 @@ class ObstoreStore(BaseStore):
         if start == stop:
             return b""
         try:
-            options = _options(ByteRange(start, stop))
-            return bytes(self._obs.get(self._object_store, key, options=options).bytes())
+            return self._fetch(key, ByteRange(start, stop))
         except _ABSENT_ERRORS:
             return None
         except self._known as error:
             if self._kind != "HTTPStore":
                 self._fail(error, key, "read")
-        data = self._get(key, None)
-        return None if data is None else data[slice(*byte_range.resolve(len(data)))]
+        data = self._read(key, None)
+        return None if data is None else bytes(data)[start:stop]
 
     def _get_many(self, requests: Sequence[Request]) -> Results:
-        groups = _group(requests)
         results: Results = [None] * len(requests)
 
-        def read(indices: list[int]) -> None:
-            key = requests[indices[0]][0]
-            parts = [requests[index][1] for index in indices]
-            values = self._get_ranges(key, parts) if len(parts) > 1 else None
-            for position, index in enumerate(indices):
-                results[index] = values[position] if values else self._get(key, parts[position])
+        def read(batch: Batch) -> None:
+            batch.deliver(self._read(batch.key, batch.byte_range), results)
 
-        map_ordered(read, groups, limit=min(len(groups), remote_concurrency()))
+        batches = batches_of(requests, max_gap_bytes=_COALESCE_BYTES)
+        map_ordered(read, batches, limit=min(len(batches), remote_concurrency()))
         return results
 
-    def _get_ranges(self, key: str, parts: Sequence[ByteRange | None]) -> Results | None:
-        """Return several ranges of one object, merged by obstore; None if it refuses them."""
-        self._ready(key)
-        ranges = _bounded(parts)
-        try:
-            values = self._obs.get_ranges(
-                self._object_store, key, starts=ranges[0], ends=ranges[1], coalesce=_COALESCE_BYTES
-            )
-        except _ABSENT_ERRORS:
-            return [None] * len(parts)
-        except self._known:
-            return None
-        return [bytes(value) for value in values]
-
     async def _get_async(self, key: str, byte_range: ByteRange | None) -> bytes | None:
+        data = await self._read_async(key, byte_range)
+        return None if data is None else bytes(data)
+
+    async def _read_async(self, key: str, byte_range: ByteRange | None) -> Any:
         self._ready(key)
         if byte_range is not None and byte_range.start == byte_range.stop:
             return None if await self._head_async(key) is None else b""
@@ -216,14 +209,14 @@ class ObstoreStore(BaseStore):
         except self._known as error:
             if byte_range is None:
                 self._fail(error, key, "read")
-        return await self._get_otherwise_async(key, byte_range)
+        return await self._read_otherwise_async(key, byte_range)
 
-    async def _fetch_async(self, key: str, byte_range: ByteRange | None) -> bytes:
+    async def _fetch_async(self, key: str, byte_range: ByteRange | None) -> Any:
         options = _options(byte_range)
         result = await self._obs.get_async(self._object_store, key, options=options)
-        return bytes(await result.bytes_async())
+        return await result.bytes_async()
 
-    async def _get_otherwise_async(self, key: str, byte_range: ByteRange) -> bytes | None:
+    async def _read_otherwise_async(self, key: str, byte_range: ByteRange) -> Any:
         info = await self._head_async(key)
         if info is None:
             return None
@@ -237,8 +230,8 @@ class ObstoreStore(BaseStore):
         except self._known as error:
             if self._kind != "HTTPStore":
                 self._fail(error, key, "read")
-        data = await self._get_async(key, None)
-        return None if data is None else data[slice(*byte_range.resolve(len(data)))]
+        data = await self._read_async(key, None)
+        return None if data is None else bytes(data)[start:stop]
 
     async def _get_many_async(self, requests: Sequence[Request]) -> Results:
         import asyncio
@@ -246,33 +239,14 @@ class ObstoreStore(BaseStore):
         results: Results = [None] * len(requests)
         gate = asyncio.Semaphore(remote_concurrency())
 
-        async def read(indices: list[int]) -> None:
-            key = requests[indices[0]][0]
-            parts = [requests[index][1] for index in indices]
+        async def read(batch: Batch) -> None:
             async with gate:
-                values = await self._get_ranges_async(key, parts) if len(parts) > 1 else None
-                if values is None:
-                    values = [await self._get_async(key, part) for part in parts]
-            for index, value in zip(indices, values, strict=True):
-                results[index] = value
+                data = await self._read_async(batch.key, batch.byte_range)
+            batch.deliver(data, results)
 
-        await asyncio.gather(*map(read, _group(requests)))
+        batches = batches_of(requests, max_gap_bytes=_COALESCE_BYTES)
+        await asyncio.gather(*map(read, batches))
         return results
-
-    async def _get_ranges_async(
-        self, key: str, parts: Sequence[ByteRange | None]
-    ) -> Results | None:
-        self._ready(key)
-        ranges = _bounded(parts)
-        try:
-            values = await self._obs.get_ranges_async(
-                self._object_store, key, starts=ranges[0], ends=ranges[1], coalesce=_COALESCE_BYTES
-            )
-        except _ABSENT_ERRORS:
-            return [None] * len(parts)
-        except self._known:
-            return None
-        return [bytes(value) for value in values]
 
     # ------------------------------------------------------------------ head, list
 
@@ -444,23 +418,6 @@ def _options(byte_range: ByteRange | None) -> dict[str, Any] | None:
     if byte_range.stop is None:
         return {"range": {"offset": byte_range.start}}
     return {"range": (byte_range.start, byte_range.stop)}
-
-
-def _group(requests: Sequence[Request]) -> list[list[int]]:
-    """Return the requests' indices, those that one call can answer together."""
-    together: dict[str, list[int]] = {}
-    alone: list[list[int]] = []
-    for index, (key, part) in enumerate(requests):
-        if part is not None and part.stop is not None and part.start < part.stop:
-            together.setdefault(key, []).append(index)
-        else:
-            alone.append([index])
-    return [*together.values(), *alone]
-
-
-def _bounded(parts: Sequence[ByteRange | None]) -> tuple[list[int], list[int]]:
-    bounded = [(p.start, p.stop) for p in parts if p is not None and p.stop is not None]
-    return [a for a, _ in bounded], [b for _, b in bounded]
 
 
 def _mode(precondition: Precondition | None) -> Mapping[str, Any]:

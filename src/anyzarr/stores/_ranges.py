@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Span", "merge", "read_merged"]
+from anyzarr.abc import ByteRange, Request
+
+__all__ = ["Batch", "Span", "batches_of", "merge"]
+
+_MAX_SPAN_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +61,53 @@ def merge(
     return spans
 
 
-def read_merged(
-    ranges: Sequence[tuple[int, int]],
-    read: Callable[[int, int], bytes],
-    *,
-    max_gap_bytes: int,
-    max_span_bytes: int = 64 << 20,
-) -> list[bytes]:
-    """Return the bytes of each range through as few calls of ``read(start, stop)`` as pay."""
-    results = [b""] * len(ranges)
-    for span in merge(ranges, max_gap_bytes=max_gap_bytes, max_span_bytes=max_span_bytes):
-        data = read(span.start, span.stop)
-        if len(span.members) == 1:
-            results[span.members[0]] = data
-            continue
-        for index in span.members:
-            start, stop = ranges[index]
-            results[index] = data[start - span.start : stop - span.start]
-    return results
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One read of one object that answers several requests.
+
+    Attributes
+    ----------
+    key
+        The object's key.
+    byte_range
+        What to read of it; None: all.
+    members
+        Per request its index and the bytes it gets, counted from the start of the read; None
+        for all of it.
+    """
+
+    key: str
+    byte_range: ByteRange | None
+    members: tuple[tuple[int, slice | None], ...]
+
+    def deliver(self, data: Any, results: list[bytes | None]) -> None:
+        """Put each request's part of what was read in its place; None where it is absent."""
+        if data is None:
+            return
+        view = memoryview(data)
+        for index, part in self.members:
+            # A slice ends where the object ended, which is what a range does.
+            results[index] = bytes(data if part is None else view[part])
+
+
+def batches_of(requests: Sequence[Request], *, max_gap_bytes: int) -> list[Batch]:
+    """Return the reads that answer all requests, ranges of one object merged where they are near.
+
+    Ranges may reach or start past the object's end: nothing is known of its size here.
+    """
+    bounded: dict[str, list[tuple[int, int, int]]] = {}
+    batches: list[Batch] = []
+    for index, (key, part) in enumerate(requests):
+        if part is not None and part.stop is not None and part.start < part.stop:
+            bounded.setdefault(key, []).append((part.start, part.stop, index))
+        else:
+            batches.append(Batch(key, part, ((index, None),)))
+    for key, found in bounded.items():
+        ranges = [(start, stop) for start, stop, _ in found]
+        for span in merge(ranges, max_gap_bytes=max_gap_bytes, max_span_bytes=_MAX_SPAN_BYTES):
+            members = tuple(
+                (found[i][2], slice(found[i][0] - span.start, found[i][1] - span.start))
+                for i in span.members
+            )
+            batches.append(Batch(key, ByteRange(span.start, span.stop), members))
+    return batches
