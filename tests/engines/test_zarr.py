@@ -115,7 +115,21 @@ def values_for(dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray[Any, 
     return count.astype(dtype)
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+OLD_ZARR = tuple(map(int, zarr.__version__.split(".")[:2])) < (3, 2)
+WITHIN = "shards compressed as a whole"
+SAFE_DOCUMENTS = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            name == WITHIN and OLD_ZARR,
+            reason="zarr before 3.2 does not check the index of a shard within another codec",
+        ),
+    )
+    for name in DOCUMENTS
+]
+
+
+@pytest.mark.parametrize("name", SAFE_DOCUMENTS)
 def test_round_trip_of_every_kind_of_document(name: str) -> None:
     meta = parse_array(DOCUMENTS[name])
     store = MemoryStore()
@@ -135,7 +149,7 @@ def test_round_trip_of_every_kind_of_document(name: str) -> None:
     np.testing.assert_array_equal(whole, values)
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", SAFE_DOCUMENTS)
 def test_codec_round_trip(name: str) -> None:
     meta = parse_array(DOCUMENTS[name])
     codec = ENGINE.codec(meta)
@@ -232,6 +246,7 @@ def test_an_array_without_dimensions() -> None:
         ("float32", 0.0, 0.0, False),
         ("float32", -0.0, 0.0, True),
         ("float32", "NaN", np.nan, False),
+        ("float32", "NaN", np.uint32(0x7FC00001).view("float32"), True),
         ("complex64", [0.0, 0.0], complex(-0.0, 0.0), True),
         ("complex64", [0.0, 0.0], 0j, False),
         ("complex64", ["NaN", 0.0], complex(np.nan, 0.0), False),

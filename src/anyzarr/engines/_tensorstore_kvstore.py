@@ -13,7 +13,9 @@ __all__ = ["kvstore_of"]
 
 # What tensorstore's drivers can be told; a store configured with anything else, keys to an
 # account above all, is read through our own store layer.
-_S3_OPTIONS = frozenset({"bucket", "region", "endpoint", "skip_signature"})
+_S3_OPTIONS = frozenset(
+    {"bucket", "region", "endpoint", "skip_signature", "virtual_hosted_style_request"}
+)
 _GCS_OPTIONS = frozenset({"bucket"})
 _CLIENT_OPTIONS = frozenset({"allow_http"})
 
@@ -33,7 +35,9 @@ def kvstore_of(store: Store, path: str) -> dict[str, Any] | None:
     scheme = store.spec.root.partition("://")[0]
     if scheme in ("http", "https") and not config:
         return _http(store.spec, path)
-    if scheme == "s3" and set(config) <= _S3_OPTIONS:
+    # Of a server of one's own, tensorstore takes the bucket for the first part of the path.
+    hosted = _is_set(config, "virtual_hosted_style_request")
+    if scheme == "s3" and set(config) <= _S3_OPTIONS and not hosted:
         return _s3(store.spec, config, path)
     if scheme == "gs" and set(config) <= _GCS_OPTIONS:
         bucket, prefix = _bucket(store.spec)
@@ -58,7 +62,7 @@ def _http(spec: StoreSpec, path: str) -> dict[str, Any]:
 
 def _s3(spec: StoreSpec, config: Mapping[str, Any], path: str) -> dict[str, Any]:
     bucket, prefix = _bucket(spec)
-    anonymous = str(config.get("skip_signature", "")).lower() in {"true", "1"}
+    anonymous = _is_set(config, "skip_signature")
     kvstore: dict[str, Any] = {
         "driver": "s3",
         "bucket": bucket,
@@ -73,6 +77,10 @@ def _s3(spec: StoreSpec, config: Mapping[str, Any], path: str) -> dict[str, Any]
     elif region:
         kvstore["aws_region"] = region
     return kvstore
+
+
+def _is_set(config: Mapping[str, Any], name: str) -> bool:
+    return str(config.get(name, "")).lower() in {"true", "1"}
 
 
 def _environment(*names: str) -> str | None:

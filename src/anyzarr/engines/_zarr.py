@@ -5,8 +5,8 @@ It reads and writes by itself, over any backend, through
 through our byte layer, with zarr's codecs:
 
 - rectilinear chunk grids, which zarr refuses unless its global configuration is changed;
-- writes of complex and structured dtypes, where zarr takes ``-0.0`` for ``0.0`` when it drops
-  chunks that are all fill value;
+- writes where zarr would drop chunks that are not the fill value to the bit: of complex and
+  structured dtypes it takes ``-0.0`` for ``0.0``, and with a NaN fill value any NaN for that one;
 - sharded arrays with zarr before 3.2, which reads entries of a shard's index that lie outside
   the shard as if nothing was stored. Shards within shards, or within other codecs, it declines.
 """
@@ -159,6 +159,13 @@ class ZarrArrayIO:
         """The ``zarr.Array``."""
         return self._array(False)
 
+    @property
+    def _compares_loosely(self) -> bool:
+        """Whether zarr takes other values for the fill value when it drops chunks."""
+        fill = self._metadata.fill_value
+        is_nan = self._metadata.dtype.kind == "f" and fill is not None and fill != fill
+        return self._metadata.dtype.kind in "cV" or bool(is_nan)
+
     def _array(self, write_empty_chunks: bool) -> zarr.Array[Any]:
         if write_empty_chunks not in self._arrays:
             from anyzarr.engines._zarr_bridge import new_array
@@ -185,7 +192,7 @@ class ZarrArrayIO:
     def write(self, box: Box, value: npt.NDArray[Any]) -> None:
         """Store ``value``; see :class:`anyzarr.abc.ArrayIO`."""
         write_empty_chunks = bool(config.get("write_empty_chunks"))
-        if self._metadata.dtype.kind in "cV" and not write_empty_chunks:
+        if self._compares_loosely and not write_empty_chunks:
             self._by_bytes.write(box, value)
             return
         try:
