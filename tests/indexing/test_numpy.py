@@ -112,6 +112,37 @@ def test_numpy_agrees(index: Any) -> None:
     )
 
 
+COLUMN, ROW, OTHER = [[2], [0], [2]], [[4, 0, 1]], [[1], [3], [0]]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        (COLUMN, ROW, OTHER),
+        (slice(None), COLUMN, ROW, OTHER),
+        (COLUMN, slice(None), ROW, OTHER),
+        (COLUMN, slice(None, None, -2), ROW, slice(1, 3)),
+        (slice(None), COLUMN, slice(None), ROW),
+        (slice(None), COLUMN, slice(None), OTHER),
+        (slice(None), [2, 0, 1], slice(1, None), [1, 3, 0]),
+        (1, [2, 0, 1], slice(1, None), [1, 3, 0]),
+        (slice(None), [2, 0, 1], 1, [1, 3, 0]),
+        (COLUMN, [[4, 0, 1], [0, 0, 2], [3, 1, 1]], slice(None), OTHER),
+    ],
+    ids=repr,
+)
+def test_arrays_that_share_some_axes(index: Any) -> None:
+    array = numbered((4, 5, 5, 5))
+    grid = ChunkGrid(array.shape, (3, 2, 4, 2))
+    expected = array[index]
+    selection = resolve(index, array.shape)
+    np.testing.assert_array_equal(read_with(selection, grid, array), expected, strict=True)
+    value = -1 - np.arange(expected.size).reshape(expected.shape)
+    changed = array.copy()
+    changed[index] = value
+    np.testing.assert_array_equal(write_with(selection, grid, array, value), changed)
+
+
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_masks_of_leading_dimensions(ndim: int) -> None:
     array = numbered(CUBE)

@@ -22,6 +22,7 @@ from ._reference import (
     numbered,
     numpy_index,
     orthogonal_index,
+    write_with,
 )
 
 
@@ -203,3 +204,16 @@ def test_duplicates_keep_the_last_value() -> None:
         array[part.box.slices] = block
     assert array[1, 2] == -4
     assert array[3, 0] == -2
+
+
+@pytest.mark.parametrize("chunks", [(1, 1), (3, 2), (7, 40)])
+def test_the_last_of_many_values_stays(chunks: tuple[int, int]) -> None:
+    """Long enough for a sort that is not stable to mix equal cells up."""
+    rng = np.random.default_rng(5)
+    index = (rng.integers(0, 7, 3000), rng.integers(-40, 40, 3000))
+    array = numbered((7, 40))
+    expected = array.copy()
+    expected[index] = -np.arange(3000)
+    selection = resolve(index, array.shape)
+    result = write_with(selection, ChunkGrid(array.shape, chunks), array, -np.arange(3000))
+    np.testing.assert_array_equal(result, expected)

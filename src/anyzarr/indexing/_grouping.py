@@ -104,6 +104,8 @@ def _stable_order(cells: Sequence[IntArray]) -> IntArray | None:
             key -= low
     if (key[1:] >= key[:-1]).all():
         return None
+    if key.max() < 2**16:
+        key = key.astype(np.uint16)  # numpy sorts these by radix
     return np.argsort(key, kind="stable")
 
 
