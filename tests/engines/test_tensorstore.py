@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import subprocess
 import sys
 import textwrap
-import threading
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +18,7 @@ from anyzarr import config  # noqa: E402
 from anyzarr.abc import Box, Store  # noqa: E402
 from anyzarr.engines import get_engine  # noqa: E402
 from anyzarr.engines._tensorstore_kvstore import kvstore_of  # noqa: E402
-from anyzarr.errors import CorruptDataError, UnsupportedError  # noqa: E402
+from anyzarr.errors import CorruptDataError, ReadOnlyError, UnsupportedError  # noqa: E402
 from anyzarr.metadata import ArrayMetadata, array_document, parse_array  # noqa: E402
 from anyzarr.stores import LocalStore, MemoryStore, ObstoreStore, ZipStore  # noqa: E402
 
@@ -286,23 +282,6 @@ def test_archives_are_read_by_bytes_so_that_damage_is_seen(tmp_path: Path) -> No
     store.close()
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[str]:
-    handler = functools.partial(_Quiet, directory=str(tmp_path))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def test_it_reads_the_web_itself(tmp_path: Path, web: str) -> None:
     metadata = array()
     written = write(metadata, LocalStore(tmp_path), "a b/ü.zarr/x y")
@@ -312,33 +291,29 @@ def test_it_reads_the_web_itself(tmp_path: Path, web: str) -> None:
     assert (read(metadata, store, "not there") == 0).all()
 
 
-def test_it_reads_s3_itself_and_writes_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    boto3 = pytest.importorskip("boto3", reason="sets up the server")
-    server_module = pytest.importorskip("moto.server", reason="the server")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        endpoint = f"http://{host}:{port}"
-        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
-        client.create_bucket(Bucket="anyzarr-tensorstore")
-        client.close()
-        store = ObstoreStore(
-            "s3://anyzarr-tensorstore/a b", endpoint_url=endpoint, region="us-east-1"
-        )
-        metadata = array(shards=(4, 4), chunks=(2, 2))
-        io = ENGINE.open(metadata, store, "x")
-        assert io.native_handle.kvstore.spec().to_json()["driver"] == "s3"
-        io.write(Box.full(metadata.shape), values(metadata))
-        np.testing.assert_array_equal(read(metadata, store, "x"), values(metadata))
-        part = np.empty((2, 3), "uint16")
-        io.read(Box((1, 1), (5, 4), (2, 1)), part)
-        np.testing.assert_array_equal(part, values(metadata)[1:5:2, 1:4])
-        assert (read(metadata, store, "absent") == 0).all()
-    finally:
-        server.stop()
+def test_it_reads_s3_itself_and_writes_by_bytes(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Keys cannot be handed to tensorstore; it finds them in the environment, as obstore does.
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3.options["access_key_id"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3.options["secret_access_key"])
+    store = ObstoreStore(
+        f"s3://{s3.new_bucket()}/a b", endpoint_url=s3.endpoint, region="us-east-1"
+    )
+    metadata = array(shards=(4, 4), chunks=(2, 2))
+    io = ENGINE.open(metadata, store, "x")
+    assert io.native_handle.kvstore.spec().to_json()["driver"] == "s3"
+    io.write(Box.full(metadata.shape), values(metadata))
+    np.testing.assert_array_equal(read(metadata, store, "x"), values(metadata))
+    part = np.empty((2, 3), "uint16")
+    io.read(Box((1, 1), (5, 4), (2, 1)), part)
+    np.testing.assert_array_equal(part, values(metadata)[1:5:2, 1:4])
+    assert (read(metadata, store, "absent") == 0).all()
+
+
+def test_a_read_only_folder_stays_as_it_is(tmp_path: Path) -> None:
+    metadata, store = array(), LocalStore(tmp_path, read_only=True)
+    with pytest.raises(ReadOnlyError):
+        ENGINE.open(metadata, store, "").write(Box.full(metadata.shape), values(metadata))
+    assert files(tmp_path) == set()
 
 
 # ------------------------------------------------------------------------------------ after a fork

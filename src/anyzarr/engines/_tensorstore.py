@@ -7,8 +7,7 @@ else goes through our byte layer, with tensorstore's codecs:
 - zip archives: its zip driver does not check members against their checksums, so damage would
   pass unseen;
 - writes to object stores: its S3 driver cannot make a delete conditional, so a chunk that
-  becomes all fill value could take another writer's update with it;
-- writes where the fill value is NaN: it keeps chunks whose NaN has other bits.
+  becomes all fill value could take another writer's update with it.
 
 It may not be used in a process forked after its first use: it ends the child there. The engine
 declines in such a child, and names the engines that work.
@@ -156,9 +155,7 @@ class TensorstoreArrayIO:
         self._kvstore = kvstore
         self._by_bytes = by_bytes
         self._handles: dict[tuple[bool, int | None], ts.TensorStore] = {}
-        fill = np.asarray(metadata.fill)
-        writes_alike = bool(fill == fill) or metadata.dtype.kind in "mM"
-        self._writes_itself = kvstore["driver"] == "file" and writes_alike
+        self._writes_itself = kvstore["driver"] == "file" and store.capabilities.writable
 
     @property
     def capabilities(self) -> IOCapabilities:
