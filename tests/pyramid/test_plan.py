@@ -28,6 +28,11 @@ def test_the_limit_is_the_root_of_two(ratio, expected):
     assert factors[0][0] == expected
 
 
+def test_in_plane_axes_are_halved_whatever_their_proportions():
+    assert default_factors((600, 600), (0, 1), (3, 1)) == ((2, 2), (2, 2))
+    assert default_factors((600, 1, 1), (0, 1, 2), (9, 1, 1)) == ((2, 1, 1), (2, 1, 1))
+
+
 def test_time_and_channels_are_never_mixed():
     factors = default_factors((9, 4, 1, 2048, 2048), (2, 3, 4), (1, 1, 1, 1, 1))
     assert factors == ((1, 1, 1, 2, 2),) * 3

@@ -65,8 +65,7 @@ class _MappedPixels:
     """Samples that lie in the file as they do in memory."""
 
     def __init__(self, tiff: Any, series: Any) -> None:
-        handle = tiff.filehandle
-        path, offset = os.path.join(handle.dirname, handle.name), series.dataoffset  # noqa: PTH118
+        path, offset = _path_of(tiff), series.dataoffset
         dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
         needed = offset + math.prod(series.shape) * dtype.itemsize
         there = os.stat(path).st_size  # noqa: PTH116
@@ -93,7 +92,7 @@ class _PagedPixels:
 
     def __init__(self, tiff: Any, series: Any) -> None:
         self._series = series
-        self._filename = str(tiff.filename)
+        self._filename = _path_of(tiff)
         self._tifffile = require("tifffile", extra="images")
         keyframe = series.keyframe
         if keyframe.compression != 1 or keyframe.predictor != 1:
@@ -205,6 +204,11 @@ class _PagedPixels:
     def close(self) -> None:
         for handle in self._opened:
             handle.close()
+
+
+def _path_of(tiff: Any) -> str:
+    handle = tiff.filehandle
+    return os.path.join(str(handle.dirname), str(handle.name))  # noqa: PTH118
 
 
 def _normalised_shape(keyframe: Any) -> tuple[int, int, int, int, int]:

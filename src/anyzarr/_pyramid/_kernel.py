@@ -2,7 +2,7 @@
 
 A window is ``factors`` elements wide and starts at a multiple of ``factors``; windows at the
 far edge hold what is there, so the result has ``ceil(n / factor)`` elements per axis. This is
-what tensorstore's ``downsample`` and iohub do, and the tests hold us to it bit for bit.
+what tensorstore's ``downsample`` does, and iohub through it, and the tests hold us to it bit for bit.
 """
 
 from __future__ import annotations

@@ -87,7 +87,8 @@ def _next_factors(
     extended = [i for i in spatial if shape[i] > 1]
     in_plane = [i for i in extended if i in tuple(spatial)[-2:]] or extended
     limit = min(size[i] for i in in_plane) * math.sqrt(2) * (1 + 1e-9)
-    return tuple(2 if i in extended and size[i] <= limit else 1 for i in range(len(shape)))
+    chosen = {*in_plane, *(i for i in extended if size[i] <= limit)}
+    return tuple(2 if i in chosen else 1 for i in range(len(shape)))
 
 
 def plan_levels(
