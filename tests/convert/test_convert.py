@@ -139,6 +139,19 @@ def test_to_fsspec_and_obstore(tiff, folder):
         files.rm("/convert-test", recursive=True)
 
 
+def test_to_s3_and_back(tiff, folder, tmp_path, s3):
+    url = f"s3://{s3.new_bucket()}/deep/cells.zarr"
+    report = anyzarr.convert(tiff, url, **s3.options)
+    assert report.target == url
+    assert "hush" not in repr(report)
+    assert content(open_store(url, **s3.options)) == content(folder)
+    with pytest.raises(NodeExistsError):
+        anyzarr.convert(folder, url, **s3.options)
+    anyzarr.convert(url, tmp_path / "a.ozx", source_options=s3.options)
+    anyzarr.convert(folder, tmp_path / "b.ozx")
+    assert (tmp_path / "a.ozx").read_bytes() == (tmp_path / "b.ozx").read_bytes()
+
+
 def test_archives_repack_and_foreign_ones_unpack(folder, tmp_path):
     foreign = tmp_path / "foreign.zip"
     with zipfile.ZipFile(foreign, "w", zipfile.ZIP_DEFLATED) as archive:

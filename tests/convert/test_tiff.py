@@ -9,6 +9,7 @@ import anyzarr
 from anyzarr._convert._source import reader_for
 from anyzarr._convert._tiff import open_tiff
 from anyzarr._convert._tiff_metadata import from_ome_xml, length_unit
+from anyzarr._convert._tiff_pixels import _PagedPixels
 from anyzarr.errors import CorruptDataError, MetadataError, UnsupportedError
 
 tifffile = pytest.importorskip("tifffile")
@@ -390,8 +391,15 @@ def test_colours_are_signed_numbers():
     assert [c.color for c in channels] == ["FFFFFF", "0000FF"]
 
 
-def test_memory_stays_small_whatever_the_page(tmp_path):
-    """A plane of tiles is read in regions, none of them as large as the plane."""
+def test_no_more_than_a_shard_is_read_at_a_time(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "a.tif", noise(1024, 1024), tile=(64, 64), compression="zlib")
-    report = anyzarr.convert(tmp_path / "a.tif", {}, chunks=(128, 128), shards=(256, 256))
-    assert report.level_shapes == ((1024, 1024), (512, 512), (256, 256))
+    sizes = []
+    read = _PagedPixels.read
+
+    def recording(self, region):
+        sizes.append(tuple(s.stop - s.start for s in region))
+        return read(self, region)
+
+    monkeypatch.setattr(_PagedPixels, "read", recording)
+    anyzarr.convert(tmp_path / "a.tif", {}, chunks=(128, 128), shards=(256, 256))
+    assert sizes == [(256, 256)] * 16

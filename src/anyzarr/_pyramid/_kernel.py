@@ -1,8 +1,8 @@
 """Downsampling one block of an array in memory, exactly and the same on every machine.
 
 A window is ``factors`` elements wide and starts at a multiple of ``factors``; windows at the
-far edge hold what is there, so the result has ``ceil(n / factor)`` elements per axis. This is
-what tensorstore's ``downsample`` does, and iohub through it, and the tests hold us to it bit for bit.
+far edge hold what is there, so the result has ``ceil(n / factor)`` elements per axis. That is
+what tensorstore's ``downsample`` does, and iohub through it; the tests compare bit for bit.
 """
 
 from __future__ import annotations

@@ -255,8 +255,19 @@ class Image:
                 path=self.path,
             )
         values = data if data is None or hasattr(data, "dtype") else np.asarray(data)
-        spec = self._spec(values, shape, dtype, chunks, shards, compressor, scale, translation)
-        spec = replace(spec, fill_value=fill_value)
+        extents, kind = _shape_and_dtype(values, shape, dtype)
+        spec = ImageSpec(
+            extents,
+            kind,
+            self._new_axes or default_axes(len(extents), has_channels=bool(self._new_channels)),
+            scale=_tuple(scale),
+            translation=_tuple(translation),
+            chunks=_tuple(chunks),
+            shards=shards if shards is False else _tuple(shards),
+            compressor=compressor,
+            fill_value=fill_value,
+        )
+        spec.check()
         metadata = self._metadata_of(spec, name)
         array = self._create(name, spec.document(2 if self._version == "0.4" else 3))
         if values is not None:
@@ -399,35 +410,6 @@ class Image:
         for depth in range(len(parts)):
             self._group.require_group("/".join(parts[: depth + 1]))
 
-    def _spec(
-        self,
-        values: Any,
-        shape: Sequence[int] | None,
-        dtype: Any,
-        chunks: Sequence[int] | None,
-        shards: Sequence[int] | Literal[False] | None,
-        compressor: Any,
-        scale: Sequence[float] | None,
-        translation: Sequence[float] | None,
-    ) -> ImageSpec:
-        if values is not None and (shape is not None or dtype is not None):
-            raise MetadataError("give either data, or shape and dtype, not both")
-        if values is None and (shape is None or dtype is None):
-            raise MetadataError("an image needs data, or shape and dtype for an empty one")
-        shape_ = tuple(int(n) for n in (values.shape if values is not None else shape or ()))
-        spec = ImageSpec(
-            shape_,
-            np.dtype(values.dtype if values is not None else dtype),
-            self._new_axes or default_axes(len(shape_), has_channels=bool(self._new_channels)),
-            None if scale is None else tuple(scale),
-            None if translation is None else tuple(translation),
-            None if chunks is None else tuple(chunks),
-            tuple(shards) if shards else False if shards is False else None,
-            compressor,
-        )
-        spec.check()
-        return spec
-
     def _metadata_of(self, spec: ImageSpec, name: str) -> ImageMetadata:
         channel = next((i for i, axis in enumerate(spec.axes) if axis.type == "channel"), None)
         omero = None
@@ -493,3 +475,20 @@ class Image:
 
     def _write(self, metadata: ImageMetadata) -> None:
         self._group.attrs.update(metadata.to_attributes())
+
+
+def _tuple(values: Sequence[Any] | None) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(values)
+
+
+def _shape_and_dtype(
+    values: Any, shape: Sequence[int] | None, dtype: Any
+) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return them from the data, or as given where there is none."""
+    if values is None:
+        if shape is None or dtype is None:
+            raise MetadataError("an image needs data, or shape and dtype for an empty one")
+        return tuple(int(n) for n in shape), np.dtype(dtype)
+    if shape is not None or dtype is not None:
+        raise MetadataError("give either data, or shape and dtype, not both")
+    return tuple(int(n) for n in values.shape), np.dtype(values.dtype)
