@@ -305,6 +305,14 @@ def _channels(
     if letters == ["S"] and n in {3, 4}:
         return tuple(Channel(label, color) for label, color in _RGB[:n]), True
     known = calibration.channels
+    samples = series.shape[source[-1]] if source else 1
+    if known is not None and letters == ["C", "S"] and samples <= 4 and len(known) * samples == n:
+        return tuple(_sample_of(channel, i) for channel in known for i in range(samples)), False
     if known is not None and len(known) == n:
         return known, calibration.windows_are_known
     return None, False
+
+
+def _sample_of(channel: Channel, index: int) -> Channel:
+    label, color = _RGB[index]
+    return Channel(label if channel.label is None else f"{channel.label} {label}", color)

@@ -97,8 +97,11 @@ class _PagedPixels:
         keyframe = series.keyframe
         if keyframe.compression != 1 or keyframe.predictor != 1:
             require("imagecodecs", extra="images", purpose="Reading compressed TIFF files")
-        self._lock = threading.Lock()
+        # tifffile loads pages and tags when they are first asked for, with the file's one
+        # position: whatever may read the file does so under this lock, and its own.
+        self._lock = threading.RLock()
         self._opened: list[Any] = []
+        tiff.filehandle.set_lock(True)
         self._keyframe = keyframe
         self._shape5 = _normalised_shape(keyframe)
         self._n_leading = self._count_leading()
@@ -126,7 +129,8 @@ class _PagedPixels:
         targets = out.reshape(-1, *(s.stop - s.start for s in page_region))
         for target, index in zip(targets, pages, strict=True):
             number = _ravel(index, self._series.shape[:n])
-            page = self._series.pages[number]
+            with self._lock:
+                page = self._series.pages[number]
             if page is not None:
                 self._read_page(page, page_region, target, number)
         return out
@@ -145,15 +149,17 @@ class _PagedPixels:
         return tuple(next(rest) if n > 1 else slice(0, 1) for n in self._shape5)
 
     def _read_page(self, page: Any, region: Region, target: npt.NDArray[Any], number: int) -> None:
-        keyframe = page.keyframe if page.keyframe is not None else self._keyframe
-        options: dict[str, Any] = {}
-        if keyframe.compression in {6, 7, 34892, 33007}:  # the JPEGs share tables
-            options = {"jpegtables": page.jpegtables, "jpegheader": keyframe.jpegheader}
+        with self._lock:
+            keyframe = page.keyframe if page.keyframe is not None else self._keyframe
+            decode = keyframe.decode
+            options: dict[str, Any] = {}
+            if keyframe.compression in {6, 7, 34892, 33007}:  # the JPEGs share tables
+                options = {"jpegtables": page.jpegtables, "jpegheader": keyframe.jpegheader}
 
         def one(index: int) -> None:
             try:
                 data = self._encoded(page, index)
-                segment, place, shape = keyframe.decode(data, index, **options)
+                segment, place, shape = decode(data, index, **options)
             except (*_DECODE_ERRORS, self._tifffile.TiffFileError) as error:
                 raise CorruptDataError(
                     f"part {index} of page {number} of {self._filename!r} cannot be decoded: "
@@ -184,12 +190,12 @@ class _PagedPixels:
         if index >= len(page.dataoffsets) or not page.databytecounts[index]:
             return None
         handle = page.parent.filehandle
-        with self._lock:
-            if handle.closed:  # a further file of a data set in several
-                handle.open()
-                self._opened.append(handle)
-            handle.seek(page.dataoffsets[index])
+        with self._lock, handle.lock:
             try:
+                if handle.closed:  # a further file of a data set in several
+                    handle.open()
+                    self._opened.append(handle)
+                handle.seek(page.dataoffsets[index])
                 data: bytes = handle.read(page.databytecounts[index])
             except OSError as error:
                 raise StoreError(
