@@ -376,3 +376,20 @@ def test_a_forked_child_reads_and_writes(tmp_path: Any, run_in_forked_child: Any
     assert run_in_forked_child(child) == ("returned", values.tolist())
     io.read(Box.full(meta.shape), out)
     assert out[0, 0] == 99
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_users_choice_of_pipeline_is_not_ours() -> None:
+    pipeline = "zarrs.ZarrsCodecPipeline"
+    pytest.importorskip("zarrs", reason="the pipeline that is not to be used")
+    document = v3("bytes", "", ({"name": "vlen-bytes"},))
+    meta = parse_array(document)
+    with zarr.config.set({"codec_pipeline.path": pipeline}):
+        io = ENGINE.open(meta, MemoryStore(), "a")
+        values = np.full(meta.shape, b"ab", dtype=object)
+        io.write(Box.full(meta.shape), values)
+        out = np.empty(meta.shape, object)
+        io.read(Box.full(meta.shape), out)
+        assert zarr.config.get("codec_pipeline.path") == pipeline
+    assert (out == values).all()
+    assert type(io.native_handle.async_array.codec_pipeline).__module__.startswith("zarr.")

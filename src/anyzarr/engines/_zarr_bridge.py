@@ -6,6 +6,7 @@ configuration beyond what constructing its objects reads, and nothing is looked 
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy.typing as npt
 import zarr
+import zarr.core.chunk_grids
 import zarr.core.codec_pipeline
 from zarr.abc.codec import CodecPipeline
 from zarr.abc.store import Store
@@ -163,7 +165,8 @@ def _fitted(pipeline: CodecPipeline, spec: ArraySpec) -> CodecPipeline:
     if hasattr(zarr.core.codec_pipeline, "FusedCodecPipeline"):
         return pipeline.evolve_from_array_spec(spec)
     # Before zarr 3.2 that method exhausts a generator before it reads it.
-    codecs: Any = [codec.evolve_from_array_spec(spec) for codec in pipeline]
+    chain: Any = pipeline
+    codecs: Any = [codec.evolve_from_array_spec(spec) for codec in chain]
     return type(pipeline).from_codecs(codecs)
 
 
@@ -177,15 +180,34 @@ def new_array(
 ) -> zarr.Array[Any]:
     """Return zarr's array for our metadata; nothing is looked up in the store."""
     with quietly(metadata):
-        made: AsyncArray[Any] = AsyncArray(
+        chosen = new_pipeline(metadata) if pipeline is None else pipeline
+        made = _assembled(
             metadata=zarr_metadata(metadata),
             store_path=StorePath(store, path),
             config=array_config(write_empty_chunks),
+            codec_pipeline=chosen,
         )
-        chosen = new_pipeline(metadata) if pipeline is None else pipeline
-    # This one array's pipeline; zarr's configuration is not touched.
-    object.__setattr__(made, "codec_pipeline", chosen)
     return zarr.Array(made)
+
+
+def _assembled(**values: Any) -> AsyncArray[Any]:
+    """Return zarr's asynchronous array with these fields.
+
+    Its constructor would make another pipeline first, of the class that zarr's global
+    configuration names. That is the user's affair, or another library's, and not ours.
+    """
+    names = {field.name for field in dataclasses.fields(AsyncArray)}
+    if "_chunk_grid" in names:
+        values["_chunk_grid"] = zarr.core.chunk_grids.ChunkGrid.from_metadata(values["metadata"])
+    if names != set(values):
+        pipeline = values.pop("codec_pipeline")
+        made = AsyncArray(**{n: v for n, v in values.items() if not n.startswith("_")})
+        object.__setattr__(made, "codec_pipeline", pipeline)
+        return made
+    assembled: AsyncArray[Any] = object.__new__(AsyncArray)
+    for name, value in values.items():
+        object.__setattr__(assembled, name, value)
+    return assembled
 
 
 def ndbuffer(array: npt.NDArray[Any]) -> NDBuffer:
