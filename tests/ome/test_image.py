@@ -393,6 +393,16 @@ def test_metadata_names_a_level_only_once_it_is_there(tmp_path):
     assert len(documents) >= 4
 
 
+@pytest.mark.parametrize(("folder", "name"), [("cells.ome.zarr", "cells"), ("a.b", "a.b")])
+def test_images_are_named_after_their_folder(tmp_path, folder, name):
+    with open_ome_zarr(tmp_path / folder, mode="w") as image:
+        image.create_image("0", pixels("yx"))
+        assert image.name == name
+    with open_ome_zarr({}, mode="w") as image:
+        image.create_image("0", pixels("yx"))
+        assert image.name is None
+
+
 def test_repr_tree_and_dask(tmp_path):
     pytest.importorskip("dask.array")
     axes = [Axis("y", "space", "micrometer"), {"name": "x", "type": "space"}]

@@ -417,8 +417,10 @@ class Image:
             n = 1 if channel is None else spec.shape[channel]
             omero = Omero(default_channels(n, spec.dtype, names=self._new_channels))
         level = plan_pyramid(spec, n_levels=1)
-        title = self._group.name or None
-        multiscale = multiscale_of(spec.axes, level, name, name=title, method=None)
+        # A store in memory has a name that means nothing to anyone.
+        named = self.path or self._group.backend != "memory"
+        title = self._group.name.removesuffix(".zarr").removesuffix(".ome") if named else ""
+        multiscale = multiscale_of(spec.axes, level, name, name=title or None, method=None)
         return ImageMetadata(self._version, (multiscale,), omero)
 
     def _plan(
