@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn, TypeVar
+from urllib.parse import quote
 
 from anyzarr._optional import require
 from anyzarr._parallel import map_ordered
@@ -21,8 +22,13 @@ from anyzarr.abc import (
 )
 from anyzarr.errors import ReadOnlyError, UnsupportedError
 from anyzarr.stores._base import BaseStore, Results, describe, in_thread, remote_concurrency
-from anyzarr.stores._fsspec_options import filesystem_from_url, twin
-from anyzarr.stores._local import atomic_write, etag_of, is_temporary
+from anyzarr.stores._fsspec_options import (
+    describe_filesystem,
+    filesystem_from_url,
+    rebuild_filesystem,
+    unwrap,
+)
+from anyzarr.stores._local import atomic_write, etag_of, is_temporary, prune
 from anyzarr.stores._locks import key_lock
 from anyzarr.stores._ranges import Batch, batches_of
 
@@ -37,6 +43,8 @@ _READ_ONLY: Final = _HTTP | {"git", "github", "jar", "libarchive", "reference", 
 _ATOMIC: Final = frozenset(
     {"abfs", "abfss", "az", "file", "gcs", "gs", "local", "memory", "oss", "s3", "s3a"}
 )
+_NO_DIRECTORIES: Final = _ATOMIC - _LOCAL
+_LARGE_BYTES: Final = 1 << 26
 
 
 class FsspecStore(BaseStore):
@@ -95,16 +103,16 @@ class FsspecStore(BaseStore):
             fs, path = filesystem_from_url(url, options)
             root_url = url if "::" in url else fs.unstrip_protocol(path)
         else:
-            fs = twin(fs)
-            path = fs._strip_protocol("" if root is None else root)
+            fs, path = unwrap(fs, "" if root is None else root)
             root_url = fs.unstrip_protocol(path)
-            described = {"fs": fs}
+            described = describe_filesystem(fs)
         self._fs = fs
         self._pid = os.getpid()
+        self._has_ranges = False
         self._path_root = str(path).rstrip("/")
         protocol = fs.protocol
         self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
-        if "fs" in described:
+        if "filesystem" in described:
             described["path"] = self._path_root
         super().__init__(StoreSpec("fsspec", root_url, described, read_only=read_only))
 
@@ -112,7 +120,7 @@ class FsspecStore(BaseStore):
     def fs(self) -> Any:
         """The fsspec filesystem; after a fork a new one, for the old one's loop is gone."""
         if self._pid != os.getpid():
-            self._fs = type(self._fs)(*self._fs.storage_args, **self._fs.storage_options)
+            self._fs = rebuild_filesystem(**describe_filesystem(self._fs))
             self._pid = os.getpid()
         return self._fs
 
@@ -125,6 +133,10 @@ class FsspecStore(BaseStore):
     def is_local(self) -> bool:
         """Whether the file system is that of this machine."""
         return bool(self._protocols & _LOCAL)
+
+    @property
+    def _is_http(self) -> bool:
+        return bool(self._protocols & _HTTP)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -143,6 +155,8 @@ class FsspecStore(BaseStore):
         return FsspecStore(self.fs, path, read_only=self._spec.read_only)
 
     def _path(self, key: str) -> str:
+        if self._is_http:
+            key = quote(key)
         if not key:
             return self._path_root or self._fs.root_marker
         return f"{self._path_root}/{key}" if self._path_root else key
@@ -204,6 +218,9 @@ class FsspecStore(BaseStore):
         if byte_range is None:
             data = self._run(key, "read", lambda: self.fs.cat_file(path))
             return None if data is None else bytes(data)
+        if self._is_http and not self._run(key, "read", lambda: self._knows_ranges(path)):
+            data = self._get(key, None)
+            return None if data is None else data[slice(*byte_range.resolve(len(data)))]
         span = self._span(key, byte_range, self._head(key) if _needs_size(byte_range) else None)
         if not isinstance(span, tuple):
             return span
@@ -220,6 +237,20 @@ class FsspecStore(BaseStore):
             return None
         start, stop = byte_range.resolve(info.size)
         return (start, stop) if start < stop else b""
+
+    def _knows_ranges(self, path: str) -> bool:
+        """Whether an HTTP server answers a range with a range, and not with all there is.
+
+        fsspec hands over whatever comes, so this is found out once, by the first two bytes.
+        """
+        if not self._has_ranges:
+            if self.fs.info(path).get("partial"):
+                self._has_ranges = True
+            else:
+                first, second = (self.fs.cat_file(path, start=n, end=n + 1) for n in (0, 1))
+                # Of an object of one byte the answers do not tell; it is read whole.
+                self._has_ranges = len(first) == len(second) == 1
+        return self._has_ranges
 
     def _read_range(self, path: str, start: int, stop: int | None) -> bytes:
         try:
@@ -256,6 +287,11 @@ class FsspecStore(BaseStore):
         if byte_range is None:
             data = await self._await(key, "read", lambda: self.fs._cat_file(path))
             return None if data is None else bytes(data)
+        if self._is_http and not await in_thread(
+            self._run, key, "read", lambda: self._knows_ranges(path)
+        ):
+            data = await self._get_async(key, None)
+            return None if data is None else data[slice(*byte_range.resolve(len(data)))]
         info = await self._head_async(key) if _needs_size(byte_range) else None
         span = self._span(key, byte_range, info)
         if not isinstance(span, tuple):
@@ -437,22 +473,30 @@ class FsspecStore(BaseStore):
             # Only a file: removing a directory by a key would take what is below it.
             if self._head(key) is not None:
                 self._run(key, "delete", lambda: self.fs.rm_file(path))
+        if self.is_local:
+            prune(self._path_root, key)
 
     def _delete_prefix(self, prefix: str) -> None:
         for info in tuple(self._list(prefix)):
             path = self._path(info.key)
             self._run(info.key, "delete", lambda path=path: self.fs.rm_file(path))  # type: ignore[misc]
-        if prefix and not self._protocols & _ATOMIC | self._protocols & {"memory"}:
-            self._remove_directory(prefix)
+        if not self._protocols & _NO_DIRECTORIES:
+            for left in (prefix,) if prefix else self._list_level("").prefixes:
+                self._remove_directory(left)
 
     def _remove_directory(self, prefix: str) -> None:
         """Remove the empty directories that are left, where directories are things."""
         path = self._path(prefix.rstrip("/"))
-        self._run(prefix, "delete", lambda: self.fs.exists(path) and self.fs.rm(path, True))
+        # An object may have the name of the prefix: only a directory is removed.
+        self._run(prefix, "delete", lambda: self.fs.isdir(path) and self.fs.rm(path, True))
+        if self.is_local:
+            prune(self._path_root, prefix.rstrip("/"))
 
 
 def _needs_size(byte_range: ByteRange) -> bool:
-    return byte_range.start < 0 or byte_range.start == byte_range.stop
+    start, stop = byte_range.start, byte_range.stop
+    # Some file systems allocate what is asked for, whatever there is.
+    return start < 0 or start == stop or (stop is not None and stop - start > _LARGE_BYTES)
 
 
 def _library_errors() -> tuple[type[BaseException], ...]:
@@ -462,10 +506,9 @@ def _library_errors() -> tuple[type[BaseException], ...]:
     return (OSError, ValueError, NotImplementedError, TimeoutError, *client_errors())
 
 
-def open_fsspec(
-    root: str, *, read_only: bool = False, fs: Any = None, path: str = "", **options: Any
-) -> FsspecStore:
+def open_fsspec(root: str, *, read_only: bool = False, **options: Any) -> FsspecStore:
     """Open a URL: the factory of the ``fsspec`` backend."""
-    if fs is not None:
-        return FsspecStore(fs, path, read_only=read_only)
+    if "filesystem" in options:
+        path = options.pop("path")
+        return FsspecStore(rebuild_filesystem(**options), path, read_only=read_only)
     return FsspecStore(root, read_only=read_only, **options)

@@ -10,7 +10,13 @@ from anyzarr._url import redact
 from anyzarr.errors import MissingDependencyError, StoreError
 from anyzarr.stores._base import describe
 
-__all__ = ["client_errors", "filesystem_from_url", "twin"]
+__all__ = [
+    "client_errors",
+    "describe_filesystem",
+    "filesystem_from_url",
+    "rebuild_filesystem",
+    "unwrap",
+]
 
 _S3_ALIASES: Final = {
     "endpoint": "endpoint_url",
@@ -61,7 +67,7 @@ def filesystem_from_url(url: str, options: dict[str, Any]) -> tuple[Any, str]:
             f"the options ({', '.join(sorted(options)) or 'none given'})",
             store=redact(url),
         ) from error
-    return twin(fs), path
+    return unwrap(fs, path)
 
 
 def _options(scheme: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +85,34 @@ def _options(scheme: str, options: dict[str, Any]) -> dict[str, Any]:
     return chosen
 
 
-def twin(fs: Any) -> Any:
+def unwrap(fs: Any, path: str) -> tuple[Any, str]:
+    """Return the filesystem behind one that only names a directory of it, and the path there."""
+    while type(fs).__name__ == "DirFileSystem":
+        fs, path = fs.fs, fs._join(fs._strip_protocol(path))
+    fs = _twin(fs)
+    return fs, fs._strip_protocol(path)
+
+
+def describe_filesystem(fs: Any) -> dict[str, Any]:
+    """Return what a filesystem is made from.
+
+    Not the filesystem itself: those of two threads, or one that is not cached, are never equal.
+    """
+    return {
+        "filesystem": type(fs),
+        "args": tuple(fs.storage_args),
+        "options": dict(fs.storage_options),
+    }
+
+
+def rebuild_filesystem(
+    filesystem: Any, args: tuple[Any, ...], options: dict[str, Any], path: str = ""
+) -> Any:
+    """Return a filesystem made from its description."""
+    return filesystem(*args, **options)
+
+
+def _twin(fs: Any) -> Any:
     """Return the filesystem in blocking mode: itself, or its like.
 
     One made with ``asynchronous=True`` is bound to its user's event loop and has no blocking

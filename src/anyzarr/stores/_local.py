@@ -29,7 +29,16 @@ from anyzarr.errors import AnyzarrError
 from anyzarr.stores._base import BaseStore, Results, describe
 from anyzarr.stores._locks import key_lock
 
-__all__ = ["TEMPORARY", "LocalStore", "atomic_write", "etag_of", "is_temporary", "read_at"]
+__all__ = [
+    "TEMPORARY",
+    "LocalStore",
+    "atomic_write",
+    "etag_of",
+    "is_no_object",
+    "is_temporary",
+    "prune",
+    "read_at",
+]
 
 TEMPORARY: Final = re.compile(r"\.anyzarr-[0-9a-f]{16}\.tmp")
 """Names of files being written; no key may end in one, and no listing shows them."""
@@ -145,6 +154,27 @@ def _link(temporary: str, path: str) -> None:
         os.replace(temporary, path)  # noqa: PTH105
         return
     os.unlink(temporary)  # noqa: PTH108
+
+
+def prune(root: str, key: str) -> None:
+    """Remove the directories above a key that are empty now, the root excepted."""
+    parent = key.rpartition("/")[0]
+    while parent:
+        try:
+            os.rmdir(f"{root}/{parent}")  # noqa: PTH106
+        except OSError:
+            return
+        parent = parent.rpartition("/")[0]
+
+
+def is_no_object(path: str) -> bool:
+    """Return whether a path is that of no file: absent, a directory, or below a file."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
 
 
 class LocalStore(BaseStore):
@@ -348,27 +378,17 @@ class LocalStore(BaseStore):
             if self._is_directory(key):
                 return
             raise self._os_error(error, key, "delete") from error
-        self._prune(key)
+        prune(self._root, key)
 
     def _is_directory(self, key: str) -> bool:
         path = self._path(key)
         return os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114
 
-    def _prune(self, key: str) -> None:
-        """Remove the directories above a key that are empty now, the root excepted."""
-        parent = key.rpartition("/")[0]
-        while parent:
-            try:
-                os.rmdir(self._path(parent))  # noqa: PTH106
-            except OSError:
-                return
-            parent = parent.rpartition("/")[0]
-
     def _delete_prefix(self, prefix: str) -> None:
         try:
             if prefix:
                 self._remove_directory(self._path(prefix[:-1]))
-                self._prune(prefix[:-1])
+                prune(self._root, prefix[:-1])
             else:
                 self._empty_root()
         except OSError as error:

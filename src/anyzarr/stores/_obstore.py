@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
@@ -22,6 +23,7 @@ from anyzarr.errors import UnsupportedError
 from anyzarr.stores import _live
 from anyzarr.stores._base import BaseStore, Results, describe, in_thread, remote_concurrency
 from anyzarr.stores._keys import as_prefix
+from anyzarr.stores._local import is_no_object, prune
 from anyzarr.stores._locks import key_lock
 from anyzarr.stores._obstore_config import object_store_from_url, spec_of
 from anyzarr.stores._ranges import Batch, batches_of
@@ -97,15 +99,25 @@ class ObstoreStore(BaseStore):
     def capabilities(self) -> Capabilities:
         """What the store can do."""
         http = self._kind == "HTTPStore"
-        prefix = getattr(self._object_store, "prefix", None)
-        local = str(prefix) if self._kind == "LocalStore" and prefix is not None else None
         return Capabilities(
             writable=not (http or self._spec.read_only),
             listable=not http,
             conditional_put=self._kind not in ("LocalStore", "HTTPStore"),
             native_async=True,
-            local_root=local,
+            local_root=self._local_root,
         )
+
+    @functools.cached_property
+    def _local_root(self) -> str | None:
+        prefix = getattr(self._object_store, "prefix", None)
+        return str(prefix) if self._kind == "LocalStore" and prefix is not None else None
+
+    def _is_no_object(self, key: str) -> bool:
+        """Whether what went wrong is that a directory, or nothing, is where a file was looked for.
+
+        obstore's local store reports these as errors like any other.
+        """
+        return self._local_root is not None and is_no_object(f"{self._local_root}/{key}")
 
     def at_prefix(self, prefix: str) -> BaseStore:
         """Return a store of the same kind whose keys are those below the prefix."""
@@ -159,6 +171,8 @@ class ObstoreStore(BaseStore):
         except _ABSENT_ERRORS:
             return None
         except self._known as error:
+            if self._is_no_object(key):
+                return None
             if byte_range is None:
                 self._fail(error, key, "read")
         return self._read_otherwise(key, byte_range)
@@ -207,6 +221,8 @@ class ObstoreStore(BaseStore):
         except _ABSENT_ERRORS:
             return None
         except self._known as error:
+            if self._is_no_object(key):
+                return None
             if byte_range is None:
                 self._fail(error, key, "read")
         return await self._read_otherwise_async(key, byte_range)
@@ -257,6 +273,8 @@ class ObstoreStore(BaseStore):
         except _ABSENT_ERRORS:
             return None
         except self._known as error:
+            if self._is_no_object(key):
+                return None
             self._fail(error, key, "look up")
 
     async def _head_async(self, key: str) -> ObjectInfo | None:
@@ -266,6 +284,8 @@ class ObstoreStore(BaseStore):
         except _ABSENT_ERRORS:
             return None
         except self._known as error:
+            if self._is_no_object(key):
+                return None
             self._fail(error, key, "look up")
 
     def _list(self, prefix: str) -> Iterator[ObjectInfo]:
@@ -319,7 +339,8 @@ class ObstoreStore(BaseStore):
         if isinstance(precondition, str) and self._kind == "LocalStore":
             return self._put_checked(key, value, precondition)
         try:
-            result = self._obs.put(self._object_store, key, value, **_mode(precondition))
+            kept = self._own(value)
+            result = self._obs.put(self._object_store, key, kept, **_mode(precondition))
             return _tag(result)
         except self._known as error:
             self._put_failed(error, key, precondition)
@@ -331,12 +352,15 @@ class ObstoreStore(BaseStore):
         if isinstance(precondition, str) and self._kind == "LocalStore":
             return await in_thread(self._put_checked, key, value, precondition)
         try:
-            result = await self._obs.put_async(
-                self._object_store, key, value, **_mode(precondition)
-            )
+            kept = self._own(value)
+            result = await self._obs.put_async(self._object_store, key, kept, **_mode(precondition))
             return _tag(result)
         except self._known as error:
             self._put_failed(error, key, precondition)
+
+    def _own(self, value: bytes | memoryview) -> bytes | memoryview:
+        # obstore's memory store keeps the caller's buffer, which the caller may change.
+        return bytes(value) if self._kind == "MemoryStore" else value
 
     def _put_checked(self, key: str, value: bytes | memoryview, etag: str) -> str | None:
         with key_lock(self._spec.root, key):
@@ -371,7 +395,9 @@ class ObstoreStore(BaseStore):
         except _ABSENT_ERRORS:
             return
         except self._known as error:
-            self._fail(error, key, "delete")
+            if not self._is_no_object(key):
+                self._fail(error, key, "delete")
+        self._prune(key)
 
     async def _delete_async(self, key: str) -> None:
         self._ready(key)
@@ -380,7 +406,13 @@ class ObstoreStore(BaseStore):
         except _ABSENT_ERRORS:
             return
         except self._known as error:
-            self._fail(error, key, "delete")
+            if not self._is_no_object(key):
+                self._fail(error, key, "delete")
+        self._prune(key)
+
+    def _prune(self, key: str) -> None:
+        if self._local_root is not None:
+            prune(self._local_root, key)
 
     def _delete_prefix(self, prefix: str) -> None:
         keys = [info.key for info in self._list(prefix)]

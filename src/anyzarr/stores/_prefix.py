@@ -118,6 +118,16 @@ class SubStore(BaseStore):
         """Return a store whose keys are those below the prefix."""
         return SubStore(self._store, self._prefix + prefix, read_only=self._spec.read_only)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SubStore) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[Store, str, bool]:
+        return self._store, self._prefix, self._spec.read_only
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Through the store itself, so that one of your own kind need not be registered.
         return _rebuild, (self._store, self._prefix, self._spec.read_only)

@@ -24,7 +24,7 @@ def _puts(store: Store) -> None:
         assert (info.key, info.size) == (key, len(value))
         assert tag is None or tag == info.etag, "put returned another ETag than head"
         assert store.get(key) == value
-    for value in (b"longer than before", b"short", b"", pattern(3_000_000), b"x"):
+    for value in (b"longer than before", b"short", b"", b"0123456789" * 300_000, b"x"):
         store.put("a/c/10", value)
         assert store.get("a/c/10") == value
     if store.capabilities.listable:
@@ -78,7 +78,8 @@ def _deletes(store: Store) -> None:
     store.delete("a/b/2")
     if store.capabilities.listable:
         assert _keys(store) == {"a/c", "ab"}
-        assert store.list_level("a/").prefixes == (), "an emptied prefix is still listed"
+        # Where prefixes are directories, an emptied one may still be listed.
+        assert set(store.list_level("a/").prefixes) <= {"a/b/"}
     store.put("a/b/1", b"again")
     assert store.get("a/b/1") == b"again"
 

@@ -1,0 +1,130 @@
+"""Servers on loopback that several tests need."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class S3:
+    """An S3 service on loopback.
+
+    ``options`` is what obstore and fsspec both take to reach it; ``new_bucket()`` makes a bucket
+    and returns its name.
+    """
+
+    endpoint: str
+    options: dict[str, Any]
+    new_bucket: Callable[[], str]
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """An S3 service, made by moto; one for the whole session."""
+    boto3 = pytest.importorskip("boto3", reason="makes buckets")
+    server_module = pytest.importorskip("moto.server", reason="the S3 service")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    keys = {"access_key_id": "an-id", "secret_access_key": "hush-hush"}
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=keys["access_key_id"],
+        aws_secret_access_key=keys["secret_access_key"],
+        region_name="us-east-1",
+    )
+    made: list[str] = []
+
+    def new_bucket() -> str:
+        made.append(f"bucket-{len(made)}")
+        client.create_bucket(Bucket=made[-1])
+        return made[-1]
+
+    yield S3(endpoint, {**keys, "region": "us-east-1", "endpoint_url": endpoint}, new_bucket)
+    client.close()
+    server.stop()
+
+
+class _Files(http.server.SimpleHTTPRequestHandler):
+    """Serves files, with ranges unless ``knows_ranges`` is off."""
+
+    knows_ranges = True
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def send_head(self) -> Any:
+        # Folders are no objects: no listing, and no redirection to one.
+        if Path(self.translate_path(self.path)).is_dir():
+            self.send_error(404)
+            return None
+        return super().send_head()
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        asked = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
+        if not (self.knows_ranges and asked and path.is_file()):
+            super().do_GET()
+            return
+        data = path.read_bytes()
+        first, last = asked.groups()
+        start = int(first) if first else max(0, len(data) - int(last))
+        stop = min(len(data), int(last) + 1) if first and last else len(data)
+        if start >= len(data):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(data)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(data)}")
+        self.send_header("Content-Length", str(stop - start))
+        self.send_header("Last-Modified", self.date_time_string(int(path.stat().st_mtime)))
+        self.end_headers()
+        self.wfile.write(data[start:stop])
+
+
+class _FilesWithoutRanges(_Files):
+    knows_ranges = False
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *args: Any) -> None:
+        """A client that hangs up is no news."""
+
+
+def _serve(handler: type[_Files], folder: Path) -> Iterator[str]:
+    server = _Server(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    """Address of an HTTP server with ranges that serves ``tmp_path``."""
+    yield from _serve(_Files, tmp_path)
+
+
+@pytest.fixture
+def web_without_ranges(tmp_path: Path) -> Iterator[str]:
+    """Address of an HTTP server that ignores ranges and serves ``tmp_path``."""
+    yield from _serve(_FilesWithoutRanges, tmp_path)
