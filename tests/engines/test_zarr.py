@@ -13,7 +13,7 @@ zarr = pytest.importorskip("zarr", reason="the engine's library")
 
 from anyzarr import config  # noqa: E402
 from anyzarr.abc import Box  # noqa: E402
-from anyzarr.engines import get_engine  # noqa: E402
+from anyzarr.engines import ByteLayerIO, get_engine  # noqa: E402
 from anyzarr.errors import CorruptDataError, ReadOnlyError, StoreError  # noqa: E402
 from anyzarr.metadata import parse_array  # noqa: E402
 from anyzarr.stores import LocalStore, MemoryStore, to_zarr_store  # noqa: E402
@@ -175,6 +175,19 @@ def test_zarr_reads_what_the_engine_wrote_and_the_engine_what_zarr_wrote() -> No
     np.testing.assert_array_equal(out, values)
     io.write(Box((0, 0), (3, 3), (1, 1)), -values[:3, :3])
     np.testing.assert_array_equal(theirs[:3, :3], -values[:3, :3])
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+@pytest.mark.skipif(OLD_ZARR, reason="the byte layer writes shards for zarr before 3.2")
+def test_shards_are_those_of_the_byte_layer_to_the_byte(location: str) -> None:
+    meta = parse_array(v3(codecs=(sharded(LITTLE, location=location),)))
+    ours, theirs = MemoryStore(), MemoryStore()
+    values = values_for(meta.dtype, meta.shape)
+    ByteLayerIO(meta, ours, "", ENGINE.codec, "zarr").write(Box.full(meta.shape), values)
+    ENGINE.open(meta, theirs, "").write(Box.full(meta.shape), values)
+    assert {i.key: ours.get(i.key) for i in ours.list()} == {
+        i.key: theirs.get(i.key) for i in theirs.list()
+    }
 
 
 def test_nothing_is_looked_up_and_the_document_given_counts() -> None:

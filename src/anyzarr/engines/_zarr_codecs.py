@@ -21,6 +21,7 @@ __all__ = ["hardened"]
 
 _HEADER_BYTES = 16
 _LENGTH = slice(12, 16)
+_WRITE_ORDER: dict[str, Any] = {"subchunk_write_order": "lexicographic"}
 
 
 def _check_frame(data: Any) -> None:
@@ -74,7 +75,9 @@ def _hardened_chain(codecs: Iterable[Codec]) -> tuple[Codec, ...]:
 
 def _hardened_codec(codec: Codec) -> Codec:
     if isinstance(codec, ShardingCodec):
-        return replace(codec, codecs=_hardened_chain(codec.codecs))
+        # Subchunks in C order, as our byte layer writes them: the same content, the same bytes.
+        ordered = {name: value for name, value in _WRITE_ORDER.items() if hasattr(codec, name)}
+        return replace(codec, codecs=_hardened_chain(codec.codecs), **ordered)
     if type(codec) is BloscCodec:
         return _BloscCodec(
             typesize=codec.typesize,
