@@ -139,7 +139,7 @@ def read_metadata(
     wanted = f"Zarr v{zarr_format}" if zarr_format else "Zarr"
     raise NodeNotFoundError(
         f"there is no {wanted} array or group at {path or '/'!r} in {store.spec}; "
-        "look at what is there with: anyzarr tree LOCATION",
+        "check the path: a node is where zarr.json, .zarray or .zgroup is",
         store=str(store.spec),
         path=path,
     )
