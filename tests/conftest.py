@@ -110,7 +110,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
 def _serve(handler: type[_Files], folder: Path) -> Iterator[str]:
     server = _Server(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

@@ -108,7 +108,7 @@ class FsspecStore(BaseStore):
             described = describe_filesystem(fs)
         self._fs = fs
         self._pid = os.getpid()
-        self._has_ranges = False
+        self._has_ranges: bool | None = None
         self._path_root = str(path).rstrip("/")
         protocol = fs.protocol
         self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
@@ -241,15 +241,12 @@ class FsspecStore(BaseStore):
     def _knows_ranges(self, path: str) -> bool:
         """Whether an HTTP server answers a range with a range, and not with all there is.
 
-        fsspec hands over whatever comes, so this is found out once, by the first two bytes.
+        fsspec hands over whatever comes, so the first byte of something longer tells, once.
         """
-        if not self._has_ranges:
-            if self.fs.info(path).get("partial"):
-                self._has_ranges = True
-            else:
-                first, second = (self.fs.cat_file(path, start=n, end=n + 1) for n in (0, 1))
-                # Of an object of one byte the answers do not tell; it is read whole.
-                self._has_ranges = len(first) == len(second) == 1
+        if self._has_ranges is None:
+            if int(self.fs.info(path).get("size") or 0) < 2:
+                return False  # it does not tell, and is read whole
+            self._has_ranges = len(self.fs.cat_file(path, start=0, end=1)) == 1
         return self._has_ranges
 
     def _read_range(self, path: str, start: int, stop: int | None) -> bytes:

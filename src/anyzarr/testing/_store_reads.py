@@ -83,7 +83,7 @@ def _random_requests(n: int, seed: int) -> Iterator[Request]:
 
 def _gets_many(store: Store) -> None:
     assert store.get_many([]) == []
-    for n in (1, 2, 3, 10, 60):
+    for n in (1, 2, 3, 10, 40):
         requests = list(_random_requests(n, n))
         found = store.get_many(requests)
         expected = [_part(OBJECTS[k], r) if k in OBJECTS else None for k, r in requests]
@@ -245,9 +245,9 @@ def _refuses_writes(store: Store) -> None:
 
 def _reads_from_threads(store: Store) -> None:
     def work(number: int) -> None:
-        requests = list(_random_requests(6, number))
+        requests = list(_random_requests(4, number))
         expected = [_part(OBJECTS[k], r) if k in OBJECTS else None for k, r in requests]
-        for _ in range(3):
+        for _ in range(2):
             assert store.get_many(requests) == expected
             assert [store.get(*request) for request in requests] == expected
             info = store.head("one")
