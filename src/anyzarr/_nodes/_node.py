@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -20,7 +21,7 @@ __all__ = ["Node"]
 Self = TypeVar("Self", bound="Node")
 
 
-class Node:
+class Node(ABC):
     """An array or a group at a path of a store. Holds no open file and no connection.
 
     As a context manager it gives itself back; there is nothing to close, every write is
@@ -83,8 +84,9 @@ class Node:
         self._accept(crud.read_metadata(self._store, self._path, zarr_format=self.zarr_format))
         return self
 
+    @abstractmethod
     def _accept(self, document: dict[str, Any]) -> None:
-        raise NotImplementedError(type(self).__name__)
+        """Take the document as this handle's metadata."""
 
     def _change_attributes(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         require_writable(self._store, self._path)

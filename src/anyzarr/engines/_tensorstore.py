@@ -27,8 +27,8 @@ from anyzarr.engines._byte_layer import ByteLayerIO
 from anyzarr.engines._cache import BoundedCache
 from anyzarr.engines._choose import cached_codec
 from anyzarr.engines._codec_edge import CheckedCodec
-from anyzarr.engines._diagnose import diagnose
 from anyzarr.engines._fork_guard import ForkGuard
+from anyzarr.engines._own_io import OwnIO
 from anyzarr.engines._tensorstore_kvstore import kvstore_of
 from anyzarr.engines._zarr import one_shape
 from anyzarr.errors import UnsupportedError
@@ -124,7 +124,7 @@ def _last_part(error: ValueError) -> str:
     return parts[-1] if len(parts) > 1 else text
 
 
-class TensorstoreArrayIO:
+class TensorstoreArrayIO(OwnIO):
     """Chunk data of one array through a ``tensorstore.TensorStore``.
 
     Parameters
@@ -148,12 +148,8 @@ class TensorstoreArrayIO:
         kvstore: dict[str, Any],
         by_bytes: ByteLayerIO,
     ) -> None:
-        self._engine = engine
-        self._metadata = metadata
-        self._store = store
-        self._path = path
+        super().__init__(engine, metadata, store, path, by_bytes)
         self._kvstore = kvstore
-        self._by_bytes = by_bytes
         self._handles: dict[tuple[bool, int | None], ts.TensorStore] = {}
         self._writes_itself = kvstore["driver"] == "file" and store.capabilities.writable
 
@@ -182,12 +178,8 @@ class TensorstoreArrayIO:
         """Fill ``out``; see :class:`anyzarr.abc.ArrayIO`."""
         from anyzarr.engines._tensorstore_bridge import read_into
 
-        try:
+        with self._explaining(box, "read"):
             read_into(self._handle(keep_empty=False), box, out)
-        except (MemoryError, UnsupportedError):
-            raise
-        except Exception as error:
-            raise self._explained(error, box, "read") from error
 
     def write(self, box: Box, value: npt.NDArray[Any]) -> None:
         """Store ``value``; see :class:`anyzarr.abc.ArrayIO`."""
@@ -197,20 +189,5 @@ class TensorstoreArrayIO:
             return
         from anyzarr.engines._tensorstore_bridge import write_from
 
-        try:
+        with self._explaining(box, "write"):
             write_from(self._handle(keep_empty=keep_empty), box, value)
-        except (MemoryError, UnsupportedError):
-            raise
-        except Exception as error:
-            raise self._explained(error, box, "write") from error
-
-    def _explained(self, error: Exception, box: Box, action: str) -> Exception:
-        return diagnose(
-            error,
-            engine=self._engine,
-            metadata=self._metadata,
-            store=self._store,
-            path=self._path,
-            box=box,
-            action=action,
-        )

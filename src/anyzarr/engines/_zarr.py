@@ -25,7 +25,7 @@ from anyzarr.engines._byte_layer import ByteLayerIO
 from anyzarr.engines._cache import BoundedCache
 from anyzarr.engines._choose import cached_codec
 from anyzarr.engines._codec_edge import CheckedCodec
-from anyzarr.engines._diagnose import diagnose
+from anyzarr.engines._own_io import OwnIO
 from anyzarr.errors import UnsupportedError
 from anyzarr.metadata import ArrayMetadata, single_chunk
 from anyzarr.stores import to_zarr_store
@@ -121,7 +121,7 @@ class ZarrEngine:
         )
 
 
-class ZarrArrayIO:
+class ZarrArrayIO(OwnIO):
     """Chunk data of one array through ``zarr.Array``.
 
     Parameters
@@ -142,11 +142,7 @@ class ZarrArrayIO:
         path: str,
         by_bytes: ByteLayerIO,
     ) -> None:
-        self._engine = engine
-        self._metadata = metadata
-        self._store = store
-        self._path = path
-        self._by_bytes = by_bytes
+        super().__init__(engine, metadata, store, path, by_bytes)
         self._arrays: dict[bool, zarr.Array[Any]] = {}
 
     @property
@@ -182,12 +178,8 @@ class ZarrArrayIO:
         """Fill ``out``; see :class:`anyzarr.abc.ArrayIO`."""
         from anyzarr.engines._zarr_bridge import ndbuffer
 
-        try:
+        with self._explaining(box, "read"):
             self._array(False).get_basic_selection(box.slices, out=ndbuffer(out))
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise self._explained(error, box, "read") from error
 
     def write(self, box: Box, value: npt.NDArray[Any]) -> None:
         """Store ``value``; see :class:`anyzarr.abc.ArrayIO`."""
@@ -195,20 +187,5 @@ class ZarrArrayIO:
         if self._compares_loosely and not write_empty_chunks:
             self._by_bytes.write(box, value)
             return
-        try:
+        with self._explaining(box, "write"):
             self._array(write_empty_chunks).set_basic_selection(box.slices, value)
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise self._explained(error, box, "write") from error
-
-    def _explained(self, error: Exception, box: Box, action: str) -> Exception:
-        return diagnose(
-            error,
-            engine=self._engine,
-            metadata=self._metadata,
-            store=self._store,
-            path=self._path,
-            box=box,
-            action=action,
-        )

@@ -30,7 +30,7 @@ from anyzarr._parallel import concurrency
 from anyzarr.abc import Box, Engine, IOCapabilities, Store
 from anyzarr.engines._byte_layer import ByteLayerIO
 from anyzarr.engines._cells import view
-from anyzarr.engines._diagnose import diagnose
+from anyzarr.engines._own_io import OwnIO
 from anyzarr.engines._zarrs_codec import guarded, to_numpy, zarrs_document
 from anyzarr.metadata import ArrayMetadata
 
@@ -44,7 +44,7 @@ Reader = Callable[[tuple[slice, ...]], Any]
 _forked = False
 
 
-class ZarrsArrayIO:
+class ZarrsArrayIO(OwnIO):
     """Chunk data of one array through zarrs; see the module.
 
     Parameters
@@ -65,11 +65,7 @@ class ZarrsArrayIO:
         path: str,
         by_bytes: ByteLayerIO,
     ) -> None:
-        self._engine = engine
-        self._metadata = metadata
-        self._store = store
-        self._path = path
-        self._by_bytes = by_bytes
+        super().__init__(engine, metadata, store, path, by_bytes)
         self._handle, self._reader = self._open()
 
     def _open(self) -> tuple[Any, Reader | None]:
@@ -124,19 +120,8 @@ class ZarrsArrayIO:
             self._read_whole_chunks(self._reader, part, _part_of(out, box, part))
 
     def _read_whole_chunks(self, reader: Reader, box: Box, out: npt.NDArray[Any]) -> None:
-        try:
+        with self._explaining(box, "read"):
             out[...] = to_numpy(reader(box.slices), self._metadata.dtype)
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise diagnose(
-                error,
-                engine=self._engine,
-                metadata=self._metadata,
-                store=self._store,
-                path=self._path,
-                box=box,
-            ) from error
 
     def write(self, box: Box, value: npt.NDArray[Any]) -> None:
         """Store ``value``; see :class:`anyzarr.abc.ArrayIO`."""

@@ -34,8 +34,8 @@ from anyzarr.engines._byte_layer import ByteLayerIO
 from anyzarr.engines._cache import BoundedCache
 from anyzarr.engines._choose import cached_codec
 from anyzarr.engines._codec_edge import CheckedCodec
-from anyzarr.engines._diagnose import diagnose
 from anyzarr.engines._fork_guard import ForkGuard
+from anyzarr.engines._own_io import OwnIO
 from anyzarr.engines._zarr import decline_metadata, one_shape
 from anyzarr.errors import UnsupportedError
 from anyzarr.metadata import ArrayMetadata
@@ -115,7 +115,7 @@ class ZarrsPythonEngine:
         )
 
 
-class ZarrsPythonArrayIO:
+class ZarrsPythonArrayIO(OwnIO):
     """Chunk data of one array: whole chunks are read through zarrs' pipeline; see the module.
 
     Parameters
@@ -139,12 +139,8 @@ class ZarrsPythonArrayIO:
         native: Any,
         by_bytes: ByteLayerIO,
     ) -> None:
-        self._engine = engine
-        self._metadata = metadata
-        self._store = store
-        self._path = path
+        super().__init__(engine, metadata, store, path, by_bytes)
         self._native = native
-        self._by_bytes = by_bytes
 
     @property
     def capabilities(self) -> IOCapabilities:
@@ -179,19 +175,8 @@ class ZarrsPythonArrayIO:
             return
         direct = cover == box and _is_plain(out)
         target = out if direct else np.empty(cover.shape, out.dtype.newbyteorder("="))
-        try:
+        with self._explaining(box, "read"):
             self._read_chunks(cover, target)
-        except (MemoryError, UnsupportedError):
-            raise
-        except Exception as error:
-            raise diagnose(
-                error,
-                engine=self._engine,
-                metadata=self._metadata,
-                store=self._store,
-                path=self._path,
-                box=box,
-            ) from error
         if not direct:
             within = zip(box.start, box.stop, box.step, cover.start, strict=True)
             out[...] = target[tuple([slice(a - o, b - o, s) for a, b, s, o in within])]
