@@ -1,0 +1,347 @@
+//! From elements to encoded bytes, for any chain; what is stored already is kept where it can be.
+#![allow(unsafe_code)] // elements are gathered through `View`s, whose makers vouch for them
+
+use crate::arena::Arena;
+use crate::buffer::Buffer;
+use crate::codec::BytesCodec;
+use crate::decode::{decode_raw, decode_shard_bytes, in_subchunk};
+use crate::dims::{Dims, product};
+use crate::error::{Error, Result};
+use crate::grid::{Cell, Pieces, Region};
+use crate::memory::{self, View};
+use crate::plan::{Body, Chain, Plain, Plan, Shard};
+use crate::shard::Entry;
+
+/// New elements for a chunk.
+#[derive(Clone, Copy)]
+pub(crate) struct Patch {
+    /// Where they go, in the chunk; steps are 1.
+    pub region: Region,
+    /// Where they are.
+    pub value: View,
+    /// How much of the chunk is inside the array, from its first element on.
+    pub inside: Dims,
+}
+
+impl Patch {
+    /// Whether nothing of what was stored before is left.
+    pub fn is_whole(&self) -> bool {
+        self.region.covers(&self.inside)
+    }
+
+    fn stored(&self, chain: &Chain) -> Self {
+        let (region, value) = chain.stored(&self.region, &self.value);
+        let inside = chain.order.as_ref().map_or(self.inside, |order| self.inside.permuted(order));
+        Self { region, value, inside }
+    }
+
+    /// The part of the patch in a cell of subchunks of this shape.
+    pub fn of_cell(&self, cell: &Cell, shape: &Dims) -> Self {
+        let inside = Dims::from_fn(shape.len(), |d| {
+            self.inside[d].saturating_sub(cell.coords[d] * shape[d]).min(shape[d])
+        });
+        Self { region: cell.region, value: self.value.at(&cell.at), inside }
+    }
+}
+
+/// Append the encoded chunk to `out`; false, and nothing is appended, if it is all fill value.
+///
+/// `before` is what is stored; it is not looked at if the patch is whole.
+pub(crate) fn encode(
+    plan: &Plan,
+    chain: &Chain,
+    patch: &Patch,
+    before: Option<&[u8]>,
+    keep_empty: bool,
+    arena: &mut Arena,
+    out: &mut Vec<u8>,
+) -> Result<bool> {
+    let before = before.filter(|_| !patch.is_whole());
+    let patch = patch.stored(chain);
+    match &chain.body {
+        Body::Plain(plain) => encode_plain(chain, plain, &patch, before, keep_empty, arena, out),
+        Body::Shard(shard) if chain.codecs.is_empty() => {
+            encode_shard(plan, shard, &patch, before, keep_empty, arena, out)
+        }
+        Body::Shard(shard) => {
+            let mut decoded = arena.take();
+            let mut inner = Vec::new();
+            let result = before
+                .map(|data| decode_shard_bytes(chain, data, &mut decoded, arena))
+                .transpose()
+                .and_then(|size| {
+                    let before = size.map(|size| decoded.bytes(size));
+                    encode_shard(plan, shard, &patch, before, keep_empty, arena, &mut inner)
+                });
+            arena.give(decoded);
+            if !result? {
+                return Ok(false);
+            }
+            encode_bytes(chain, &inner, arena, out)?;
+            Ok(true)
+        }
+    }
+}
+
+fn encode_plain(
+    chain: &Chain,
+    plain: &Plain,
+    patch: &Patch,
+    before: Option<&[u8]>,
+    keep_empty: bool,
+    arena: &mut Arena,
+    out: &mut Vec<u8>,
+) -> Result<bool> {
+    let is_full = patch.region.is_full(&chain.stored_shape);
+    let is_direct = is_full
+        && plain.item.swap == 1
+        && plain.delta.is_none()
+        && patch.value.is_contiguous(&chain.stored_shape, plain.item.size);
+    if is_direct {
+        // SAFETY: the patch's value is valid for the chunk, contiguous.
+        let raw = unsafe { patch.value.bytes(chain.bytes) };
+        if !keep_empty && memory::is_filled(raw, &plain.fill) {
+            return Ok(false);
+        }
+        encode_bytes(chain, raw, arena, out)?;
+        return Ok(true);
+    }
+    let mut buffer = arena.take();
+    let result = gather(chain, plain, patch, before, is_full, &mut buffer, arena).and_then(|()| {
+        let raw = buffer.get(chain.bytes)?;
+        if !keep_empty && memory::is_filled(raw, &plain.fill) {
+            return Ok(false);
+        }
+        if let Some(delta) = plain.delta {
+            delta.encode(raw);
+        }
+        encode_bytes(chain, raw, arena, out)?;
+        Ok(true)
+    });
+    arena.give(buffer);
+    result
+}
+
+/// Put the chunk together as stored: what was there, or the fill value, under the new elements.
+fn gather(
+    chain: &Chain,
+    plain: &Plain,
+    patch: &Patch,
+    before: Option<&[u8]>,
+    is_full: bool,
+    buffer: &mut Buffer,
+    arena: &mut Arena,
+) -> Result<()> {
+    let raw = buffer.get(chain.bytes)?;
+    match before {
+        Some(data) => decode_raw(chain, plain, data, raw, arena)?,
+        None if is_full => {}
+        None => memory::fill_slice(raw, &plain.fill),
+    }
+    let target = memory::view_of_mut(raw, chain.stored_strides).at(&patch.region.start);
+    // SAFETY: the region lies within the chunk, whose bytes `raw` holds; the value is valid for it.
+    unsafe { memory::copy(&target, &patch.value, &patch.region.count, plain.item) };
+    Ok(())
+}
+
+/// Make room at the end of `out` and let `write` use it; it says how much of it.
+fn append(
+    out: &mut Vec<u8>,
+    room: usize,
+    write: impl FnOnce(&mut [u8]) -> Result<usize>,
+) -> Result<()> {
+    let start = out.len();
+    out.try_reserve(room).map_err(|_| Error::memory(room))?;
+    out.resize(start + room, 0);
+    let result = write(&mut out[start..]);
+    out.truncate(start + result.as_ref().copied().unwrap_or(0));
+    result.map(|_| ())
+}
+
+/// Apply the bytes-to-bytes codecs and append the result.
+fn encode_bytes(chain: &Chain, raw: &[u8], arena: &mut Arena, out: &mut Vec<u8>) -> Result<()> {
+    let Some((last, first)) = chain.codecs.split_last() else {
+        return append(out, raw.len(), |target| crate::codec::store(raw, target));
+    };
+    let room = |number: usize, size: usize| {
+        chain.codecs[number].bound(size).ok_or_else(|| Error::memory(size))
+    };
+    // A checksum at the end needs no copy of what it covers.
+    if let (BytesCodec::Crc32c, [codec]) = (last, first) {
+        let start = out.len();
+        append(out, room(0, raw.len())?, |t| codec.encode(&mut arena.contexts, raw, t))?;
+        let sum = crate::codec::crc32c::of(&out[start..]);
+        out.extend_from_slice(&sum.to_le_bytes());
+        return Ok(());
+    }
+    let (mut current, mut next) = (arena.take(), arena.take());
+    let mut size = None;
+    let result = (|| {
+        for (number, codec) in first.iter().enumerate() {
+            let source = size.map_or(raw, |n| current.bytes(n));
+            let target = next.get(room(number, source.len())?)?;
+            size = Some(codec.encode(&mut arena.contexts, source, target)?);
+            std::mem::swap(&mut current, &mut next);
+        }
+        let source = size.map_or(raw, |n| current.bytes(n));
+        let room = room(first.len(), source.len())?;
+        append(out, room, |target| last.encode(&mut arena.contexts, source, target))
+    })();
+    arena.give(next);
+    arena.give(current);
+    result
+}
+
+/// The subchunks of a shard in C order, those of a patch among them.
+pub(crate) struct ShardPatch<'a> {
+    pub plan: &'a Plan,
+    pub shard: &'a Shard,
+    /// In stored axes.
+    pub patch: &'a Patch,
+    /// What is stored, with its index; None where nothing is or nothing of it stays.
+    pub before: Option<(&'a [u8], &'a [Entry])>,
+    /// The touched subchunks.
+    pub pieces: &'a Pieces,
+    pub keep_empty: bool,
+}
+
+impl ShardPatch<'_> {
+    /// Append the encoded subchunks number `from` to `to` of the shard to `out`; push one entry
+    /// for each, its offset counted from the end of what `out` held.
+    pub fn encode(
+        &self,
+        from: usize,
+        to: usize,
+        arena: &mut Arena,
+        out: &mut Vec<u8>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<()> {
+        let origin = out.len();
+        for (number, coords) in (from..).zip(Coords::range(&self.shard.counts, from, to)) {
+            let start = out.len();
+            let is_stored = self.append(number, &coords, arena, out)?;
+            entries.push(if is_stored {
+                Entry { offset: (start - origin) as u64, size: (out.len() - start) as u64 }
+            } else {
+                Entry::NONE
+            });
+        }
+        Ok(())
+    }
+
+    fn append(
+        &self,
+        number: usize,
+        coords: &Dims,
+        arena: &mut Arena,
+        out: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let before = match self.before {
+            None => None,
+            Some((data, index)) => index[number]
+                .range(data.len() as u64)
+                .map_err(|error| in_subchunk(error, coords))?
+                .map(|(start, stop)| &data[start as usize..stop as usize]),
+        };
+        let Some(cell) = self.pieces.touched(coords) else {
+            let Some(data) = before else { return Ok(false) };
+            out.try_reserve(data.len()).map_err(|_| Error::memory(data.len()))?;
+            out.extend_from_slice(data);
+            return Ok(true);
+        };
+        let inner = &self.shard.inner;
+        let patch = self.patch.of_cell(&cell, &inner.shape);
+        encode(self.plan, inner, &patch, before, self.keep_empty, arena, out)
+            .map_err(|error| in_subchunk(error, coords))
+    }
+}
+
+fn encode_shard(
+    plan: &Plan,
+    shard: &Shard,
+    patch: &Patch,
+    before: Option<&[u8]>,
+    keep_empty: bool,
+    arena: &mut Arena,
+    out: &mut Vec<u8>,
+) -> Result<bool> {
+    let mut known = arena.take_index();
+    let mut entries = arena.take_index();
+    let mut pieces = arena.take_pieces();
+    pieces.fill(&patch.region, &shard.inner.shape);
+    entries.clear();
+    let result = (|| {
+        if let Some(data) = before {
+            shard.index.decode(shard.index.find(data)?, &mut known)?;
+        }
+        let before = before.map(|data| (data, &known[..]));
+        let all = ShardPatch { plan, shard, patch, before, pieces: &pieces, keep_empty };
+        let start = out.len();
+        if shard.index.at_start {
+            out.resize(start + shard.index.bytes(), 0);
+        }
+        all.encode(0, shard.index.entries, arena, out, &mut entries)?;
+        if !entries.iter().any(|entry| *entry != Entry::NONE) {
+            out.truncate(start);
+            return Ok(false);
+        }
+        let mut index = Vec::with_capacity(shard.index.bytes());
+        finish_index(shard, &mut entries, &mut index);
+        if shard.index.at_start {
+            out[start..start + index.len()].copy_from_slice(&index);
+        } else {
+            out.extend_from_slice(&index);
+        }
+        Ok(true)
+    })();
+    arena.give_pieces(pieces);
+    arena.give_index(entries);
+    arena.give_index(known);
+    result
+}
+
+/// Encode the index of subchunks whose offsets are counted from the first subchunk.
+pub(crate) fn finish_index(shard: &Shard, entries: &mut [Entry], index: &mut Vec<u8>) {
+    let shift = if shard.index.at_start { shard.index.bytes() as u64 } else { 0 };
+    for entry in entries.iter_mut().filter(|entry| **entry != Entry::NONE) {
+        entry.offset += shift;
+    }
+    shard.index.encode(entries, index);
+}
+
+/// Coordinates in C order.
+struct Coords {
+    shape: Dims,
+    next: Dims,
+    left: usize,
+}
+
+impl Coords {
+    fn range(shape: &Dims, from: usize, to: usize) -> Self {
+        let mut next = Dims::filled(shape.len(), 0);
+        let mut rest = from;
+        for d in (0..shape.len()).rev() {
+            next[d] = rest % shape[d].max(1);
+            rest /= shape[d].max(1);
+        }
+        debug_assert!(product(shape).is_some_and(|n| to <= n));
+        Self { shape: *shape, next, left: to - from }
+    }
+}
+
+impl Iterator for Coords {
+    type Item = Dims;
+
+    fn next(&mut self) -> Option<Dims> {
+        self.left = self.left.checked_sub(1)?;
+        let found = self.next;
+        for d in (0..self.shape.len()).rev() {
+            self.next[d] += 1;
+            if self.next[d] < self.shape[d] {
+                break;
+            }
+            self.next[d] = 0;
+        }
+        Some(found)
+    }
+}

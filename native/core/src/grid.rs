@@ -1,0 +1,234 @@
+//! Which cells of a regular grid a region touches, and what it takes of each.
+
+use crate::dims::{Dims, product};
+
+/// Elements `start, start + step, …` of each dimension, `count` of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Region {
+    /// First element.
+    pub start: Dims,
+    /// Number of elements.
+    pub count: Dims,
+    /// Distance between elements, at least 1.
+    pub step: Dims,
+}
+
+impl Region {
+    /// Everything of an array of this shape.
+    #[must_use]
+    pub fn full(shape: &Dims) -> Self {
+        Self {
+            start: Dims::filled(shape.len(), 0),
+            count: *shape,
+            step: Dims::filled(shape.len(), 1),
+        }
+    }
+
+    /// The region with its dimensions in another order.
+    #[must_use]
+    pub fn permuted(&self, order: &Dims) -> Self {
+        Self {
+            start: self.start.permuted(order),
+            count: self.count.permuted(order),
+            step: self.step.permuted(order),
+        }
+    }
+
+    /// Whether it is all of an array of this shape.
+    #[must_use]
+    pub fn is_full(&self, shape: &[usize]) -> bool {
+        // A full count implies a step of 1 wherever the step matters.
+        *self.count == *shape && self.start.iter().all(|&n| n == 0)
+    }
+
+    /// Whether every element of `[0, length)` is taken, per dimension.
+    #[must_use]
+    pub fn covers(&self, lengths: &[usize]) -> bool {
+        (self.start.iter().zip(&*self.count)).zip(lengths).all(|((&s, &c), &n)| s == 0 && c == n)
+    }
+}
+
+/// What one dimension of a region takes from one cell.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Piece {
+    /// Index of the cell.
+    pub cell: usize,
+    /// First element taken, relative to the cell.
+    pub start: usize,
+    /// Number of elements taken.
+    pub count: usize,
+    /// Where the first of them lies in the region.
+    pub at: usize,
+}
+
+/// The touched cells: the product of what each dimension touches.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    all: Vec<Piece>,
+    first: Vec<usize>,
+    steps: Vec<usize>,
+}
+
+impl Pieces {
+    /// Work out the pieces of a region. Cells have at least one element per dimension.
+    pub fn fill(&mut self, region: &Region, cell: &[usize]) {
+        self.all.clear();
+        self.first.clear();
+        self.steps.clear();
+        self.steps.extend_from_slice(&region.step);
+        for (d, &edge) in cell.iter().enumerate() {
+            self.first.push(self.all.len());
+            let (step, count) = (region.step[d], region.count[d]);
+            let mut at = 0;
+            let mut position = region.start[d];
+            while at < count {
+                let index = position / edge;
+                let start = position - index * edge;
+                let taken = ((edge - start - 1) / step + 1).min(count - at);
+                self.all.push(Piece { cell: index, start, count: taken, at });
+                at += taken;
+                position += taken * step;
+            }
+        }
+        self.first.push(self.all.len());
+    }
+
+    /// Number of dimensions.
+    #[must_use]
+    pub fn ndim(&self) -> usize {
+        self.steps.len()
+    }
+
+    fn lengths(&self) -> Dims {
+        Dims::from_fn(self.ndim(), |d| self.first[d + 1] - self.first[d])
+    }
+
+    /// Number of touched cells.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        product(&self.lengths()).unwrap_or(usize::MAX)
+    }
+
+    /// Whether no cell is touched.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The touched cells number `start` to `stop`, in C order.
+    #[must_use]
+    pub fn range(&self, start: usize, stop: usize) -> Cells<'_> {
+        let lengths = self.lengths();
+        let mut index = Dims::filled(lengths.len(), 0);
+        let mut rest = start;
+        for d in (0..lengths.len()).rev() {
+            index[d] = rest % lengths[d].max(1);
+            rest /= lengths[d].max(1);
+        }
+        Cells { pieces: self, lengths, index, left: stop.saturating_sub(start) }
+    }
+
+    /// The cell at these coordinates, if it is touched. The region's steps must be 1.
+    #[must_use]
+    pub fn touched(&self, coords: &[usize]) -> Option<Cell> {
+        let mut found = Dims::<Piece>::filled(coords.len(), Piece::default());
+        for (d, &coordinate) in coords.iter().enumerate() {
+            let pieces = &self.all[self.first[d]..self.first[d + 1]];
+            found[d] = *pieces.get(coordinate.checked_sub(pieces.first()?.cell)?)?;
+        }
+        Some(self.cell(&found))
+    }
+
+    fn cell(&self, pieces: &Dims<Piece>) -> Cell {
+        let n = pieces.len();
+        Cell {
+            coords: Dims::from_fn(n, |d| pieces[d].cell),
+            region: Region {
+                start: Dims::from_fn(n, |d| pieces[d].start),
+                count: Dims::from_fn(n, |d| pieces[d].count),
+                step: Dims::from_fn(n, |d| self.steps[d]),
+            },
+            at: Dims::from_fn(n, |d| pieces[d].at),
+        }
+    }
+
+    /// One touched cell.
+    #[must_use]
+    pub fn one(&self, number: usize) -> Option<Cell> {
+        self.range(number, number + 1).next()
+    }
+}
+
+/// One touched cell.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell {
+    /// Its coordinates in the grid.
+    pub coords: Dims,
+    /// What is taken of it.
+    pub region: Region,
+    /// Where that begins in the region asked for.
+    pub at: Dims,
+}
+
+/// Iterates over touched cells without division.
+pub struct Cells<'a> {
+    pieces: &'a Pieces,
+    lengths: Dims,
+    index: Dims,
+    left: usize,
+}
+
+impl Iterator for Cells<'_> {
+    type Item = Cell;
+
+    fn next(&mut self) -> Option<Cell> {
+        if self.left == 0 {
+            return None;
+        }
+        self.left -= 1;
+        let n = self.lengths.len();
+        let pieces = self.pieces;
+        let cell = pieces.cell(&Dims::from_fn(n, |d| pieces.all[pieces.first[d] + self.index[d]]));
+        for d in (0..n).rev() {
+            self.index[d] += 1;
+            if self.index[d] < self.lengths[d] {
+                break;
+            }
+            self.index[d] = 0;
+        }
+        Some(cell)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_take_every_element_once() -> crate::Result<()> {
+        for step in 1..9 {
+            for start in 0..6 {
+                let region = Region {
+                    start: Dims::new(&[start, 1])?,
+                    count: Dims::new(&[(30 - start - 1) / step + 1, 4])?,
+                    step: Dims::new(&[step, 2])?,
+                };
+                let mut pieces = Pieces::default();
+                pieces.fill(&region, &[4, 3]);
+                let mut rows = Vec::new();
+                for cell in pieces.range(0, pieces.len()) {
+                    if cell.at[1] != 0 {
+                        continue;
+                    }
+                    assert_eq!(cell.at[0], rows.len());
+                    for k in 0..cell.region.count[0] {
+                        rows.push(cell.coords[0] * 4 + cell.region.start[0] + k * step);
+                    }
+                }
+                let expected: Vec<_> = (0..region.count[0]).map(|k| start + k * step).collect();
+                assert_eq!(rows, expected);
+            }
+        }
+        Ok(())
+    }
+}

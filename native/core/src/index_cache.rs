@@ -1,0 +1,90 @@
+//! Shard indices read before, as long as the file is the same.
+
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::shard::Entry;
+
+/// Half of the memory for indices; the other half holds those used before.
+const GENERATION_BYTES: usize = 8 << 20;
+
+/// A file is remembered only if its time of change is so far back that a later change shows.
+const SETTLED: Duration = Duration::from_millis(50);
+
+/// What tells one version of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    size: u64,
+    seconds: i64,
+    nanoseconds: i64,
+    inode: u64,
+    device: u64,
+}
+
+impl Stamp {
+    /// Of an open file.
+    #[must_use]
+    pub fn of(status: &Metadata) -> Self {
+        Self {
+            size: status.size(),
+            seconds: status.mtime(),
+            nanoseconds: status.mtime_nsec(),
+            inode: status.ino(),
+            device: status.dev(),
+        }
+    }
+}
+
+type Known = HashMap<String, (Stamp, Arc<[Entry]>)>;
+
+#[derive(Default)]
+struct Generations {
+    young: Known,
+    young_bytes: usize,
+    old: Known,
+}
+
+/// A bounded cache by path; what is not used for long is forgotten.
+#[derive(Default)]
+pub struct IndexCache(Mutex<Generations>);
+
+impl IndexCache {
+    /// The index of this version of the file, if it is known.
+    #[must_use]
+    pub fn get(&self, path: &str, stamp: &Stamp) -> Option<Arc<[Entry]>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((have, index)) = known.young.get(path) {
+            return (have == stamp).then(|| Arc::clone(index));
+        }
+        let (key, (have, index)) = known.old.remove_entry(path)?;
+        let found = (have == *stamp).then(|| Arc::clone(&index))?;
+        known.insert(key, have, index);
+        Some(found)
+    }
+
+    /// Remember the index of a file, unless it changed only now.
+    pub fn put(&self, path: &str, status: &Metadata, index: &[Entry]) {
+        let age =
+            status.modified().ok().and_then(|then| SystemTime::now().duration_since(then).ok());
+        if age.is_none_or(|age| age < SETTLED) {
+            return;
+        }
+        let index = Arc::from(index);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(path.to_owned(), Stamp::of(status), index);
+    }
+}
+
+impl Generations {
+    fn insert(&mut self, path: String, stamp: Stamp, index: Arc<[Entry]>) {
+        self.young_bytes += size_of_val(&*index) + path.len() + 64;
+        self.young.insert(path, (stamp, index));
+        if self.young_bytes > GENERATION_BYTES {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+    }
+}

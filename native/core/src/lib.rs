@@ -1,0 +1,35 @@
+//! Zarr chunk data at the speed of the hardware.
+//!
+//! A [`Plan`] is compiled once from a metadata document; the executors in [`read`] and [`write`]
+//! then move boxes of elements between stored chunks and memory. What a plan does not cover is
+//! [`Kind::Unsupported`], with the reason.
+//!
+//! Invariants:
+//! - no input makes this crate panic, read outside its buffers, or allocate more than the
+//!   metadata justifies;
+//! - a thread decodes chunk after chunk without allocating, in an [`arena::Arena`];
+//! - nothing starts a thread or holds a lock at load time; a forked child starts afresh.
+
+pub mod arena;
+pub mod buffer;
+pub mod chunk;
+pub mod codec;
+mod decode;
+pub mod dims;
+mod encode;
+pub mod error;
+pub mod grid;
+pub mod index_cache;
+mod local;
+pub mod memory;
+pub mod plan;
+pub mod pool;
+pub mod read;
+pub mod shard;
+pub mod write;
+
+pub use dims::Dims;
+pub use error::{Error, Kind, Result};
+pub use grid::Region;
+pub use memory::View;
+pub use plan::Plan;

@@ -1,0 +1,218 @@
+//! Writing boxes to local files.
+//!
+//! A chunk that is replaced as a whole is never read. Of a shard that is written in part, the
+//! touched subchunks are decoded and encoded again and the encoded bytes of the others are
+//! copied. Subchunks are laid out in C order, so the same content gives the same file. A file
+//! appears whole or not at all; chunks that are all fill value are removed.
+//!
+//! The caller keeps writers of one chunk apart.
+#![allow(unsafe_code)] // the public function takes a `View`, whose maker vouches for it
+
+use crate::arena::Arena;
+use crate::dims::Dims;
+use crate::encode::{Patch, ShardPatch, encode, finish_index};
+use crate::error::{Error, Result};
+use crate::grid::{Cell, Pieces, Region};
+use crate::local;
+use crate::memory::View;
+use crate::plan::{Plan, Shard};
+use crate::pool;
+use crate::read::Files;
+use crate::shard::Entry;
+
+use std::sync::Mutex;
+
+/// Below this, other threads take longer to wake than the work takes.
+const INLINE_BYTES: usize = 128 << 10;
+
+/// Fewest subchunks that are worth a part of their own.
+const PART_SUBCHUNKS: usize = 4;
+
+/// What a write needs to know besides the elements.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Threads to use, the caller's included.
+    pub threads: usize,
+    /// Store chunks that are all fill value too.
+    pub keep_empty: bool,
+}
+
+/// Write memory to a box, whose steps are 1.
+///
+/// # Errors
+/// The box leaves the array; a chunk that is written in part is corrupt (the error names it, and
+/// it is left as it is); the system refuses.
+///
+/// # Safety
+/// `value` is valid for `region.count` elements, to read, until this returns.
+pub unsafe fn write(
+    plan: &Plan,
+    files: &Files,
+    region: &Region,
+    value: &View,
+    options: Options,
+) -> Result<()> {
+    plan.check(region)?;
+    if region.step.iter().any(|&step| step != 1) {
+        return Err(Error::invalid("a box to write has steps of 1"));
+    }
+    if region.count.contains(&0) {
+        return Ok(());
+    }
+    let mut pieces = Pieces::default();
+    pieces.fill(region, &plan.chain.shape);
+    let chunks = pieces.len();
+    let threads = if touched_bytes(plan, region) <= INLINE_BYTES { 1 } else { options.threads };
+    let writer = Writer { plan, files, value, options: Options { threads, ..options } };
+    if let Some(shard) = plan.chain.open_shard()
+        && chunks < threads
+    {
+        return pieces
+            .range(0, chunks)
+            .try_for_each(|cell| writer.located(&cell, writer.write_shard(shard, &cell)));
+    }
+    pool::run(threads, chunks, |arena, item| match pieces.one(item) {
+        Some(cell) => writer.located(&cell, writer.write_chunk(&cell, arena)),
+        None => Ok(()),
+    })
+}
+
+/// About how many bytes are encoded.
+fn touched_bytes(plan: &Plan, region: &Region) -> usize {
+    let unit = plan.chain.open_shard().map_or(&plan.chain, |shard| &shard.inner);
+    let shape = if plan.chain.order.is_some() { &plan.chain.shape } else { &unit.shape };
+    region.count.iter().zip(&**shape).fold(plan.itemsize, |total, (&count, &edge)| {
+        total.saturating_mul(count.div_ceil(edge)).saturating_mul(edge)
+    })
+}
+
+struct Writer<'a> {
+    plan: &'a Plan,
+    files: &'a Files,
+    value: &'a View,
+    options: Options,
+}
+
+impl Writer<'_> {
+    fn located(&self, cell: &Cell, result: Result<()>) -> Result<()> {
+        result.map_err(|error| error.located(&self.plan.key(&cell.coords), &cell.coords))
+    }
+
+    fn patch(&self, cell: &Cell) -> Patch {
+        let shape = &self.plan.chain.shape;
+        let inside = Dims::from_fn(shape.len(), |d| {
+            shape[d].min(self.plan.shape[d] - cell.coords[d] * shape[d])
+        });
+        Patch { region: cell.region, value: self.value.at(&cell.at), inside }
+    }
+
+    fn write_chunk(&self, cell: &Cell, arena: &mut Arena) -> Result<()> {
+        let patch = self.patch(cell);
+        let path = self.files.path(self.plan, &cell.coords);
+        let mut stored = arena.take();
+        let size = if patch.is_whole() { Ok(None) } else { load(&path, &mut stored) };
+        let mut out = std::mem::take(&mut arena.output);
+        out.clear();
+        let result = size.and_then(|size| {
+            let before = size.map(|size| stored.bytes(size));
+            let keep_empty = self.options.keep_empty;
+            encode(self.plan, &self.plan.chain, &patch, before, keep_empty, arena, &mut out)
+        });
+        arena.give(stored);
+        let result = result.and_then(|is_stored| {
+            if is_stored {
+                local::replace(&path, &[&out])
+            } else {
+                local::remove(self.files.root(), &path)
+            }
+        });
+        arena.output = out;
+        result
+    }
+
+    /// Write one shard with all threads: each encodes a run of its subchunks.
+    fn write_shard(&self, shard: &Shard, cell: &Cell) -> Result<()> {
+        let chain = &self.plan.chain;
+        let patch = self.patch(cell);
+        let path = self.files.path(self.plan, &cell.coords);
+        let mut stored = crate::buffer::Buffer::default();
+        let size = if patch.is_whole() { None } else { load(&path, &mut stored)? };
+        let mut index = Vec::new();
+        if let Some(size) = size {
+            shard.index.decode(shard.index.find(stored.bytes(size))?, &mut index)?;
+        }
+        let (region, value) = chain.stored(&patch.region, &patch.value);
+        let inside =
+            chain.order.as_ref().map_or(patch.inside, |order| patch.inside.permuted(order));
+        let patch = Patch { region, value, inside };
+        let mut pieces = Pieces::default();
+        pieces.fill(&patch.region, &shard.inner.shape);
+        let all = ShardPatch {
+            plan: self.plan,
+            shard,
+            patch: &patch,
+            before: size.map(|size| (stored.bytes(size), &index[..])),
+            pieces: &pieces,
+            keep_empty: self.options.keep_empty,
+        };
+        let runs = encode_runs(&all, self.options.threads)?;
+        self.store(shard, &path, runs)
+    }
+
+    fn store(&self, shard: &Shard, path: &str, runs: Vec<Run>) -> Result<()> {
+        let mut entries = Vec::with_capacity(shard.index.entries);
+        let mut offset = 0;
+        for run in &runs {
+            entries.extend(run.entries.iter().map(|entry| match *entry {
+                Entry::NONE => Entry::NONE,
+                entry => Entry { offset: entry.offset + offset, ..entry },
+            }));
+            offset += run.bytes.len() as u64;
+        }
+        if entries.iter().all(|entry| *entry == Entry::NONE) {
+            return local::remove(self.files.root(), path);
+        }
+        let mut index = Vec::with_capacity(shard.index.bytes());
+        finish_index(shard, &mut entries, &mut index);
+        let mut parts: Vec<&[u8]> = runs.iter().map(|run| &run.bytes[..]).collect();
+        if shard.index.at_start {
+            parts.insert(0, &index);
+        } else {
+            parts.push(&index);
+        }
+        local::replace(path, &parts)
+    }
+}
+
+/// Read a stored chunk; None if there is none.
+fn load(path: &str, buffer: &mut crate::buffer::Buffer) -> Result<Option<usize>> {
+    let Some((file, status)) = local::open(path)? else { return Ok(None) };
+    let size = usize::try_from(status.len()).map_err(|_| Error::memory(usize::MAX))?;
+    local::read_at(&file, buffer.get(size)?, 0)?;
+    Ok(Some(size))
+}
+
+/// Encoded subchunks that follow each other.
+#[derive(Default)]
+struct Run {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+/// Encode all subchunks of a shard, in runs.
+fn encode_runs(all: &ShardPatch<'_>, threads: usize) -> Result<Vec<Run>> {
+    let total = all.shard.index.entries;
+    let count = (4 * threads).min(total / PART_SUBCHUNKS).max(1);
+    let cut = |n: usize| (total / count) * n + (total % count).min(n);
+    let runs: Vec<Mutex<Run>> = (0..count).map(|_| Mutex::default()).collect();
+    pool::run(threads, count, |arena, item| {
+        let mut run = Run::default();
+        all.encode(cut(item), cut(item + 1), arena, &mut run.bytes, &mut run.entries)?;
+        if let Ok(mut slot) = runs[item].lock() {
+            *slot = run;
+        }
+        Ok(())
+    })?;
+    let poisoned = || Error::new(crate::Kind::Internal, "a run of subchunks was lost");
+    runs.into_iter().map(|run| run.into_inner().map_err(|_| poisoned())).collect()
+}

@@ -1,0 +1,24 @@
+//! `anyzarr_native`: the Python layer over `anyzarr-core`. It has no policy: arguments are
+//! converted, the interpreter is released, the core is called, the result is wrapped.
+
+mod buffer;
+mod error;
+mod plan;
+
+use pyo3::prelude::pymodule;
+
+/// The native engine of anyzarr; use it through `anyzarr`, engine "native".
+#[pymodule(gil_used = false)]
+mod anyzarr_native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::error::NativeError;
+    #[pymodule_export]
+    use super::plan::Plan;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,153 @@
+//! The class `Plan`: one array's metadata, compiled.
+
+use anyzarr_core::read::{Files, read};
+use anyzarr_core::write::{Options, write};
+use anyzarr_core::{Dims, Error, Kind, Region, Result, chunk, pool};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+use crate::buffer::Buffer;
+use crate::error::to_python;
+
+/// One array's chunks, compiled from its metadata document.
+///
+/// Parameters
+/// ----------
+/// document
+///     JSON of a v3 array; a v2 array as its v3 equivalent.
+/// fill
+///     The fill value's bytes in memory; their number is the size of an element.
+/// big_endian
+///     Whether arrays in memory are big-endian.
+#[pyclass(frozen, module = "anyzarr_native")]
+pub struct Plan {
+    compiled: Result<anyzarr_core::Plan>,
+}
+
+impl Plan {
+    fn plan(&self) -> PyResult<&anyzarr_core::Plan> {
+        self.compiled.as_ref().map_err(to_python)
+    }
+}
+
+#[pymethods]
+impl Plan {
+    #[new]
+    #[pyo3(signature = (document, fill, big_endian=false))]
+    fn new(document: &str, fill: &[u8], big_endian: bool) -> PyResult<Self> {
+        let compiled = pool::guarded(|| anyzarr_core::Plan::compile(document, fill, big_endian));
+        match compiled {
+            Err(error) if error.kind() != Kind::Unsupported => Err(to_python(&error)),
+            compiled => Ok(Self { compiled }),
+        }
+    }
+
+    /// Why this engine cannot do the array, or None if it can.
+    #[getter]
+    fn reason(&self) -> Option<&str> {
+        self.compiled.as_ref().err().map(Error::message)
+    }
+
+    /// Shape of a chunk (of a shard, where there are shards).
+    #[getter]
+    fn chunk_shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &*self.plan()?.chain.shape)
+    }
+
+    /// Read a box from the files below `root/path` into a writable buffer of its shape.
+    #[pyo3(signature = (root, path, start, stop, step, out, threads))]
+    #[allow(clippy::too_many_arguments)]
+    fn read_local(
+        &self,
+        py: Python<'_>,
+        root: &str,
+        path: &str,
+        start: Vec<usize>,
+        stop: Vec<usize>,
+        step: Vec<usize>,
+        out: &Bound<'_, PyAny>,
+        threads: usize,
+    ) -> PyResult<()> {
+        let plan = self.plan()?;
+        let buffer = Buffer::new(out, true)?;
+        py.detach(|| {
+            let region = region(&start, &stop, &step)?;
+            let view = buffer.view(&region.count, plan.itemsize)?;
+            // SAFETY: the buffer is held, writable, and of the region's shape.
+            #[allow(unsafe_code)]
+            unsafe {
+                read(plan, &Files::new(root, path), &region, &view, threads)
+            }
+        })
+        .map_err(|error| to_python(&error))
+    }
+
+    /// Write a buffer to a box of the files below `root/path`.
+    #[pyo3(signature = (root, path, start, stop, value, threads, keep_empty=false))]
+    #[allow(clippy::too_many_arguments)]
+    fn write_local(
+        &self,
+        py: Python<'_>,
+        root: &str,
+        path: &str,
+        start: Vec<usize>,
+        stop: Vec<usize>,
+        value: &Bound<'_, PyAny>,
+        threads: usize,
+        keep_empty: bool,
+    ) -> PyResult<()> {
+        let plan = self.plan()?;
+        let buffer = Buffer::new(value, false)?;
+        py.detach(|| {
+            let region = region(&start, &stop, &vec![1; start.len()])?;
+            let view = buffer.view(&region.count, plan.itemsize)?;
+            let options = Options { threads, keep_empty };
+            // SAFETY: the buffer is held and of the region's shape.
+            #[allow(unsafe_code)]
+            unsafe {
+                write(plan, &Files::new(root, path), &region, &view, options)
+            }
+        })
+        .map_err(|error| to_python(&error))
+    }
+
+    /// Decode a chunk into a writable C-contiguous buffer of the chunk's size.
+    fn decode_chunk(
+        &self,
+        py: Python<'_>,
+        data: &Bound<'_, PyAny>,
+        out: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let plan = self.plan()?;
+        let (data, mut out) = (Buffer::new(data, false)?, Buffer::new(out, true)?);
+        py.detach(|| chunk::decode(plan, data.bytes()?, out.bytes_mut()?))
+            .map_err(|error| to_python(&error))
+    }
+
+    /// Encode a C-contiguous buffer of the chunk's size.
+    fn encode_chunk<'py>(
+        &self,
+        py: Python<'py>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let plan = self.plan()?;
+        let value = Buffer::new(value, false)?;
+        py.detach(|| chunk::encode_chunk(plan, value.bytes()?))
+            .map(|encoded| PyBytes::new(py, &encoded))
+            .map_err(|error| to_python(&error))
+    }
+}
+
+/// A box as the core knows it.
+fn region(start: &[usize], stop: &[usize], step: &[usize]) -> Result<Region> {
+    if start.len() != stop.len() || start.len() != step.len() || step.contains(&0) {
+        return Err(Error::invalid("a box has a start, a stop and a positive step per dimension"));
+    }
+    let counts: Vec<usize> = start
+        .iter()
+        .zip(stop)
+        .zip(step)
+        .map(|((&a, &b), &s)| b.saturating_sub(a).div_ceil(s))
+        .collect();
+    Ok(Region { start: Dims::new(start)?, count: Dims::new(&counts)?, step: Dims::new(step)? })
+}
