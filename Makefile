@@ -8,11 +8,13 @@ FLOOR := .venv-floor
 READY := $(VENV)/.ready-dev
 READY_DEMO := $(VENV)/.ready-demo
 PIP_FLAGS := --quiet --disable-pip-version-check
+NATIVE := $(VENV)/.ready-native
+NATIVE_SOURCES := $(shell find native -name target -prune -o -type f -print)
 WORKERS ?= auto
 PYTEST := $(BIN)/python -X dev -m pytest
 DEMO_OUTPUT ?= demo-output
 
-.PHONY: help demo test ci format lint types pytest docs docs-serve floor bench lock clean
+.PHONY: help demo test native rust format lint types pytest docs docs-serve floor bench lock clean
 
 help:  ## Say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -35,12 +37,18 @@ $(READY): pyproject.toml constraints.txt | $(VENV)/bin/python
 		--group demo --group test --group oracles --group lint --group docs
 	@touch $@ $(READY_DEMO)
 
+# Not made where the engine cannot be built, so that the next run says so again.
+$(VENV)/.ready-native $(FLOOR)/.ready-native: %/.ready-native: $(NATIVE_SOURCES) | %/bin/python
+	@tools/build_native.sh $*
+
+native: $(NATIVE)  ## Build the native engine and install it into .venv
+
 # --- what a newcomer runs -----------------------------------------------------------------------
 
-demo: $(READY_DEMO)  ## Do the main job on a real microscopy image and show where the results are
+demo: $(READY_DEMO) $(NATIVE)  ## Do the main job on a real microscopy image and show where the results are
 	@$(BIN)/python examples/demo.py $(DEMO_OUTPUT)
 
-test: $(READY) format lint types pytest docs floor  ## Everything CI checks
+test: $(READY) $(NATIVE) format lint types rust pytest docs floor  ## Everything CI checks
 	@echo "All checks passed."
 
 # --- the steps of make test ---------------------------------------------------------------------
@@ -54,7 +62,17 @@ lint: $(READY)  ## Lint
 types: $(READY)  ## Check the types, strictly
 	$(BIN)/mypy
 
-pytest: $(READY)  ## Tests, doctests, and the code in README.md and docs/
+rust: $(READY)  ## Format, lint and test the Rust crates
+	@if command -v cargo >/dev/null; then \
+		cd native && cargo fmt --check && cargo clippy --quiet --workspace --all-targets -- -D warnings \
+			&& cargo test --quiet -p anyzarr-core; \
+	elif [ "$$CI" = true ] || [ "$$ANYZARR_REQUIRE_NATIVE" = 1 ]; then \
+		echo "There is no cargo, and the native engine is required here."; exit 1; \
+	else \
+		echo "NOT RUN: the checks of the Rust crates, because there is no cargo."; \
+	fi
+
+pytest: $(READY) $(NATIVE)  ## Tests, doctests, and the code in README.md and docs/
 	$(PYTEST) -n $(WORKERS) --dist worksteal -q tests src docs README.md
 
 docs: $(READY)  ## Build the documentation into site/
@@ -74,12 +92,14 @@ floor: $(READY)
 	fi
 
 .PHONY: floor-run
-floor-run: $(FLOOR)/.ready
+floor-run: $(FLOOR)/.ready $(FLOOR)/.ready-native
 	$(FLOOR)/bin/python -m pytest -n $(WORKERS) -q tests/architecture tests/stores tests/metadata \
 		tests/indexing tests/crud tests/nodes tests/engines -m "not slow"
 
-$(FLOOR)/.ready: pyproject.toml constraints.txt
-	@[ -x $(FLOOR)/bin/python ] || $(FLOOR_PYTHON) -m venv $(FLOOR)
+$(FLOOR)/bin/python:
+	@$(FLOOR_PYTHON) -m venv $(FLOOR)
+
+$(FLOOR)/.ready: pyproject.toml constraints.txt | $(FLOOR)/bin/python
 	@echo "Installing the core for $$($(FLOOR)/bin/python --version) in $(FLOOR)"
 	@$(FLOOR)/bin/python -m pip install $(PIP_FLAGS) --upgrade pip
 	@$(FLOOR)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[all]" --group test
@@ -87,14 +107,14 @@ $(FLOOR)/.ready: pyproject.toml constraints.txt
 
 # --- keeping house ------------------------------------------------------------------------------
 
-bench: $(READY)  ## Measure against the peers
+bench: $(READY) $(NATIVE)  ## Measure against the peers
 	$(BIN)/python benchmarks/run.py
 
 lock: $(READY)  ## Choose new versions for constraints.txt
 	$(BIN)/python -m pip install $(PIP_FLAGS) uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra all --extra s3fs \
-		--group demo --group test --group oracles --group lint --group docs \
+		--group demo --group test --group oracles --group lint --group docs --group native \
 		--upgrade --no-header --no-annotate --quiet --output-file constraints.txt
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) $(FLOOR) site demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FLOOR) native/target site demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
