@@ -90,6 +90,8 @@ class Location:
     @property
     def has_archive_name(self) -> bool:
         """Whether the base's name ends in ``.zip`` or ``.ozx``, in any case."""
+        if not self.is_local and "::" in self.base:
+            return False  # fsspec's own way to look into an archive
         path = self.base if self.is_local else self.base.partition("?")[0].partition("#")[0]
         return path.lower().endswith((".zip", ".ozx"))
 
@@ -173,13 +175,13 @@ def _parse_adapter(step: str, location: str) -> Adapter:
         return Adapter(name, unquote(path).strip("/"))
     if name in _LATER_ADAPTERS:
         raise UnsupportedError(
-            f"the step {step!r} of {location!r} is not supported by this version; "
+            f"the step {step!r} of {redact(location)!r} is not supported by this version; "
             "unpack it first, or use zip: or ozx:",
             store=redact(location),
         )
     raise UnsupportedError(
-        f"{location!r} has the unknown step {step!r} after '|'; known are ozx:, zarr:, zarr2:, "
-        "zarr3: and zip: (give a pathlib.Path for a path with '|' in it)",
+        f"{redact(location)!r} has the unknown step {step!r} after '|'; known are ozx:, zarr:, "
+        "zarr2:, zarr3: and zip: (give a pathlib.Path for a path with '|' in it)",
         store=redact(location),
     )
 

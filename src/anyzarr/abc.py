@@ -9,6 +9,7 @@ the contract suites in :mod:`anyzarr.testing`.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
@@ -173,8 +174,17 @@ class StoreSpec:
     def __hash__(self) -> int:
         return hash((self.backend, self.root, self.read_only))
 
+    @property
+    def _shown_root(self) -> str:
+        # A URL may hold a user name and a password.
+        return re.sub(r"(://)[^/@\s]*@", r"\1", self.root)
+
+    def __repr__(self) -> str:
+        root = self._shown_root
+        return f"StoreSpec(backend={self.backend!r}, root={root!r}, read_only={self.read_only})"
+
     def __str__(self) -> str:
-        return f"{self.backend}:{self.root}"
+        return f"{self.backend}:{self._shown_root}"
 
 
 @runtime_checkable
@@ -386,5 +396,3 @@ class Engine(Protocol):
     def codec(self, metadata: ArrayMetadata) -> ChunkCodec:
         """Return the codec chain for whole chunks (on a sharded array: whole shards)."""
         ...
-
-

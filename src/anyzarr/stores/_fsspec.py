@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from anyzarr._optional import require
 from anyzarr._parallel import map_ordered
-from anyzarr._url import redact
+from anyzarr._url import file_url, redact
 from anyzarr.abc import (
     ABSENT,
     ByteRange,
@@ -115,6 +115,11 @@ class FsspecStore(BaseStore):
         if "filesystem" in described:
             described["path"] = self._path_root
         super().__init__(StoreSpec("fsspec", root_url, described, read_only=read_only))
+
+    @property
+    def url(self) -> str:
+        """The location as a URL that ``open_store`` takes."""
+        return file_url(self._path_root) if self.is_local else self._spec.root
 
     @property
     def fs(self) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from typing import Any, Final, Literal, TypeAlias
+from urllib.parse import unquote
 
-from anyzarr._url import Location, parse_location, redact
+from anyzarr._url import Location, file_url, parse_location, redact
 from anyzarr.abc import Store
 from anyzarr.errors import NodeNotFoundError, ReadOnlyError, StoreError
 from anyzarr.stores._base import BaseStore
@@ -121,16 +122,31 @@ def _open_text(
         return _open_archive(parsed, inner, backend, mode, options)
     name = container_backend(parsed, backend)
     _check_there(parsed, name, mode)
-    store = factory_of(name)(_root_of(parsed, name), read_only=mode == "r", **options)
-    return at_prefix(_for_mode(store, mode), inner)
+    root = _local_root(parsed.base, name) if parsed.is_local else parsed.base
+    return at_prefix(_for_mode(_make(name, root, mode == "r", options), mode), inner)
 
 
-def _root_of(parsed: Location, name: str) -> str:
-    if parsed.is_local and name != "local":
-        from anyzarr._url import file_url
+def _make(name: str, root: str, read_only: bool, options: dict[str, Any]) -> Store:
+    factory = factory_of(name)
+    if options:
+        import inspect
 
-        return file_url(parsed.base)
-    return parsed.base
+        try:
+            inspect.signature(factory).bind(root, read_only=read_only, **options)
+        except TypeError as error:
+            raise StoreError(
+                f"the backend {name!r} cannot open {redact(root)!r} with the options "
+                f"{', '.join(sorted(options))}: {error}; leave them out",
+                store=redact(root),
+            ) from error
+    return factory(root, read_only=read_only, **options)
+
+
+def _local_root(path: str, name: str) -> str:
+    """Return a path as a backend takes it: fsspec's file URLs are not percent-encoded."""
+    if name == "local":
+        return path
+    return f"file://{path}" if name == "fsspec" else file_url(path)
 
 
 def _check_there(parsed: Location, name: str, mode: Mode) -> None:
@@ -189,6 +205,12 @@ def _open_archive(
                 f"there is no archive at {parsed.base!r}: check the path",
                 store=parsed.base,
             )
+        if options:
+            raise StoreError(
+                f"the archive {parsed.base!r} is a local file and takes no options (got "
+                f"{', '.join(sorted(options))}): leave them out",
+                store=parsed.base,
+            )
         archive = ZipStore(parsed.base)
     else:
         archive = ZipStore(_container(parsed, name, options))
@@ -196,8 +218,12 @@ def _open_archive(
 
 
 def _container(parsed: Location, name: str, options: dict[str, Any]) -> tuple[Store, str]:
-    folder, _, key = _root_of(parsed, name).rpartition("/")
-    return factory_of(name)(folder, read_only=True, **options), key
+    folder, _, key = parsed.base.rpartition("/")
+    if parsed.is_local:
+        folder = _local_root(folder or "/", name)
+    elif name == "obstore" or parsed.scheme in ("http", "https"):
+        key = unquote(key)  # these take URLs, and keys as they are
+    return _make(name, folder, True, options), key
 
 
 def _single_folder(archive: ZipStore) -> str:

@@ -206,6 +206,8 @@ def container_backend(parsed: Location, backend: str | None = None) -> str:
         return "memory"
     if parsed.scheme in SCHEMES_OBJECT_STORE:
         return _object_store_backend(parsed)
+    if "::" in parsed.base:
+        return "fsspec"  # its own way to chain file systems
     with _lock:
         known = parsed.scheme in _factories or parsed.scheme in _load_plugins()
     return parsed.scheme if known else "fsspec"
