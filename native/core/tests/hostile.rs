@@ -1,0 +1,248 @@
+//! Damaged input: never a panic, never out of bounds; an error, or values of the right size.
+//!
+//! Each test damages valid input in many ways, from a fixed seed. `ANYZARR_FUZZ_ROUNDS` sets how
+//! many; run it with a large number, or under a sanitizer, for longer.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use anyzarr_core::chunk::{decode, encode_chunk};
+use anyzarr_core::shard::{Entry, IndexLayout};
+use anyzarr_core::{Kind, Plan};
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() % n.max(1) as u64) as usize
+    }
+
+    /// Change, cut, lengthen or splice some bytes.
+    fn damage(&mut self, data: &mut Vec<u8>) {
+        for _ in 0..=self.below(4) {
+            let (at, size) = (self.below(data.len()), data.len());
+            match self.below(8) {
+                _ if size == 0 => data.push(self.next() as u8),
+                0 => data.truncate(at),
+                1 => data.insert(at, self.next() as u8),
+                2 => data[at] ^= 1 << self.below(8),
+                3 => {
+                    let number = self.odd_number().to_le_bytes();
+                    let end = (at + 1 + self.below(8)).min(size);
+                    data[at..end].copy_from_slice(&number[..end - at]);
+                }
+                4 => {
+                    let other = self.below(size);
+                    data.swap(at, other);
+                }
+                5 => data[at..].fill(if self.below(2) == 0 { 0 } else { 0xFF }),
+                6 => data.extend_from_within(at..),
+                _ => data[at] = self.next() as u8,
+            }
+        }
+    }
+
+    fn odd_number(&mut self) -> u64 {
+        let odd =
+            [0, 1, 0x7F, 0x80, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, u64::MAX, u64::MAX - 15, 1 << 63];
+        odd[self.below(odd.len())].wrapping_add(self.below(3) as u64)
+    }
+}
+
+fn rounds(default: usize) -> usize {
+    std::env::var("ANYZARR_FUZZ_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(default)
+}
+
+const LITTLE: &str = r#"{"name":"bytes","configuration":{"endian":"little"}}"#;
+
+fn document(codecs: &str) -> String {
+    format!(
+        r#"{{"shape":[40,40],"data_type":"uint16","chunk_grid":{{"name":"regular",
+        "configuration":{{"chunk_shape":[32,24]}}}},"chunk_key_encoding":"default",
+        "codecs":[{codecs}]}}"#
+    )
+}
+
+fn shard(codecs: &str, location: &str) -> String {
+    format!(
+        r#"{{"name":"sharding_indexed","configuration":{{"chunk_shape":[8,8],"codecs":[{codecs}],
+        "index_codecs":[{LITTLE}],"index_location":"{location}"}}}}"#
+    )
+}
+
+fn blosc(cname: &str, shuffle: &str, typesize: usize) -> String {
+    format!(
+        r#"{{"name":"blosc","configuration":{{"cname":"{cname}","clevel":4,"shuffle":"{shuffle}",
+        "typesize":{typesize},"blocksize":512}}}}"#
+    )
+}
+
+fn chains() -> Vec<String> {
+    let zstd = r#"{"name":"zstd","configuration":{"level":1,"checksum":true}}"#;
+    let gzip = r#"{"name":"gzip","configuration":{"level":1}}"#;
+    let mut tails = vec![String::new()];
+    tails.extend(
+        [zstd, gzip, r#"{"name":"crc32c"}"#, r#""numcodecs.zlib""#, r#""numcodecs.lz4""#]
+            .map(|codec| format!(",{codec}")),
+    );
+    tails.push(format!(",{zstd},{gzip}"));
+    tails.push(format!(
+        r#",{{"name":"numcodecs.shuffle","configuration":{{"elementsize":2}}}},{zstd}"#
+    ));
+    for cname in ["lz4", "lz4hc", "zlib", "zstd", "blosclz"] {
+        for (shuffle, typesize) in [("noshuffle", 1), ("shuffle", 2), ("bitshuffle", 2)] {
+            tails.push(format!(",{}", blosc(cname, shuffle, typesize)));
+        }
+    }
+    let mut all: Vec<String> = tails.iter().map(|tail| format!("{LITTLE}{tail}")).collect();
+    let big = r#"{"name":"bytes","configuration":{"endian":"big"}}"#;
+    all.push(format!(r#"{{"name":"transpose","configuration":{{"order":[1,0]}}}},{big},{zstd}"#));
+    let delta = r#"{"name":"numcodecs.delta","configuration":{"dtype":"<u2"}}"#;
+    all.push(format!("{delta},{LITTLE},{gzip}"));
+    let plain = shard(LITTLE, "start");
+    all.push(plain.clone());
+    all.push(shard(&format!("{LITTLE},{zstd}"), "end"));
+    all.push(format!("{},{gzip}", shard(&format!("{LITTLE},{zstd}"), "end")));
+    let nested = r#"{"name":"sharding_indexed","configuration":{"chunk_shape":[16,8],"codecs":["#;
+    all.push(format!(r#"{nested}{plain}],"index_codecs":[{LITTLE},{{"name":"crc32c"}}]}}}}"#));
+    all
+}
+
+fn plan(codecs: &str) -> Plan {
+    Plan::compile(&document(codecs), &[0, 0], false)
+        .unwrap_or_else(|e| unreachable!("{e}: {codecs}"))
+}
+
+fn values(random: &mut Random, size: usize) -> Vec<u8> {
+    (0..size)
+        .map(|i| if random.below(3) == 0 { random.next() as u8 } else { (i / 7) as u8 })
+        .collect()
+}
+
+#[test]
+fn every_chain_gives_back_what_it_got() {
+    let mut random = Random(1);
+    for codecs in chains() {
+        let plan = plan(&codecs);
+        for fill in [false, true] {
+            let size = plan.chain.bytes;
+            let value = if fill { vec![0; size] } else { values(&mut random, size) };
+            let encoded = encode_chunk(&plan, &value).unwrap();
+            assert!(encoded.len() <= *plan.chain.bounds.last().unwrap(), "{codecs}");
+            assert_eq!(encoded, encode_chunk(&plan, &value).unwrap(), "{codecs}");
+            let mut back = vec![1; size];
+            decode(&plan, &encoded, &mut back).unwrap();
+            assert_eq!(back, value, "{codecs}");
+        }
+    }
+}
+
+#[test]
+fn damaged_chunks_are_errors_or_values() {
+    let mut random = Random(2);
+    for codecs in chains() {
+        let plan = plan(&codecs);
+        let value = values(&mut random, plan.chain.bytes);
+        let encoded = encode_chunk(&plan, &value).unwrap();
+        let mut out = vec![0; plan.chain.bytes];
+        for _ in 0..rounds(400) {
+            let mut broken = encoded.clone();
+            random.damage(&mut broken);
+            if let Err(error) = decode(&plan, &broken, &mut out) {
+                let known = matches!(error.kind(), Kind::Corrupt | Kind::Unsupported);
+                assert!(known, "{:?} {error} {codecs}", error.kind());
+            }
+        }
+    }
+}
+
+#[test]
+fn checksums_find_every_change_of_one_byte() {
+    let plan = plan(&format!(r#"{LITTLE},{{"name":"crc32c"}}"#));
+    let encoded = encode_chunk(&plan, &values(&mut Random(3), plan.chain.bytes)).unwrap();
+    let mut out = vec![0; plan.chain.bytes];
+    for at in 0..encoded.len() {
+        let mut broken = encoded.clone();
+        broken[at] ^= 0x10;
+        assert!(decode(&plan, &broken, &mut out).is_err_and(|e| e.kind() == Kind::Corrupt));
+    }
+}
+
+#[test]
+fn garbage_is_an_error_or_values() {
+    let mut random = Random(4);
+    for codecs in chains() {
+        let plan = plan(&codecs);
+        let mut out = vec![0; plan.chain.bytes];
+        for _ in 0..rounds(200) {
+            let size = random.below(2000);
+            let garbage: Vec<u8> = (0..size).map(|_| random.next() as u8).collect();
+            let _ = decode(&plan, &garbage, &mut out);
+        }
+    }
+}
+
+#[test]
+fn shard_indices_place_nothing_outside() {
+    let mut random = Random(5);
+    let layout = IndexLayout { entries: 12, at_start: false, big_endian: false, checksums: 0 };
+    let mut entries = Vec::new();
+    for _ in 0..rounds(5000) {
+        let mut encoded = Vec::new();
+        let stored: Vec<Entry> = (0..12)
+            .map(|_| Entry { offset: random.odd_number(), size: random.odd_number() })
+            .collect();
+        layout.encode(&stored, &mut encoded);
+        random.damage(&mut encoded);
+        if layout.decode(&encoded, &mut entries).is_ok() {
+            assert_eq!(entries.len(), 12);
+            for entry in &entries {
+                let length = random.odd_number();
+                if let Ok(Some((start, stop))) = entry.range(length) {
+                    assert!(start <= stop && stop <= length);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_documents_are_errors_or_plans() {
+    let mut random = Random(6);
+    for codecs in chains() {
+        for _ in 0..rounds(200) {
+            let mut text = document(&codecs).into_bytes();
+            random.damage(&mut text);
+            if let Ok(text) = String::from_utf8(text)
+                && let Err(error) = Plan::compile(&text, &[0, 0], false)
+            {
+                assert!(matches!(error.kind(), Kind::Invalid | Kind::Unsupported), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn absurd_sizes_are_refused_not_allocated() {
+    for (shape, chunk) in [
+        ("[18446744073709551615]", "[1]"),
+        ("[4294967296,4294967296,4294967296]", "[1,1,1]"),
+        ("[8]", "[18446744073709551615]"),
+        ("[8]", "[9223372036854775807]"),
+        ("[8]", "[0]"),
+        ("[-1]", "[1]"),
+        ("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]"),
+    ] {
+        let document = format!(
+            r#"{{"shape":{shape},"data_type":"uint16","chunk_grid":{{"name":"regular",
+            "configuration":{{"chunk_shape":{chunk}}}}},"chunk_key_encoding":"default",
+            "codecs":[{LITTLE}]}}"#
+        );
+        assert!(Plan::compile(&document, &[0, 0], false).is_err(), "{shape} {chunk}");
+    }
+}
