@@ -12,10 +12,19 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from anyzarr.errors import NodeExistsError, StoreError
 
-__all__ = ["SUFFIX", "replacing", "require_free", "staging_path"]
+__all__ = [
+    "SUFFIX",
+    "make_folder",
+    "new_file",
+    "replacing",
+    "require_free",
+    "scratch_folder",
+    "staging_path",
+]
 
 SUFFIX = ".partial"
 """Ends the names of files and folders that are being written."""
@@ -73,10 +82,74 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
         _put_in_place(staging, target, overwrite=overwrite)
     except BaseException:
         _remove(staging)
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
+        _remove_empty(made)
         raise
+
+
+@contextmanager
+def scratch_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty hidden folder beside a target, which is removed at the end.
+
+    Parent folders are made as needed, and those that were made are removed again on failure.
+
+    Raises
+    ------
+    StoreError
+        The file system refuses.
+    """
+    made = _make_parents(target.parent)
+    folder = staging_path(target)
+    try:
+        make_folder(folder)
+        yield folder
+    except BaseException:
+        _remove(folder)
+        _remove_empty(made)
+        raise
+    _remove(folder)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder that is not there.
+
+    Raises
+    ------
+    StoreError
+        The file system refuses.
+    """
+    try:
+        path.mkdir()
+    except OSError as error:
+        raise StoreError(
+            f"cannot make a folder in {os.fspath(path.parent)!r}: {error.strerror or error}; "
+            "choose a place that can be written to"
+        ) from error
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a new file, opened for writing.
+
+    Raises
+    ------
+    StoreError
+        The file system refuses to make or to hold it.
+    """
+    try:
+        file = path.open("xb")
+    except OSError as error:
+        raise StoreError(
+            f"cannot make a file in {os.fspath(path.parent)!r}: {error.strerror or error}; "
+            "choose a place that can be written to"
+        ) from error
+    with file:
+        yield file
+        try:
+            file.flush()
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {os.fspath(path)!r}: {error.strerror or error}"
+            ) from error
 
 
 def _make_parents(folder: Path) -> list[Path]:
@@ -86,9 +159,16 @@ def _make_parents(folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"cannot make the folder {os.fspath(folder)!r}: {error.strerror or error}"
+            f"cannot make the folder {os.fspath(folder)!r}: {error.strerror or error}; choose a "
+            "place that can be written to"
         ) from error
     return missing
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _put_in_place(staging: Path, target: Path, *, overwrite: bool) -> None:
@@ -122,9 +202,13 @@ def _is_folder(path: Path) -> bool:
 
 
 def _sync(path: Path) -> None:
-    if path.is_file():
+    if not path.is_file():
+        return
+    try:
         with path.open("rb+") as file:
             os.fsync(file.fileno())
+    except OSError as error:
+        raise StoreError(f"cannot write {os.fspath(path)!r}: {error.strerror or error}") from error
 
 
 def _remove(path: Path) -> None:

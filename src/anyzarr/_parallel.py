@@ -90,13 +90,25 @@ def for_each(work: Callable[[T], object], items: Iterable[T], *, limit: int | No
         ]
         drain()
         # A helper that never got a thread has nothing left to do; waiting for it could deadlock.
-        for helper in helpers:
-            if not helper.cancel():
-                helper.result()
+        _wait([helper for helper in helpers if not helper.cancel()], errors)
     else:
         drain()
     if errors:
         raise errors[0]
+
+
+def _wait(helpers: list[Future[None]], errors: list[BaseException]) -> None:
+    """Wait for threads. An interrupt stops them after the item in work; a second one at once.
+
+    What the caller then tidies up (a half-written file) is touched by no thread any more.
+    """
+    try:
+        for helper in helpers:
+            helper.result()
+    except BaseException as error:  # noqa: BLE001 - raised by the caller
+        errors.append(error)
+        for helper in helpers:
+            helper.result()
 
 
 def map_ordered(

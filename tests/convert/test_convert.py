@@ -363,7 +363,7 @@ def test_sources_that_are_not_there_or_not_zarr(tmp_path):
     with pytest.raises(NodeNotFoundError):
         anyzarr.convert(tmp_path / "empty", tmp_path / "out.zarr")
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(StoreError):
+    with pytest.raises(UnsupportedError):
         anyzarr.convert(tmp_path / "notes.txt", tmp_path / "out.zarr")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "zarr.json").write_text('{"zarr_for')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -14,8 +13,14 @@ from anyzarr import _atomic
 from anyzarr._convert._copy import copy_contents
 from anyzarr._convert._image import ImageOptions, write_image
 from anyzarr._convert._report import ConversionReport
-from anyzarr._convert._source import ReaderKind, is_image_name, reader_for
-from anyzarr._convert._target import Location, hierarchy_target, local_path
+from anyzarr._convert._source import ReaderKind, is_image_name, reader_for, require_known
+from anyzarr._convert._target import (
+    ARCHIVE_SUFFIXES,
+    Location,
+    hierarchy_target,
+    local_base,
+    local_path,
+)
 from anyzarr._ozx import arrange, pack, require_root
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.abc import Store
@@ -25,7 +30,6 @@ from anyzarr.stores import LocalStore
 
 __all__ = ["convert"]
 
-_ARCHIVE_SUFFIXES = (".ozx", ".zip")
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -152,9 +156,7 @@ class _Job:
                 f"{str(self.target)!r} is the name of an image file, and only OME-Zarr is written; "
                 "give a target that ends in .zarr or .ozx"
             )
-        here = local_path(self.source.value)
-        if path is not None and here is not None and path.resolve() == here.resolve():
-            raise NodeExistsError(f"source and target are the same: {str(self.target)!r}")
+        self._require_apart(path)
         if self.archive is not None:
             _atomic.require_free(self.archive, overwrite=self.overwrite)
         elif self.target.backend_name == "zip":
@@ -169,7 +171,7 @@ class _Job:
         path = local_path(self.target.value)
         if path is None or self.target.backend not in {None, "zip"}:
             return None
-        named = path.name.lower().endswith(_ARCHIVE_SUFFIXES) and not path.is_dir()
+        named = path.name.lower().endswith(ARCHIVE_SUFFIXES) and not path.is_dir()
         return path if named or self.target.backend == "zip" else None
 
     def run(self) -> ConversionReport:
@@ -177,6 +179,8 @@ class _Job:
         reader = reader_for(path) if path is not None and self.source.backend is None else None
         if reader is not None and path is not None:
             return self._convert_image(reader, path)
+        if path is not None and self.source.backend is None:
+            require_known(path, ARCHIVE_SUFFIXES)
         store = self.source.open("r")
         self._refuse_image_options()
         if self.archive is not None:
@@ -219,11 +223,8 @@ class _Job:
         self, reader: Any, stem: str, tracker: Tracker, archive: Path
     ) -> ConversionReport:
         """Write a hierarchy in a temporary folder beside the archive, and pack that."""
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=f".{archive.name}.", suffix=_atomic.SUFFIX, dir=archive.parent
-        ) as folder:
-            store = LocalStore(Path(folder))
+        with _atomic.scratch_folder(archive) as folder:
+            store = LocalStore(folder)
             written = write_image(reader, store, self.options, tracker, fallback=stem)
             packed = pack(store, archive, overwrite=self.overwrite, progress=self.progress)
         report = self._report("image", packed.size_bytes, packed.n_entries)
@@ -238,7 +239,6 @@ class _Job:
     def _copy(self, store: Store) -> ConversionReport:
         contents = arrange(store.list())
         require_root(store, contents)
-        self._require_apart(store)
         tracker = Tracker(self.progress)
         with hierarchy_target(self.target, overwrite=self.overwrite) as target:
             tracker.start("copying", contents.total_bytes)
@@ -249,12 +249,16 @@ class _Job:
         left_out = f"left out {len(contents.strays)} objects that belong to no hierarchy"
         return replace(report, warnings=(left_out,))
 
-    def _require_apart(self, store: Store) -> None:
-        """Refuse to copy a folder into itself, or over a folder that holds it."""
-        root, path = store.capabilities.local_root, local_path(self.target.value)
-        if root is None or path is None:
+    def _require_apart(self, target: Path | None) -> None:
+        """Refuse a target that is the source, lies in it, or would replace a folder around it."""
+        here = local_base(self.source.value)
+        if here is None:
+            here = _local_root(self.source.value)
+        if here is None or target is None:
             return
-        source, target = Path(root).resolve(), path.resolve()
+        source, target = here.resolve(), target.resolve()
+        if source == target:
+            raise NodeExistsError(f"source and target are the same: {str(self.target)!r}")
         if target.is_relative_to(source) or source.is_relative_to(target):
             raise MetadataError(
                 f"{str(source)!r} and {str(target)!r} lie one within the other; choose a target "
@@ -267,6 +271,11 @@ class _Job:
         return ConversionReport(
             str(self.source), str(self.target), kind, 0.0, size_bytes, n_objects
         )
+
+
+def _local_root(value: Any) -> Path | None:
+    root = value.capabilities.local_root if isinstance(value, Store) else None
+    return None if root is None else Path(root)
 
 
 def _engine_name(engine: str | None) -> str | None:

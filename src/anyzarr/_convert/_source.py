@@ -25,6 +25,7 @@ __all__ = [
     "reader_for",
     "refuse_series",
     "register_reader",
+    "require_known",
 ]
 
 
@@ -151,6 +152,26 @@ def is_image_name(name: str) -> bool:
     """Return whether a file of this name would be an image."""
     _load_plugins()
     return any(name.lower().endswith(kind.suffixes) for kind in _readers.values())
+
+
+def require_known(path: Path, archive_suffixes: tuple[str, ...]) -> None:
+    """Refuse a file that is neither an image that can be read nor a zip archive.
+
+    Raises
+    ------
+    UnsupportedError
+        With the formats that can be read.
+    """
+    if not path.is_file() or path.name.lower().endswith(archive_suffixes):
+        return
+    with path.open("rb") as file:
+        if file.read(2) == b"PK":
+            return
+    formats = "; ".join(f"{name} ({', '.join(_readers[name].suffixes)})" for name in list_readers())
+    raise UnsupportedError(
+        f"{str(path)!r} is of no kind that can be converted: images can be {formats}, and "
+        "hierarchies a Zarr folder, URL, .zip or .ozx"
+    )
 
 
 def refuse_series(series: int, n: int, path: Path) -> UnsupportedError:

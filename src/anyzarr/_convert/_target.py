@@ -18,7 +18,17 @@ from anyzarr.abc import Store
 from anyzarr.errors import NodeExistsError, NodeNotFoundError
 from anyzarr.stores import LocalStore, open_store, resolve_backend_name
 
-__all__ = ["Location", "hierarchy_target", "local_path", "require_replaceable"]
+__all__ = [
+    "ARCHIVE_SUFFIXES",
+    "Location",
+    "hierarchy_target",
+    "local_base",
+    "local_path",
+    "require_replaceable",
+]
+
+ARCHIVE_SUFFIXES = (".ozx", ".zip")
+"""Ends the names of targets that become archives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +69,17 @@ class Location:
 
 def local_path(value: Any) -> Path | None:
     """Return the path of a location that is a local path or ``file:`` URL and nothing more."""
+    if not isinstance(value, str | os.PathLike) or parse_location(value).adapters:
+        return None
+    return local_base(value)
+
+
+def local_base(value: Any) -> Path | None:
+    """Return the local file or folder that a location is or lies in, or None."""
     if not isinstance(value, str | os.PathLike):
         return None
     parsed = parse_location(value)
-    return Path(parsed.base) if parsed.is_local and not parsed.adapters else None
+    return Path(parsed.base) if parsed.is_local else None
 
 
 @contextmanager
@@ -81,10 +98,10 @@ def hierarchy_target(target: Location, *, overwrite: bool) -> Iterator[Store]:
     """
     path = local_path(target.value)
     if path is not None and target.backend_name == "local":
-        if overwrite and path.is_dir():
-            require_replaceable(LocalStore(path))
+        if overwrite:
+            _require_replaceable_path(path)
         with _atomic.replacing(path, overwrite=overwrite) as staging:
-            staging.mkdir()
+            _atomic.make_folder(staging)
             yield LocalStore(staging)
         return
     store = target.open("a")
@@ -94,13 +111,31 @@ def hierarchy_target(target: Location, *, overwrite: bool) -> Iterator[Store]:
             yield gathered
             contents = arrange(gathered.list())
             crud.delete_node(store)
-            copy_contents(gathered, contents, store)
+            with _emptied_on_failure(store):
+                copy_contents(gathered, contents, store)
         return
-    try:
+    with _emptied_on_failure(store):
         yield store
+
+
+@contextmanager
+def _emptied_on_failure(store: Store) -> Iterator[None]:
+    try:
+        yield
     except BaseException:
         crud.delete_node(store)
         raise
+
+
+def _require_replaceable_path(path: Path) -> None:
+    if path.is_dir():
+        require_replaceable(LocalStore(path))
+    elif os.path.lexists(path) and not path.name.lower().endswith(ARCHIVE_SUFFIXES):
+        raise NodeExistsError(
+            f"{os.fspath(path)!r} is a file and no Zarr hierarchy, so it is not replaced; choose "
+            "another name, or remove it yourself",
+            path=os.fspath(path),
+        )
 
 
 def require_replaceable(store: Store, *, overwrite: bool = True) -> bool:

@@ -148,7 +148,8 @@ def open_tiff(path: Path, *, series: int | None = None, axes: str | None = None)
         tiff = tifffile.TiffFile(path)
     except tifffile.TiffFileError as error:
         raise CorruptDataError(
-            f"{str(path)!r} cannot be read as TIFF: {error}", key=str(path)
+            f"{str(path)!r} cannot be read as TIFF: {error}; get a whole copy of the file",
+            key=str(path),
         ) from error
     except OSError as error:
         raise StoreError(

@@ -89,7 +89,7 @@ def pack(
     tracker = Tracker(progress)
     tracker.start(f"packing {path.name}", contents.total_bytes)
     survey = _Survey(contents)
-    with _atomic.replacing(path, overwrite=overwrite) as staging, staging.open("xb") as file:
+    with _atomic.replacing(path, overwrite=overwrite) as staging, _atomic.new_file(staging) as file:
         writer = Zip64Writer(file)
         for item in contents.documents:
             text = _whole(store, item)
@@ -99,7 +99,6 @@ def pack(
         for item in contents.data:
             writer.add(item.key, _parts(store, item, tracker))
         size = writer.finish(survey.comment())
-        file.flush()
     n_entries = len(contents.documents) + len(contents.data)
     return Packed(path, size, n_entries, len(contents.documents), survey.warnings(path))
 

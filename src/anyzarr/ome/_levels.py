@@ -71,6 +71,12 @@ class ImageSpec:
                     f"{what} {tuple(value)} has {len(value)} numbers, and the image has {ndim} "
                     f"axes ({names.strip()}); give one number per axis"
                 )
+        for what in ("chunks", "shards"):
+            lengths = getattr(self, what) or ()
+            if any(not isinstance(n, int | np.integer) or n < 1 for n in lengths):
+                raise MetadataError(
+                    f"{what} {tuple(lengths)} must be whole numbers of at least 1 on every axis"
+                )
         if self.scale is not None and not all(np.isfinite(s) and s > 0 for s in self.scale):
             raise MetadataError(f"scale {self.scale} must be greater than zero on every axis")
 
