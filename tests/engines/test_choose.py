@@ -57,6 +57,9 @@ class FakeEngine:
 
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The same whether or not the native engine is built here; it has tests of its own.
+    builtin = {name: where for name, where in registry._BUILTIN.items() if name != "native"}
+    monkeypatch.setattr(registry, "_BUILTIN", builtin)
     monkeypatch.setattr(registry, "_factories", {})
     monkeypatch.setattr(registry, "_engines", {})
     monkeypatch.setattr(registry, "_plugins", None)

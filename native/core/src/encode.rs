@@ -29,7 +29,8 @@ impl Patch {
         self.region.covers(&self.inside)
     }
 
-    fn stored(&self, chain: &Chain) -> Self {
+    /// The patch in the order of the stored axes.
+    pub fn stored(&self, chain: &Chain) -> Self {
         let (region, value) = chain.stored(&self.region, &self.value);
         let inside = chain.order.as_ref().map_or(self.inside, |order| self.inside.permuted(order));
         Self { region, value, inside }

@@ -11,6 +11,7 @@
 //! - nothing starts a thread or holds a lock at load time; a forked child starts afresh.
 
 pub mod arena;
+pub mod batched;
 pub mod buffer;
 pub mod chunk;
 pub mod codec;
@@ -26,6 +27,7 @@ pub mod plan;
 pub mod pool;
 pub mod read;
 pub mod shard;
+pub mod storage;
 pub mod write;
 
 pub use dims::Dims;

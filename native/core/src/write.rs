@@ -98,16 +98,8 @@ impl Writer<'_> {
         result.map_err(|error| error.located(&self.plan.key(&cell.coords), &cell.coords))
     }
 
-    fn patch(&self, cell: &Cell) -> Patch {
-        let shape = &self.plan.chain.shape;
-        let inside = Dims::from_fn(shape.len(), |d| {
-            shape[d].min(self.plan.shape[d] - cell.coords[d] * shape[d])
-        });
-        Patch { region: cell.region, value: self.value.at(&cell.at), inside }
-    }
-
     fn write_chunk(&self, cell: &Cell, arena: &mut Arena) -> Result<()> {
-        let patch = self.patch(cell);
+        let patch = patch_of(self.plan, cell, self.value);
         let path = self.files.path(self.plan, &cell.coords);
         let mut stored = arena.take();
         let size = if patch.is_whole() { Ok(None) } else { load(&path, &mut stored) };
@@ -130,36 +122,65 @@ impl Writer<'_> {
         result
     }
 
-    /// Write one shard with all threads: each encodes a run of its subchunks.
+    /// Write one shard with all threads.
     fn write_shard(&self, shard: &Shard, cell: &Cell) -> Result<()> {
-        let chain = &self.plan.chain;
-        let patch = self.patch(cell);
+        let patch = patch_of(self.plan, cell, self.value);
         let path = self.files.path(self.plan, &cell.coords);
         let mut stored = crate::buffer::Buffer::default();
         let size = if patch.is_whole() { None } else { load(&path, &mut stored)? };
-        let mut index = Vec::new();
-        if let Some(size) = size {
-            shard.index.decode(shard.index.find(stored.bytes(size))?, &mut index)?;
+        let before = size.map(|size| stored.bytes(size));
+        match encode_shard_runs(self.plan, shard, &patch, before, self.options)? {
+            Some(runs) => local::replace(&path, &runs.parts()),
+            None => local::remove(self.files.root(), &path),
         }
-        let (region, value) = chain.stored(&patch.region, &patch.value);
-        let inside =
-            chain.order.as_ref().map_or(patch.inside, |order| patch.inside.permuted(order));
-        let patch = Patch { region, value, inside };
-        let mut pieces = Pieces::default();
-        pieces.fill(&patch.region, &shard.inner.shape);
-        let all = ShardPatch {
-            plan: self.plan,
-            shard,
-            patch: &patch,
-            before: size.map(|size| (stored.bytes(size), &index[..])),
-            pieces: &pieces,
-            keep_empty: self.options.keep_empty,
-        };
-        let runs = encode_runs(&all, self.options.threads)?;
-        self.store(shard, &path, runs)
     }
+}
 
-    fn store(&self, shard: &Shard, path: &str, runs: Vec<Run>) -> Result<()> {
+/// What a write puts in one chunk.
+pub(crate) fn patch_of(plan: &Plan, cell: &Cell, value: &View) -> Patch {
+    let shape = &plan.chain.shape;
+    let inside =
+        Dims::from_fn(shape.len(), |d| shape[d].min(plan.shape[d] - cell.coords[d] * shape[d]));
+    Patch { region: cell.region, value: value.at(&cell.at), inside }
+}
+
+/// Encode one shard with all threads, each a run of its subchunks; None if nothing is in it.
+pub(crate) fn encode_shard_runs(
+    plan: &Plan,
+    shard: &Shard,
+    patch: &Patch,
+    before: Option<&[u8]>,
+    options: Options,
+) -> Result<Option<Runs>> {
+    let chain = &plan.chain;
+    let before = before.filter(|_| !patch.is_whole());
+    let mut index = Vec::new();
+    if let Some(data) = before {
+        shard.index.decode(shard.index.find(data)?, &mut index)?;
+    }
+    let patch = patch.stored(chain);
+    let mut pieces = Pieces::default();
+    pieces.fill(&patch.region, &shard.inner.shape);
+    let all = ShardPatch {
+        plan,
+        shard,
+        patch: &patch,
+        before: before.map(|data| (data, &index[..])),
+        pieces: &pieces,
+        keep_empty: options.keep_empty,
+    };
+    Ok(Runs::new(shard, encode_runs(&all, options.threads)?))
+}
+
+/// An encoded shard, in parts.
+pub(crate) struct Runs {
+    runs: Vec<Run>,
+    index: Vec<u8>,
+    index_first: bool,
+}
+
+impl Runs {
+    fn new(shard: &Shard, runs: Vec<Run>) -> Option<Self> {
         let mut entries = Vec::with_capacity(shard.index.entries);
         let mut offset = 0;
         for run in &runs {
@@ -170,17 +191,23 @@ impl Writer<'_> {
             offset += run.bytes.len() as u64;
         }
         if entries.iter().all(|entry| *entry == Entry::NONE) {
-            return local::remove(self.files.root(), path);
+            return None;
         }
         let mut index = Vec::with_capacity(shard.index.bytes());
         finish_index(shard, &mut entries, &mut index);
-        let mut parts: Vec<&[u8]> = runs.iter().map(|run| &run.bytes[..]).collect();
-        if shard.index.at_start {
-            parts.insert(0, &index);
-        } else {
-            parts.push(&index);
-        }
-        local::replace(path, &parts)
+        Some(Self { runs, index, index_first: shard.index.at_start })
+    }
+
+    /// The parts, in the order they are stored.
+    pub fn parts(&self) -> Vec<&[u8]> {
+        let mut parts: Vec<&[u8]> = self.runs.iter().map(|run| &run.bytes[..]).collect();
+        parts.insert(if self.index_first { 0 } else { parts.len() }, &self.index);
+        parts
+    }
+
+    /// All bytes.
+    pub fn joined(&self) -> Vec<u8> {
+        self.parts().concat()
     }
 }
 

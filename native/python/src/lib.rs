@@ -4,6 +4,7 @@
 mod buffer;
 mod error;
 mod plan;
+mod storage;
 
 use pyo3::prelude::pymodule;
 

@@ -1,5 +1,6 @@
 //! The class `Plan`: one array's metadata, compiled.
 
+use anyzarr_core::batched::{self, Objects};
 use anyzarr_core::read::{Files, read};
 use anyzarr_core::write::{Options, write};
 use anyzarr_core::{Dims, Error, Kind, Region, Result, chunk, pool};
@@ -8,6 +9,7 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use crate::buffer::Buffer;
 use crate::error::to_python;
+use crate::storage::Callbacks;
 
 /// One array's chunks, compiled from its metadata document.
 ///
@@ -75,9 +77,9 @@ impl Plan {
             let view = buffer.view(&region.count, plan.itemsize)?;
             // SAFETY: the buffer is held, writable, and of the region's shape.
             #[allow(unsafe_code)]
-            unsafe {
+            pool::guarded(|| unsafe {
                 read(plan, &Files::new(root, path), &region, &view, threads)
-            }
+            })
         })
         .map_err(|error| to_python(&error))
     }
@@ -104,11 +106,71 @@ impl Plan {
             let options = Options { threads, keep_empty };
             // SAFETY: the buffer is held and of the region's shape.
             #[allow(unsafe_code)]
-            unsafe {
+            pool::guarded(|| unsafe {
                 write(plan, &Files::new(root, path), &region, &view, options)
-            }
+            })
         })
         .map_err(|error| to_python(&error))
+    }
+
+    /// Read a box through a function that gets many objects at once:
+    /// ``get([(key, None | (start, stop))]) -> [bytes | None]``.
+    #[pyo3(signature = (get, prefix, start, stop, step, out, threads))]
+    #[allow(clippy::too_many_arguments)]
+    fn read_many(
+        &self,
+        py: Python<'_>,
+        get: Py<PyAny>,
+        prefix: &str,
+        start: Vec<usize>,
+        stop: Vec<usize>,
+        step: Vec<usize>,
+        out: &Bound<'_, PyAny>,
+        threads: usize,
+    ) -> PyResult<()> {
+        let plan = self.plan()?;
+        let buffer = Buffer::new(out, true)?;
+        let storage = Callbacks::new(get, None);
+        py.detach(|| {
+            let region = region(&start, &stop, &step)?;
+            let view = buffer.view(&region.count, plan.itemsize)?;
+            let objects = Objects { storage: &storage, prefix };
+            // SAFETY: the buffer is held, writable, and of the region's shape.
+            #[allow(unsafe_code)]
+            pool::guarded(|| unsafe { batched::read(plan, &objects, &region, &view, threads) })
+        })
+        .map_err(|error| storage.explain(&error))
+    }
+
+    /// Write a buffer to a box through such a function and one that puts many objects:
+    /// ``put([(key, bytes | None)])``, where None removes.
+    #[pyo3(signature = (get, put, prefix, start, stop, value, threads, keep_empty=false))]
+    #[allow(clippy::too_many_arguments)]
+    fn write_many(
+        &self,
+        py: Python<'_>,
+        get: Py<PyAny>,
+        put: Py<PyAny>,
+        prefix: &str,
+        start: Vec<usize>,
+        stop: Vec<usize>,
+        value: &Bound<'_, PyAny>,
+        threads: usize,
+        keep_empty: bool,
+    ) -> PyResult<()> {
+        let plan = self.plan()?;
+        let buffer = Buffer::new(value, false)?;
+        let storage = Callbacks::new(get, Some(put));
+        py.detach(|| {
+            let region = region(&start, &stop, &vec![1; start.len()])?;
+            let view = buffer.view(&region.count, plan.itemsize)?;
+            let objects = Objects { storage: &storage, prefix };
+            let options = Options { threads, keep_empty };
+            // SAFETY: the buffer is held and of the region's shape.
+            #[allow(unsafe_code)]
+            pool::guarded(|| unsafe { batched::write(plan, &objects, &region, &view, options) })
+        })
+        .map_err(|error| storage.explain(&error))
     }
 
     /// Decode a chunk into a writable C-contiguous buffer of the chunk's size.

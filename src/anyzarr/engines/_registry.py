@@ -33,6 +33,7 @@ AUTO_ORDER = ("native", "zarrs", "zarr")
 """The engines that are tried, in this order, when none is asked for."""
 
 _BUILTIN = {
+    "native": "anyzarr.engines._native:NativeEngine",
     "tensorstore": "anyzarr.engines._tensorstore:TensorstoreEngine",
     "zarr": "anyzarr.engines._zarr:ZarrEngine",
     "zarrs": "anyzarr.engines._zarrs:ZarrsEngine",

@@ -1,0 +1,227 @@
+"""The engine ``native``: our own Rust core, the package ``anyzarr_native``.
+
+Files below a directory are read and written by the core itself, on its own threads and without
+the interpreter. Of every other store our store layer fetches the bytes, a whole batch of chunks
+and ranges at once, and the core decodes them. Rectilinear grids go through the byte layer, with
+the core's codecs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from anyzarr import config
+from anyzarr._optional import is_installed
+from anyzarr._parallel import concurrency, for_each
+from anyzarr.abc import ArrayIO, Box, ByteRange, ChunkCodec, IOCapabilities, Store
+from anyzarr.engines._byte_layer import ByteLayerIO
+from anyzarr.engines._cache import BoundedCache
+from anyzarr.engines._choose import cached_codec
+from anyzarr.engines._chunk_access import ChunkAccess
+from anyzarr.engines._codec_edge import CheckedCodec, Data, corrupt, store_name
+from anyzarr.errors import AnyzarrError, MetadataError, StoreError, UnsupportedError
+from anyzarr.metadata import ArrayMetadata, single_chunk, to_v3_equivalent
+from anyzarr.metadata._codecs import byte_orders
+
+if TYPE_CHECKING:
+    from anyzarr_native import Plan
+
+__all__ = ["NativeArrayIO", "NativeEngine"]
+
+_FIELDS = (
+    "shape",
+    "data_type",
+    "chunk_grid",
+    "chunk_key_encoding",
+    "codecs",
+    "storage_transformers",
+)
+_MISSING: Final = (
+    "the native engine is not built: run 'make native' in the source tree (it needs cargo), or "
+    'pip install "anyzarr-native"'
+)
+
+_plans: BoundedCache[Plan] = BoundedCache(256)
+
+
+def _plan(metadata: ArrayMetadata) -> Plan:
+    """Return the compiled plan of an array with a regular grid; it may only hold a reason."""
+    return _plans.get_or_make(metadata.content, lambda: _compile(metadata))
+
+
+def _compile(metadata: ArrayMetadata) -> Plan:
+    from anyzarr_native import Plan
+
+    document = to_v3_equivalent(metadata)
+    wanted = {name: document[name] for name in _FIELDS if name in document}
+    fill: npt.NDArray[Any] = np.empty((), metadata.dtype)
+    fill[()] = metadata.fill
+    is_big = "big" in byte_orders(metadata.dtype)
+    return Plan(json.dumps(wanted), fill.tobytes(), big_endian=is_big)
+
+
+def _reason(metadata: ArrayMetadata) -> str | None:
+    if not is_installed("anyzarr_native"):
+        return _MISSING
+    if metadata.data_type.is_variable_length:
+        return f"elements of {metadata.data_type.name} have no fixed size"
+    if metadata.grid.edges is not None and not all(metadata.grid.edges):
+        return None  # no chunks at all
+    from anyzarr_native import NativeError
+
+    try:
+        reason: str | None = _plan(_regular(metadata)).reason
+    except (UnsupportedError, MetadataError) as error:
+        return error.message
+    except NativeError as error:
+        return str(error)
+    return reason
+
+
+def _regular(metadata: ArrayMetadata) -> ArrayMetadata:
+    if metadata.grid.edges is None:
+        return metadata
+    return single_chunk(metadata, tuple(edges[0] for edges in metadata.grid.edges))
+
+
+def _memory(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the array in a dtype that every version of numpy hands out as a buffer."""
+    return array if array.dtype.kind in "biufc" else array.view(f"V{array.dtype.itemsize}")
+
+
+class NativeEngine:
+    """Our Rust core; see the module."""
+
+    name = "native"
+
+    def decline(self, metadata: ArrayMetadata, store: Store) -> str | None:
+        """Return why the native engine cannot do this array, or None if it can."""
+        return _reason(metadata)
+
+    def open(self, metadata: ArrayMetadata, store: Store, path: str) -> ArrayIO:
+        """Return the array's I/O; nothing is looked up in the store."""
+        if not metadata.grid.is_regular:
+            return ByteLayerIO(metadata, store, path, self._codec_of, self.name)
+        access = ChunkAccess(metadata, store, path, self._codec_of, self.name)
+        return NativeArrayIO(metadata, store, path, access)
+
+    def _codec_of(self, metadata: ArrayMetadata) -> ChunkCodec:
+        return cached_codec(self, metadata)
+
+    def codec(self, metadata: ArrayMetadata) -> ChunkCodec:
+        """Return the codec chain for one chunk."""
+        reason = _reason(metadata)
+        if reason is not None:
+            raise UnsupportedError(f"native cannot: {reason}", engine=self.name)
+        regular = _regular(metadata)
+        plan, dtype = _plan(regular), metadata.dtype
+        shape = regular.grid.chunk_shape
+        assert shape is not None
+
+        def decode(data: Data) -> npt.NDArray[Any]:
+            chunk: npt.NDArray[Any] = np.empty(shape, dtype)
+            plan.decode_chunk(data, _memory(chunk))
+            return chunk
+
+        def encode(value: npt.NDArray[Any]) -> bytes:
+            plain = np.asarray(value, dtype, order="C")
+            encoded: bytes = plan.encode_chunk(_memory(plain))
+            return encoded
+
+        return CheckedCodec(shape, dtype, decode=decode, encode=encode, engine=self.name)
+
+
+class NativeArrayIO:
+    """Chunk data of one array through the core.
+
+    Parameters
+    ----------
+    metadata, store, path
+        The array, with a regular grid.
+    access
+        Knows how many requests to have under way.
+    """
+
+    def __init__(
+        self, metadata: ArrayMetadata, store: Store, path: str, access: ChunkAccess
+    ) -> None:
+        from anyzarr_native import NativeError
+
+        self._metadata = metadata
+        self._store = store
+        self._path = path
+        self._prefix = f"{path}/" if path else ""
+        self._root = store.capabilities.local_root
+        self._access = access
+        self._plan: Plan = _plan(metadata)
+        self._error: type[Exception] = NativeError
+
+    @property
+    def capabilities(self) -> IOCapabilities:
+        """Any step; the core does the I/O of files, our store layer the others'."""
+        return IOCapabilities(steps=True, byte_layer=self._root is None)
+
+    @property
+    def native_handle(self) -> Plan:
+        """The ``anyzarr_native.Plan``."""
+        return self._plan
+
+    def read(self, box: Box, out: npt.NDArray[Any]) -> None:
+        """Fill ``out``; see :class:`anyzarr.abc.ArrayIO`."""
+        what = (box.start, box.stop, box.step, _memory(out), concurrency())
+        try:
+            if self._root is not None:
+                self._plan.read_local(self._root, self._path, *what)
+            else:
+                self._plan.read_many(self._get_many, self._prefix, *what)
+        except self._error as error:
+            raise self._explained(error, "read") from error
+
+    def write(self, box: Box, value: npt.NDArray[Any]) -> None:
+        """Store ``value``; see :class:`anyzarr.abc.ArrayIO`."""
+        keep_empty = bool(config.get("write_empty_chunks"))
+        what = (box.start, box.stop, _memory(value), concurrency(), keep_empty)
+        try:
+            # A read-only store says so itself.
+            if self._root is not None and self._store.capabilities.writable:
+                self._plan.write_local(self._root, self._path, *what)
+            else:
+                self._plan.write_many(self._get_many, self._put_many, self._prefix, *what)
+        except self._error as error:
+            raise self._explained(error, "write") from error
+
+    def _get_many(self, asked: list[tuple[str, tuple[int, int | None] | None]]) -> list[Any]:
+        requests = [(key, None if span is None else ByteRange(*span)) for key, span in asked]
+        found = self._store.get_many(requests)
+        return [data if data is None or type(data) is bytes else bytes(data) for data in found]
+
+    def _put_many(self, objects: list[tuple[str, bytes | None]]) -> None:
+        def put(item: tuple[str, bytes | None]) -> None:
+            key, data = item
+            if data is None:
+                self._store.delete(key)
+            else:
+                self._store.put(key, data)
+
+        for_each(put, objects, limit=1 if len(objects) < 2 else self._access.width)
+
+    def _explained(self, error: Any, action: str) -> AnyzarrError:
+        name, store = NativeEngine.name, self._store
+        coords = error.chunk_coords
+        key = None if coords is None else self._metadata.chunk_key(self._path, coords)
+        if error.kind == "corrupt" and key is not None:
+            return corrupt(str(error), store=store, key=key, chunk_coords=coords, engine=name)
+        what = str(error) if error.errno is None else os.strerror(error.errno)
+        kind = UnsupportedError if error.kind == "unsupported" else StoreError
+        return kind(
+            f"cannot {action} {key or self._path!r} in {store_name(store)}: {what}",
+            store=store_name(store),
+            key=key,
+            chunk_coords=coords,
+            engine=name,
+        )
