@@ -156,7 +156,8 @@ def open_tiff(path: Path, *, series: int | None = None, axes: str | None = None)
             f"cannot open {str(path)!r}: {error.strerror or error}", key=str(path)
         ) from error
     try:
-        if not tiff.is_ndpi:  # which has a layout of offsets of its own
+        # NDPI has offsets of its own; LSM files beyond 4 GiB have offsets that wrap.
+        if not (tiff.is_ndpi or tiff.is_lsm):
             check_chain(path)
         return _reader(tiff, path, series, axes)
     except BaseException:
