@@ -1,9 +1,9 @@
 """The metadata of a multiscale image as values: OME-Zarr 0.4 and 0.5, read and written.
 
 Small frozen dataclasses rather than the models of yaozarrs or ome-zarr-models (pydantic,
-90 and 230 ms to import, against 14 for these): reading must accept and keep what a strict model refuses or drops
-(unknown keys, transformations of later versions), and rewriting must give it back. Both
-libraries judge in the tests what is written here.
+90 and 230 ms to import, against 14 for these): reading must accept and keep what a strict
+model refuses or drops (unknown keys, transformations of later versions), and rewriting must
+give it back. Both libraries judge in the tests what is written here.
 """
 
 from __future__ import annotations
