@@ -111,9 +111,7 @@ def _wait(helpers: list[Future[None]], errors: list[BaseException]) -> None:
             helper.result()
 
 
-def map_ordered(
-    work: Callable[[T], R], items: Iterable[T], *, limit: int | None = None
-) -> list[R]:
+def map_ordered(work: Callable[[T], R], items: Iterable[T], *, limit: int | None = None) -> list[R]:
     """Return ``[work(item) for item in items]``, computed on several threads."""
     values = list(items)
     results: list[R | None] = [None] * len(values)
