@@ -32,10 +32,12 @@ def s3() -> Iterator[S3]:
     """An S3 service, made by moto; one for the whole session."""
     boto3 = pytest.importorskip("boto3", reason="makes buckets")
     server_module = pytest.importorskip("moto.server", reason="the S3 service")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
+    serving = pytest.importorskip("werkzeug.serving", reason="the S3 service")
+    app = server_module.DomainDispatcherApplication(server_module.create_backend_app)
+    server = serving.make_server("127.0.0.1", 0, _without_server_header(app), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
     keys = {"access_key_id": "an-id", "secret_access_key": "hush-hush"}
     client = boto3.client(
         "s3",
@@ -53,7 +55,22 @@ def s3() -> Iterator[S3]:
 
     yield S3(endpoint, {**keys, "region": "us-east-1", "endpoint_url": endpoint}, new_bucket)
     client.close()
-    server.stop()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _without_server_header(app: Any) -> Any:
+    """The server sends that header itself, and aiohttp in development mode refuses a second."""
+
+    def wrapped(environ: Any, start_response: Any) -> Any:
+        def start(status: str, headers: Any, *error: Any) -> Any:
+            kept = [(name, value) for name, value in headers if name.lower() != "server"]
+            return start_response(status, kept, *error)
+
+        return app(environ, start)
+
+    return wrapped
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):

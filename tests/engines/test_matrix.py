@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -126,40 +126,13 @@ def test_each_reads_archives(reader: str, array: str, compression: int, tmp_path
 # ------------------------------------------------------------------- object stores on loopback
 
 
-@pytest.fixture(scope="module")
-def s3_endpoint() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-S3_KEYS = {"access_key_id": "key", "secret_access_key": "secret", "region": "us-east-1"}
-
-
 @pytest.fixture
-def s3_store(s3_endpoint: str, request: pytest.FixtureRequest) -> Iterator[Store]:
-    import boto3
-
-    client = boto3.client(
-        "s3",
-        endpoint_url=s3_endpoint,
-        aws_access_key_id="key",
-        aws_secret_access_key="secret",
-        region_name="us-east-1",
-    )
-    bucket = f"bucket-{abs(hash(request.node.nodeid)):x}"
-    client.create_bucket(Bucket=bucket)
-    options = {**S3_KEYS, "endpoint_url": s3_endpoint}
+def s3_store(s3: Any, request: pytest.FixtureRequest) -> Store:
+    url = f"s3://{s3.new_bucket()}/data"
     if request.param == "obstore":
-        options = {**options, "allow_http": "true", "virtual_hosted_style_request": "false"}
-        yield ObstoreStore(f"s3://{bucket}/data", **options)
-    else:
-        yield FsspecStore(f"s3://{bucket}/data", **options)
-    client.close()
+        addressing = {"allow_http": "true", "virtual_hosted_style_request": "false"}
+        return ObstoreStore(url, **s3.options, **addressing)
+    return FsspecStore(url, **s3.options)
 
 
 @pytest.mark.parametrize("s3_store", ["obstore", "fsspec"], indirect=True)

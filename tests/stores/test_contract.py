@@ -329,19 +329,26 @@ def test_read_only(kind: str, name: str, tmp_path: Path) -> None:
     run(name, lambda objects: READ_ONLY[kind](tmp_path, objects))
 
 
-@pytest.mark.parametrize("name", READING)
-@pytest.mark.parametrize("ranges", ["web", "web_without_ranges"])
-@pytest.mark.parametrize("backend", ["obstore", "fsspec"])
-def test_http(
-    backend: str, ranges: str, name: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    address = request.getfixturevalue(ranges)
-
+def _served(folder: Path, address: str, backend: str) -> Make:
     def make(objects: Mapping[str, bytes]) -> Store:
-        filling(lambda: LocalStore(tmp_path / "x y"))(objects)
+        filling(lambda: LocalStore(folder / "x y"))(objects)
         return open_store(f"{address}/x%20y", backend=backend)
 
-    run(name, make)
+    return make
+
+
+@pytest.mark.parametrize("name", READING)
+@pytest.mark.parametrize("backend", ["obstore", "fsspec"])
+def test_http(backend: str, name: str, tmp_path: Path, web: str) -> None:
+    run(name, _served(tmp_path, web, backend))
+
+
+@pytest.mark.parametrize("name", [n for n in READING if n.startswith(("gets", "heads"))])
+@pytest.mark.parametrize("backend", ["obstore", "fsspec"])
+def test_http_without_ranges(
+    backend: str, name: str, tmp_path: Path, web_without_ranges: str
+) -> None:
+    run(name, _served(tmp_path, web_without_ranges, backend))
 
 
 @pytest.mark.parametrize("name", READING)
