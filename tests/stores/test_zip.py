@@ -169,7 +169,7 @@ def test_deflated_members_of_another_size_are_corrupt(size: int) -> None:
 
 
 def test_bombs_are_refused_before_anything_is_allocated() -> None:
-    size = 2 << 30
+    size = (1 << 30) + (1 << 24)
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = bytes(1 << 24)
     stream = b"".join(packer.compress(block) for _ in range(size >> 24)) + packer.flush()
@@ -321,6 +321,13 @@ def test_comments_prefixes_and_folders_are_no_matter() -> None:
         # As in a self-extracting archive: something in front.
         assert opened(b"#!/bin/sh\n" * 7 + data).get("a/k") == b"1"
     assert list(opened(pack({})).list()) == []
+
+
+def test_an_end_record_inside_the_comment_does_not_hide_the_members() -> None:
+    comment = b"PK\x05\x06" + bytes(18)  # by itself the whole of an empty archive
+    store = opened(pack({"k": b"1"}, comment=comment))
+    assert store.get("k") == b"1"
+    assert store.directory.comment == comment
 
 
 @pytest.mark.parametrize("method", [STORED, DEFLATED])
