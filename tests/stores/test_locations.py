@@ -350,6 +350,37 @@ def test_unknown_modes_options_and_backends_that_do_not_fit(tmp_path: Path) -> N
         open_store(tmp_path, colour="red")
 
 
+@pytest.mark.parametrize(
+    ("location", "backend"),
+    [
+        ("s3://bucket/a", "local"),
+        ("https://host/a.zip", "local"),
+        ("s3://bucket/a", "memory"),
+        ("a", "memory"),
+    ],
+)
+def test_a_url_is_never_taken_for_a_path_or_a_name(
+    location: str, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mode: Any = "r" if location.endswith(".zip") else "a"
+    with pytest.raises(StoreError, match=f"{backend!r} cannot open"):
+        open_store(location, backend=backend, mode=mode)
+    if location != "a":  # for a path, a setting that cannot open it does not count
+        with config.set(backend=backend), pytest.raises(StoreError, match="cannot open"):
+            open_store(location, mode=mode)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_packages_of_file_systems_are_named_with_their_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("fsspec", reason="whose file systems they are")
+    missing(monkeypatch, "paramiko")
+    with pytest.raises(MissingDependencyError, match="pip install paramiko"):
+        open_store("sftp://host/a")
+
+
 def test_read_only_is_kept_and_never_lifted() -> None:
     closed = MemoryStore({"k": b"1"}, read_only=True)
     with pytest.raises(ReadOnlyError):

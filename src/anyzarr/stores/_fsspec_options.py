@@ -26,6 +26,21 @@ _S3_ALIASES: Final = {
     "session_token": "token",
 }
 _EXTRAS: Final = {"s3": "s3fs", "s3a": "s3fs", "http": "http", "https": "http"}
+_PACKAGES: Final = {
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+    "az": "adlfs",
+    "azure": "adlfs",
+    "gcs": "gcsfs",
+    "github": "requests",
+    "gs": "gcsfs",
+    "hdfs": "pyarrow",
+    "hf": "huggingface_hub",
+    "sftp": "paramiko",
+    "smb": "smbprotocol",
+    "ssh": "paramiko",
+    "webdav": "webdav4",
+}
 _CLIENT_ERRORS: Final = (
     ("botocore.exceptions", "BotoCoreError"),
     ("botocore.exceptions", "ClientError"),
@@ -54,7 +69,8 @@ def filesystem_from_url(url: str, options: dict[str, Any]) -> tuple[Any, str]:
         fs, path = core.url_to_fs(url, **_options(scheme, options))
     except ImportError as error:
         extra = _EXTRAS.get(scheme)
-        command = f"{install_command(extra)}" if extra else None
+        package = _PACKAGES.get(scheme)
+        command = install_command(extra) if extra else package and f"pip install {package}"
         raise MissingDependencyError(
             f"{redact(url)!r} needs a package that is not installed: {describe(error)}"
             + (f"; install it with: {command}" if command else ""),

@@ -317,7 +317,13 @@ class LocalStore(BaseStore):
             raise self._os_error(error, prefix, "list") from error
 
     def _list(self, prefix: str) -> Iterator[ObjectInfo]:
-        return self._walk(prefix, frozenset())
+        try:
+            root = os.stat(self._root)  # noqa: PTH116
+        except (FileNotFoundError, NotADirectoryError):
+            return iter(())
+        except OSError as error:
+            raise self._os_error(error, prefix, "list") from error
+        return self._walk(prefix, frozenset({(root.st_dev, root.st_ino)}))
 
     def _walk(self, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[ObjectInfo]:
         # ``above`` holds the directories we are in, so that a link to one of them ends there.

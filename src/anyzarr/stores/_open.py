@@ -121,6 +121,7 @@ def _open_text(
     if resolve_backend_name(location, backend) == "zip" or _holds_archive(parsed):
         return _open_archive(parsed, inner, backend, mode, options)
     name = container_backend(parsed, backend)
+    _check_fits(parsed, name)
     _check_there(parsed, name, mode)
     root = _local_root(parsed.base, name) if parsed.is_local else parsed.base
     return at_prefix(_for_mode(_make(name, root, mode == "r", options), mode), inner)
@@ -147,6 +148,21 @@ def _local_root(path: str, name: str) -> str:
     if name == "local":
         return path
     return f"file://{path}" if name == "fsspec" else file_url(path)
+
+
+def _check_fits(parsed: Location, name: str) -> None:
+    """Refuse a URL where a path belongs: it would be taken for one, and written to."""
+    if name == "local" and not parsed.is_local:
+        takes = "paths and file:// URLs"
+    elif name == "memory" and parsed.scheme != "memory":
+        takes = "memory://name"
+    else:
+        return
+    raise StoreError(
+        f"the backend {name!r} cannot open {redact(parsed.base)!r}: it opens {takes}; leave out "
+        "backend= and the setting 'backend', or name another",
+        store=redact(parsed.base),
+    )
 
 
 def _check_there(parsed: Location, name: str, mode: Mode) -> None:
@@ -199,6 +215,7 @@ def _open_archive(
             store=redact(parsed.base),
         )
     name = container_backend(parsed, backend)
+    _check_fits(parsed, name)
     if parsed.is_local and name == "local":
         if not os.path.lexists(parsed.base):
             raise NodeNotFoundError(

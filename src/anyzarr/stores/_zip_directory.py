@@ -222,20 +222,37 @@ class _Reader:
         return _End(start + shift, size, count, shift, comment, wide is not None)
 
     def _end_position(self) -> int:
-        tail = self._tail
-        position = len(tail)
-        while (position := tail.rfind(_END_SIGNATURE, 0, position + 3)) >= 0:
-            if position + _END.size <= len(tail):
-                length = _END.unpack_from(tail, position)[-1]
-                if position + _END.size + length == len(tail):
-                    return position
-            if position == 0:
-                break
-        if self._size and tail[:4] == b"PK\x07\x08":
+        """Return where in the tail the end record begins.
+
+        A comment may hold what looks like one, so the record counts whose directory ends where
+        it begins; where bytes were put in front of the archive, and none does, the last.
+        """
+        found = self._end_positions()
+        for position in found:
+            size, start = _END.unpack_from(self._tail, position)[5:7]
+            at = max(0, position - _LOCATOR64.size)
+            wide = self._tail[at : at + 4] == _LOCATOR64_SIGNATURE
+            if wide or start + size == self._tail_start + position:
+                return position
+        if found:
+            return found[0]
+        if self._size and self._tail[:4] == b"PK\x07\x08":
             raise self._split()
         raise self._corrupt(
             "is no complete zip archive: it does not end in an end-of-central-directory record"
         )
+
+    def _end_positions(self) -> list[int]:
+        tail = self._tail
+        found: list[int] = []
+        position = len(tail)
+        while position > 0:
+            position = tail.rfind(_END_SIGNATURE, 0, position + 3)
+            if position >= 0 and position + _END.size <= len(tail):
+                length = _END.unpack_from(tail, position)[-1]
+                if position + _END.size + length == len(tail):
+                    found.append(position)
+        return found
 
     def _end64(self, position: int) -> tuple[int, int, int, int, int, int, int] | None:
         at = position - _LOCATOR64.size
