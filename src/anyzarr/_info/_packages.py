@@ -44,11 +44,13 @@ class PackageInfo:
 
 # name: (module, distribution, extra)
 _ENGINES = {
+    "native": ("anyzarr_native", "anyzarr-native", ""),
     "tensorstore": ("tensorstore", "tensorstore", "tensorstore"),
     "zarr": ("zarr", "zarr", "zarr"),
     "zarrs": ("zarrista", "zarrista", "zarrs"),
     "zarrs-python": ("zarrs", "zarrs", "zarrs-python"),
 }
+_OWN_INSTALL = {"native": "make native (in a checkout; it needs cargo)"}
 _BACKENDS = {
     "fsspec": ("fsspec", "fsspec", "fsspec"),
     "local": ("anyzarr", "anyzarr", ""),
@@ -90,7 +92,7 @@ def _package(name: str, known: Mapping[str, tuple[str, str, str]]) -> PackageInf
     if name not in known:
         return PackageInfo(name, None, None, installed=True, install=None)
     module, distribution, extra = known[name]
-    install = install_command(extra) if extra else None
+    install = install_command(extra) if extra else _OWN_INSTALL.get(name)
     if not is_installed(module):
         return PackageInfo(name, distribution, None, installed=False, install=install)
     try:
