@@ -25,6 +25,7 @@ mod local;
 pub mod memory;
 pub mod plan;
 pub mod pool;
+pub mod pyramid;
 pub mod read;
 pub mod shard;
 pub mod storage;

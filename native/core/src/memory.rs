@@ -42,6 +42,18 @@ impl View {
         Self { base: self.base.wrapping_offset(offset), strides: self.strides }
     }
 
+    /// The address of the first element.
+    #[must_use]
+    pub fn base(&self) -> *mut u8 {
+        self.base
+    }
+
+    /// Bytes from one element to the next, per dimension.
+    #[must_use]
+    pub fn strides(&self) -> &Dims<isize> {
+        &self.strides
+    }
+
     /// The view that begins where this one does, with other strides.
     #[must_use]
     pub fn with_strides(&self, strides: Dims<isize>) -> Self {

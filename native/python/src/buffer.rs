@@ -39,6 +39,13 @@ impl Buffer {
         usize::try_from(self.raw.itemsize).unwrap_or(0)
     }
 
+    /// The shape.
+    pub fn shape(&self) -> Result<Dims> {
+        let shape = self.numbers(self.raw.shape);
+        let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect();
+        Dims::new(&shape)
+    }
+
     fn numbers(&self, pointer: *const isize) -> &[isize] {
         let ndim = usize::try_from(self.raw.ndim).unwrap_or(0);
         if pointer.is_null() || ndim == 0 {

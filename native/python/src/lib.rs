@@ -4,6 +4,7 @@
 mod buffer;
 mod error;
 mod plan;
+mod pyramid;
 mod storage;
 
 use pyo3::prelude::pymodule;
@@ -17,6 +18,8 @@ mod anyzarr_native {
     use super::error::NativeError;
     #[pymodule_export]
     use super::plan::Plan;
+    #[pymodule_export]
+    use super::pyramid::downsample;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,0 +1,74 @@
+"""The native engine of anyzarr; use it through anyzarr, engine "native"."""
+
+from collections.abc import Buffer, Callable, Sequence
+
+__version__: str
+
+class NativeError(Exception):
+    kind: str
+    key: str | None
+    chunk_coords: tuple[int, ...] | None
+    errno: int | None
+
+_Span = tuple[int, int | None]
+_Get = Callable[[list[tuple[str, _Span | None]]], list[bytes | None]]
+_Put = Callable[[list[tuple[str, bytes | None]]], None]
+
+class Plan:
+    def __init__(self, document: str, fill: bytes, big_endian: bool = False) -> None: ...
+    @property
+    def reason(self) -> str | None: ...
+    @property
+    def chunk_shape(self) -> tuple[int, ...]: ...
+    def read_local(
+        self,
+        root: str,
+        path: str,
+        start: Sequence[int],
+        stop: Sequence[int],
+        step: Sequence[int],
+        out: Buffer,
+        threads: int,
+    ) -> None: ...
+    def write_local(
+        self,
+        root: str,
+        path: str,
+        start: Sequence[int],
+        stop: Sequence[int],
+        value: Buffer,
+        threads: int,
+        keep_empty: bool = False,
+    ) -> None: ...
+    def read_many(
+        self,
+        get: _Get,
+        prefix: str,
+        start: Sequence[int],
+        stop: Sequence[int],
+        step: Sequence[int],
+        out: Buffer,
+        threads: int,
+    ) -> None: ...
+    def write_many(
+        self,
+        get: _Get,
+        put: _Put,
+        prefix: str,
+        start: Sequence[int],
+        stop: Sequence[int],
+        value: Buffer,
+        threads: int,
+        keep_empty: bool = False,
+    ) -> None: ...
+    def decode_chunk(self, data: Buffer, out: Buffer) -> None: ...
+    def encode_chunk(self, value: Buffer) -> bytes: ...
+
+def downsample(
+    source: Buffer,
+    target: Buffer,
+    factors: Sequence[int],
+    method: str,
+    dtype: str,
+    threads: int = 1,
+) -> None: ...
