@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,18 @@ from anyzarr.errors import CorruptDataError, MetadataError, SelectionError, Unsu
 from anyzarr.metadata import array_document
 from anyzarr.stores import MemoryStore
 
-ENGINES = ["zarr", "zarrs", "tensorstore", "zarrs-python"]
+ENGINES = [
+    pytest.param(
+        "native",
+        marks=pytest.mark.skipif(
+            find_spec("anyzarr_native") is None, reason="the native engine is not built"
+        ),
+    ),
+    "zarr",
+    "zarrs",
+    "tensorstore",
+    "zarrs-python",
+]
 
 
 def array(**options):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -14,7 +15,18 @@ from anyzarr.errors import CorruptDataError, MetadataError, SelectionError
 from anyzarr.metadata import array_document
 from anyzarr.stores import LocalStore, MemoryStore
 
-ENGINES = ["zarr", "zarrs", "tensorstore", "zarrs-python"]
+ENGINES = [
+    pytest.param(
+        "native",
+        marks=pytest.mark.skipif(
+            find_spec("anyzarr_native") is None, reason="the native engine is not built"
+        ),
+    ),
+    "zarr",
+    "zarrs",
+    "tensorstore",
+    "zarrs-python",
+]
 
 
 def array(**options):

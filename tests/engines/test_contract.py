@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import unittest
 import zipfile
 from collections.abc import Callable, Iterator
@@ -14,12 +15,13 @@ import obstore.store
 import pytest
 
 from anyzarr.abc import Store
-from anyzarr.engines import explain, get_engine
+from anyzarr.engines import choose, explain, get_engine
 from anyzarr.stores import FsspecStore, LocalStore, MemoryStore, ObstoreStore, ZipStore
 from anyzarr.testing import EngineCase, engine_contract
 from anyzarr.testing._engine_arrays import array_cases
 
-ENGINES = ["tensorstore", "zarr", "zarrs", "zarrs-python"]
+from ._engines import ENGINES, HAS_NATIVE
+
 CASES = {case.name: case for case in array_cases()}
 ARRAYS = list(CASES)
 FEW_ARRAYS = [
@@ -92,8 +94,8 @@ def test_in_fsspecs_memory(engine: str, array: str, new_fsspec_store: Callable[[
 # Which engines read which backends by themselves, as ARCHITECTURE.md lists them. zarr-python does
 # so everywhere, over our stores.
 OWN_IO = {
-    "local": {"tensorstore", "zarr", "zarrs", "zarrs-python"},
-    "fsspec, local": {"tensorstore", "zarr", "zarrs", "zarrs-python"},
+    "local": {"native", "tensorstore", "zarr", "zarrs", "zarrs-python"},
+    "fsspec, local": {"native", "tensorstore", "zarr", "zarrs", "zarrs-python"},
     "obstore, S3": {"tensorstore", "zarr", "zarrs", "zarrs-python"},
     "obstore, memory": {"zarr"},
     "memory": {"zarr"},
@@ -110,7 +112,15 @@ def test_who_reads_what_by_itself(backend: str, tmp_path: Path) -> None:
     reports = {report.name: report for report in explain(metadata, store)}
     assert all(reports[engine].usable for engine in ENGINES)
     own = {engine for engine in ENGINES if reports[engine].io == "own"}
-    assert own == OWN_IO[backend]
+    assert own == OWN_IO[backend] & set(ENGINES)
+
+
+def test_the_native_engine_is_here() -> None:
+    required = os.environ.get("CI") == "true" or os.environ.get("ANYZARR_REQUIRE_NATIVE") == "1"
+    if not HAS_NATIVE and not required:
+        pytest.skip("the native engine is not built: its part of the contract was not run")
+    assert HAS_NATIVE, "CI=true or ANYZARR_REQUIRE_NATIVE=1, and the native engine is not built"
+    assert choose(CASES["v3-zstd"].metadata, MemoryStore()).name == "native"
 
 
 def _a_store(backend: str, folder: Path) -> Store:

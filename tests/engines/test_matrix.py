@@ -26,7 +26,8 @@ from anyzarr.testing import assert_identical
 from anyzarr.testing._engine_arrays import array_cases, random_values
 from anyzarr.testing._engine_tools import random_box
 
-ENGINES = ["tensorstore", "zarr", "zarrs", "zarrs-python"]
+from ._engines import ENGINES
+
 CASES = {case.name: case for case in array_cases()}
 WITH_ELEMENTS = [name for name, case in CASES.items() if 0 not in case.metadata.shape]
 PATH = "a"
