@@ -1,19 +1,33 @@
-"""Time candidates in turn within one process, and report medians and ratios."""
+"""Time candidates in turn within one process, and report medians and ratios.
+
+A candidate that gives a wrong result is not timed. The order within a turn is shuffled, so that
+nobody always runs after the same neighbour.
+"""
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import json
 import os
 import platform
+import random
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("anyzarr", "numpy", "zarr", "zarrista", "zarrs", "tensorstore", "obstore")
+PACKAGES = ("anyzarr", "anyzarr-native", "numpy", "zarr", "zarrista", "zarrs", "tensorstore",
+            "numcodecs", "obstore")  # fmt: skip
+ROUNDS = 5
+MOST_ROUNDS = 101
+OURS = "anyzarr native"
+
+Work = Callable[[], object]
+Check = Callable[[str, object], None]
 
 
 @dataclass(frozen=True)
@@ -24,34 +38,107 @@ class Row:
     ours: str
     median_ms: dict[str, float]
     failed: dict[str, str]
+    rounds: int = 0
+    floor_ms: float | None = None
+    extra: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
-    def best_peer(self) -> str:
+    def best_peer(self) -> str | None:
         """The fastest candidate that is not ours."""
         peers = {n: t for n, t in self.median_ms.items() if not n.startswith("anyzarr")}
-        return min(peers, key=lambda name: peers[name]) if peers else self.ours
+        return min(peers, key=lambda name: peers[name]) if peers else None
+
+    @property
+    def ratio_to_best_peer(self) -> float | None:
+        """How many times as long as ours the best peer takes."""
+        best = self.best_peer
+        if best is None or self.ours not in self.median_ms:
+            return None
+        return self.median_ms[best] / self.median_ms[self.ours]
+
+    @property
+    def ratio_to_floor(self) -> float | None:
+        """How many times as long as the floor we take."""
+        if self.floor_ms is None or self.ours not in self.median_ms:
+            return None
+        return self.median_ms[self.ours] / self.floor_ms
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything the JSON holds of a row."""
+        return {
+            "job": self.job,
+            "ours": self.ours,
+            "rounds": self.rounds,
+            "median_ms": self.median_ms,
+            "floor_ms": self.floor_ms,
+            "best_peer": self.best_peer,
+            "ratio_to_best_peer": self.ratio_to_best_peer,
+            "ratio_to_floor": self.ratio_to_floor,
+            "failed": self.failed,
+            **({"extra": self.extra} if self.extra else {}),
+        }
 
 
 def compare(
-    job: str, candidates: dict[str, Callable[[], object]], *, ours: str, rounds: int = 7
+    job: str,
+    candidates: Mapping[str, Work],
+    *,
+    ours: str = OURS,
+    check: Check | None = None,
+    rounds: int = ROUNDS,
+    seconds: float = 3.0,
 ) -> Row:
-    """Run every candidate once to warm up, then ``rounds`` times in turn."""
-    times: dict[str, list[float]] = {name: [] for name in candidates}
+    """Check every candidate once, then time them in turns.
+
+    Parameters
+    ----------
+    job, candidates, ours
+        What is done, who does it (names of ours begin with ``anyzarr``), and who we compare.
+    check
+        Called with a candidate's name and what it returned; raises where that is wrong.
+    rounds, seconds
+        At least so many turns; more, up to 101, while they take less than so long.
+    """
     failed: dict[str, str] = {}
-    for turn in range(rounds + 1):
-        for name, work in candidates.items():
-            if name in failed:
-                continue
-            start = time.perf_counter()
-            try:
-                work()
-            except Exception as error:  # noqa: BLE001 - a peer that cannot do the job is a result
-                failed[name] = f"{type(error).__name__}: {error}"[:120]
-                continue
-            if turn:
-                times[name].append((time.perf_counter() - start) * 1e3)
-    medians = {n: statistics.median(t) for n, t in times.items() if t}
-    return Row(job, ours, medians, failed)
+    once = 0.0
+    for name, work in candidates.items():
+        try:
+            result = work()  # warms caches up
+            if check is not None:
+                check(name, result)
+            del result
+            once += _timed(work)
+        except Exception as error:  # noqa: BLE001 - a peer that cannot do the job is a result
+            failed[name] = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+    able = [name for name in candidates if name not in failed]
+    turns = max(rounds, min(MOST_ROUNDS, int(seconds / max(once, 1e-6))))
+    times = _in_turns({name: candidates[name] for name in able}, turns)
+    medians = {name: statistics.median(taken) * 1e3 for name, taken in times.items()}
+    return Row(job, ours, medians, failed, turns)
+
+
+def _in_turns(candidates: Mapping[str, Work], turns: int) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    order = list(candidates)
+    shuffler = random.Random(0)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(turns):
+            shuffler.shuffle(order)
+            for name in order:
+                times[name].append(_timed(candidates[name]))
+    finally:
+        gc.enable()
+    return times
+
+
+def _timed(work: Work) -> float:
+    start = time.perf_counter()
+    result = work()
+    taken = time.perf_counter() - start
+    del result  # freeing it is not part of the job
+    return taken
 
 
 def machine() -> dict[str, object]:
@@ -66,32 +153,75 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "system": platform.system(),
         "machine": platform.machine(),
+        "processor": _processor(),
         "processors": len(os.sched_getaffinity(0)),
+        "load_at_end": round(os.getloadavg()[0], 2),
         "versions": versions,
     }
 
 
-def report(title: str, rows: list[Row]) -> str:
-    """Return a Markdown table: milliseconds, and the ratio of the best peer to ours."""
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "unknown"
+
+
+def report(title: str, rows: list[Row], note: str = "") -> str:
+    """Return a Markdown table: milliseconds, the best peer's time ÷ ours, and ours ÷ the floor."""
     names = list(dict.fromkeys(name for row in rows for name in (*row.median_ms, *row.failed)))
-    lines = [f"## {title}", "", f"| job | {' | '.join(names)} | best peer ÷ ours |"]
-    lines.append("|---" * (len(names) + 2) + "|")
+    floor = any(row.floor_ms is not None for row in rows)
+    extra = list(dict.fromkeys(name for row in rows for name in row.extra))
+    heads = ["job", *(["floor"] if floor else []), *names, *extra, "best peer ÷ ours"]
+    heads += ["ours ÷ floor"] if floor else []
+    lines = [f"## {title}", "", _described(), ""]
+    lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for row in rows:
-        cells = [f"{row.median_ms[n]:.2f}" if n in row.median_ms else "—" for n in names]
-        ratio = "—"
-        if row.ours in row.median_ms:
-            ratio = (
-                f"{row.median_ms[row.best_peer] / row.median_ms[row.ours]:.2f} ({row.best_peer})"
-            )
-        lines.append(f"| {row.job} | {' | '.join(cells)} | {ratio} |")
-    return "\n".join([*lines, ""])
+        cells = [row.job, *([_ms(row.floor_ms)] if floor else [])]
+        cells += [_ms(row.median_ms.get(name)) for name in names]
+        cells += [_counts(row.extra[name]) if name in row.extra else "–" for name in extra]
+        ratio = row.ratio_to_best_peer
+        cells.append("–" if ratio is None else f"{_first(ratio)}{ratio:.2f} ({row.best_peer})")
+        if floor:
+            cells.append("–" if row.ratio_to_floor is None else f"{row.ratio_to_floor:.2f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    failures = dict.fromkeys((name, why) for row in rows for name, why in row.failed.items())
+    lines += ["", *(f"* not done by {name}: {why}" for name, why in failures)]
+    return "\n".join([*lines, *([note.strip()] if note else []), ""])
 
 
-def save(name: str, title: str, rows: list[Row]) -> None:
+def _described() -> str:
+    about = machine()
+    versions = dict(about["versions"])  # type: ignore[call-overload]
+    listed = ", ".join(f"{name} {found}" for name, found in versions.items())
+    return (
+        f"{about['processor']}, {about['processors']} processors, {about['system']}, "
+        f"Python {about['python']}; {listed}. Medians in milliseconds, all within one process, "
+        "in turns."
+    )
+
+
+def _first(ratio: float) -> str:
+    return "" if ratio >= 1 else "not first: "
+
+
+def _ms(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def _counts(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {number:g}" for name, number in values.items())
+
+
+def save(name: str, title: str, rows: list[Row], note: str = "") -> None:
     """Print the table, and write it with its data to ``benchmarks/results``."""
-    text = report(title, rows)
-    print(text)
+    text = report(title, rows, note)
+    print(text, flush=True)
     RESULTS.mkdir(exist_ok=True)
-    data = {"title": title, "machine": machine(), "rows": [asdict(row) for row in rows]}
+    data = {"title": title, "machine": machine(), "rows": [row.to_dict() for row in rows]}
     (RESULTS / f"{name}.json").write_text(json.dumps(data, indent=2) + "\n")
     (RESULTS / f"{name}.md").write_text(text)

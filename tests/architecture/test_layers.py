@@ -31,6 +31,7 @@ LAYERS: list[set[str]] = [
     {"_ozx"},
     {"_convert"},
     {"_info"},
+    {"_bench"},
     {"_view"},
     {"_cli"},
 ]

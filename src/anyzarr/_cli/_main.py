@@ -15,6 +15,7 @@ from importlib.metadata import version
 import cyclopts
 
 from anyzarr import config
+from anyzarr._cli._bench import bench
 from anyzarr._cli._console import print_error, print_hint, stdout
 from anyzarr._cli._convert import convert
 from anyzarr._cli._engines import engines
@@ -53,7 +54,7 @@ def build_app() -> cyclopts.App:
         default_parameter=cyclopts.Parameter(negative=(), show_default=False),
         version=lambda: f"anyzarr {version('anyzarr')}",
     )
-    for command in (info, tree, convert, engines, preview):
+    for command in (info, tree, convert, engines, bench, preview):
         app.command(command, help_epilogue="")
     return app
 
