@@ -13,6 +13,7 @@ import os
 import platform
 import random
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -114,7 +115,16 @@ def compare(
     turns = max(rounds, min(MOST_ROUNDS, int(seconds / max(once, 1e-6))))
     times = _in_turns({name: candidates[name] for name in able}, turns)
     medians = {name: statistics.median(taken) * 1e3 for name, taken in times.items()}
-    return Row(job, ours, medians, failed, turns)
+    row = Row(job, ours, medians, failed, turns)
+    _tell(row)
+    return row
+
+
+def _tell(row: Row) -> None:
+    """Show on a terminal how far it is."""
+    if sys.stderr.isatty():
+        ratio = row.ratio_to_best_peer
+        sys.stderr.write(f"{row.job}: {'done' if ratio is None else f'{ratio:.2f}'}\n")
 
 
 def _in_turns(candidates: Mapping[str, Work], turns: int) -> dict[str, list[float]]:
@@ -173,15 +183,13 @@ def report(title: str, rows: list[Row], note: str = "") -> str:
     """Return a Markdown table: milliseconds, the best peer's time ÷ ours, and ours ÷ the floor."""
     names = list(dict.fromkeys(name for row in rows for name in (*row.median_ms, *row.failed)))
     floor = any(row.floor_ms is not None for row in rows)
-    extra = list(dict.fromkeys(name for row in rows for name in row.extra))
-    heads = ["job", *(["floor"] if floor else []), *names, *extra, "best peer ÷ ours"]
+    heads = ["job", *(["floor"] if floor else []), *names, "best peer ÷ ours"]
     heads += ["ours ÷ floor"] if floor else []
-    lines = [f"## {title}", "", _described(), ""]
+    lines = [f"## {title}", "", described(), ""]
     lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for row in rows:
         cells = [row.job, *([_ms(row.floor_ms)] if floor else [])]
         cells += [_ms(row.median_ms.get(name)) for name in names]
-        cells += [_counts(row.extra[name]) if name in row.extra else "–" for name in extra]
         ratio = row.ratio_to_best_peer
         cells.append("–" if ratio is None else f"{_first(ratio)}{ratio:.2f} ({row.best_peer})")
         if floor:
@@ -192,7 +200,8 @@ def report(title: str, rows: list[Row], note: str = "") -> str:
     return "\n".join([*lines, *([note.strip()] if note else []), ""])
 
 
-def _described() -> str:
+def described() -> str:
+    """Return one paragraph on the machine and the versions."""
     about = machine()
     versions = dict(about["versions"])  # type: ignore[call-overload]
     listed = ", ".join(f"{name} {found}" for name, found in versions.items())
@@ -211,10 +220,6 @@ def _ms(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.0f}"
-
-
-def _counts(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {number:g}" for name, number in values.items())
 
 
 def save(name: str, title: str, rows: list[Row], note: str = "") -> None:
