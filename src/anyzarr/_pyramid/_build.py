@@ -10,7 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from anyzarr._progress import Tracker
-from anyzarr._pyramid import _kernel
+from anyzarr._pyramid import _fast, _kernel
 from anyzarr._pyramid._regions import MEMORY_BYTES, Readable, Region, Writable, fill
 from anyzarr.errors import MetadataError, UnsupportedError
 
@@ -42,7 +42,7 @@ class Method:
 METHODS = {
     method.name: method
     for method in (
-        Method("mean", _kernel.mean, True, "mean of each window, ties rounded to even"),
+        Method("mean", _fast.mean, True, "mean of each window, ties rounded to even"),
         Method("nearest", _kernel.nearest, False, "first element of each window"),
     )
 }
