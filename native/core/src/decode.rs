@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // elements are placed through `View`s, whose makers vouch for them
 
 use crate::arena::Arena;
-use crate::codec::{BytesCodec, crc32c, store};
+use crate::codec::{BytesCodec, blosc, crc32c, store};
 use crate::dims::Dims;
 use crate::error::{Error, Result};
 use crate::grid::Region;
@@ -82,7 +82,15 @@ fn place_plain(
     }
     let mut buffer = arena.take();
     let result = buffer.get(chain.bytes).and_then(|raw| {
-        decode_raw(chain, plain, data, raw, arena)?;
+        match (&chain.codecs[..], plain.delta) {
+            // Of a Blosc frame only the blocks that are wanted.
+            ([BytesCodec::Blosc(_)], None) => {
+                let (first, stop) = chain.span(region);
+                let found = blosc::decode_span(&mut arena.contexts, data, raw, first..stop)?;
+                check_size(found, chain.bytes)?;
+            }
+            _ => decode_raw(chain, plain, data, raw, arena)?,
+        }
         scatter(chain, plain, raw, region, view);
         Ok(())
     });

@@ -162,7 +162,9 @@ fn append(
 /// Apply the bytes-to-bytes codecs and append the result.
 fn encode_bytes(chain: &Chain, raw: &[u8], arena: &mut Arena, out: &mut Vec<u8>) -> Result<()> {
     let Some((last, first)) = chain.codecs.split_last() else {
-        return append(out, raw.len(), |target| crate::codec::store(raw, target));
+        out.try_reserve(raw.len()).map_err(|_| Error::memory(raw.len()))?;
+        out.extend_from_slice(raw);
+        return Ok(());
     };
     let room = |number: usize, size: usize| {
         chain.codecs[number].bound(size).ok_or_else(|| Error::memory(size))

@@ -16,6 +16,19 @@ const ZLIB: Deflate = Deflate { wrapper: Wrapper::Zlib, level: 1 };
 /// # Errors
 /// The frame is malformed, or decodes to more than `target` holds.
 pub fn decode(cx: &mut Contexts, frame: &[u8], target: &mut [u8]) -> Result<usize> {
+    decode_span(cx, frame, target, 0..usize::MAX)
+}
+
+/// Decode the blocks of a frame that hold some of the bytes in `span`; the others are not touched.
+///
+/// # Errors
+/// As for [`decode`], as far as those blocks go.
+pub fn decode_span(
+    cx: &mut Contexts,
+    frame: &[u8],
+    target: &mut [u8],
+    span: std::ops::Range<usize>,
+) -> Result<usize> {
     let header = Header::read(frame)?;
     let room = target.len();
     let target = target.get_mut(..header.size).ok_or_else(|| too_much(header.size, room))?;
@@ -34,7 +47,11 @@ pub fn decode(cx: &mut Contexts, frame: &[u8], target: &mut [u8]) -> Result<usiz
     let result = (|| {
         // No larger than the target, whatever the frame says.
         let arranged = block.get(header.blocksize.min(header.size))?;
-        for (number, part) in target.chunks_mut(header.blocksize.max(1)).enumerate() {
+        let size = header.blocksize.max(1);
+        let first = span.start / size;
+        let last = span.end.div_ceil(size).max(first);
+        let blocks = target.chunks_mut(size).enumerate();
+        for (number, part) in blocks.take(last).skip(first) {
             decode_block(cx, &header, frame, number, arranged, part)?;
         }
         Ok(header.size)
