@@ -65,12 +65,25 @@ pub fn unshuffle(element: usize, source: &[u8], target: &mut [u8]) {
     }
 }
 
+/// Elements that are put into planes together, small enough for the vector unit.
+const BLOCK: usize = 32;
+
 fn shuffle_n<const N: usize>(source: &[u8], target: &mut [u8]) {
     let count = source.len().min(target.len()) / N;
     let (elements, rest) = source.as_chunks::<N>();
     let (planes, tail) = target.split_at_mut(count * N);
+    let (blocks, last) = elements.as_chunks::<BLOCK>();
+    for (number, block) in blocks.iter().enumerate() {
+        for (byte, plane) in planes.chunks_exact_mut(count).enumerate() {
+            let mut values = [0; BLOCK];
+            for (slot, element) in values.iter_mut().zip(block) {
+                *slot = element[byte];
+            }
+            plane[number * BLOCK..][..BLOCK].copy_from_slice(&values);
+        }
+    }
     for (byte, plane) in planes.chunks_exact_mut(count.max(1)).enumerate() {
-        for (slot, element) in plane.iter_mut().zip(elements) {
+        for (slot, element) in plane[count - last.len()..].iter_mut().zip(last) {
             *slot = element[byte];
         }
     }

@@ -23,9 +23,19 @@ type Tile = [[u64; LANES]; 8];
 /// Elements of a tile.
 const TILE: usize = 64 * LANES;
 
-/// Transpose the bytes of each lane's 8 rows, then the bits within each row.
+/// Transpose the bits within each row.
 #[inline(always)]
-fn transpose_tile(rows: &mut Tile) {
+fn transpose_rows(rows: &mut Tile) {
+    for row in rows {
+        for value in row {
+            *value = transpose(*value);
+        }
+    }
+}
+
+/// Transpose the bytes of each lane's 8 rows.
+#[inline(always)]
+fn transpose_bytes(rows: &mut Tile) {
     for (distance, shift, mask) in [
         (1, 8, 0x00FF_00FF_00FF_00FF_u64),
         (2, 16, 0x0000_FFFF_0000_FFFF),
@@ -38,11 +48,6 @@ fn transpose_tile(rows: &mut Tile) {
                 *a = (first & mask) | ((second & mask) << shift);
                 *b = ((first >> shift) & mask) | (second & !mask);
             }
-        }
-    }
-    for row in rows {
-        for value in row {
-            *value = transpose(*value);
         }
     }
 }
@@ -66,7 +71,8 @@ fn unshuffle_tile<const N: usize>(source: &[u8], plane: usize, group: usize, out
                 *slot = word(planes, i * plane + group + 8 * lane);
             }
         }
-        transpose_tile(&mut rows);
+        transpose_bytes(&mut rows);
+        transpose_rows(&mut rows);
         for (i, row) in rows.iter().enumerate() {
             for (lane, value) in row.iter().enumerate() {
                 let at = (8 * lane + i) * 8;
@@ -80,6 +86,60 @@ fn unshuffle_tile<const N: usize>(source: &[u8], plane: usize, group: usize, out
             *slot = place[i];
         }
     }
+}
+
+/// Put `TILE` elements of `N` bytes into planes, their bits from byte `group` of each plane on.
+#[inline(always)]
+fn shuffle_tile<const N: usize>(source: &[u8], plane: usize, group: usize, out: &mut [u8]) {
+    let mut bytes = [[0u8; TILE]; N];
+    let (elements, _) = source.as_chunks::<N>();
+    for (number, place) in bytes.iter_mut().enumerate() {
+        for (slot, element) in place.iter_mut().zip(elements) {
+            *slot = element[number];
+        }
+    }
+    for (number, place) in bytes.iter().enumerate() {
+        let mut rows: Tile = [[0; LANES]; 8];
+        for (i, row) in rows.iter_mut().enumerate() {
+            for (lane, slot) in row.iter_mut().enumerate() {
+                *slot = word(place, (8 * lane + i) * 8);
+            }
+        }
+        transpose_rows(&mut rows);
+        transpose_bytes(&mut rows);
+        let planes = &mut out[number * 8 * plane..(number + 1) * 8 * plane];
+        for (i, row) in rows.iter().enumerate() {
+            for (lane, value) in row.iter().enumerate() {
+                planes[i * plane + group + 8 * lane..][..8].copy_from_slice(&value.to_le_bytes());
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn shuffle_tiles<const N: usize>(source: &[u8], plane: usize, target: &mut [u8]) -> usize {
+    let tiles = plane / (8 * LANES);
+    for (tile, elements) in source.chunks_exact(TILE * N).take(tiles).enumerate() {
+        shuffle_tile::<N>(elements, plane, tile * 8 * LANES, target);
+    }
+    tiles * 8 * LANES
+}
+
+/// The same, compiled for the vectors of newer processors.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn shuffle_avx2<const N: usize>(source: &[u8], plane: usize, target: &mut [u8]) -> usize {
+    shuffle_tiles::<N>(source, plane, target)
+}
+
+/// Do as many whole tiles as there are; return how many bytes of each plane that is.
+fn shuffle_whole<const N: usize>(source: &[u8], plane: usize, target: &mut [u8]) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has what the function was compiled for.
+        return unsafe { shuffle_avx2::<N>(source, plane, target) };
+    }
+    shuffle_tiles::<N>(source, plane, target)
 }
 
 #[inline(always)]
@@ -130,26 +190,17 @@ pub(super) fn shuffle(element: usize, source: &[u8], target: &mut [u8]) {
         target.copy_from_slice(source);
         return;
     };
+    let done = match element {
+        1 => shuffle_whole::<1>(source, plane, target),
+        2 => shuffle_whole::<2>(source, plane, target),
+        4 => shuffle_whole::<4>(source, plane, target),
+        8 => shuffle_whole::<8>(source, plane, target),
+        _ => 0,
+    };
     for byte in 0..element {
         let planes = &mut target[byte * count..(byte + 1) * count];
-        let source = &source[..count * element];
-        let mut groups = 0;
-        // Eight groups at once, so that eight bytes of a plane are written together.
-        for block in source.chunks_exact(64 * element) {
-            let mut rows = [0u64; 8];
-            for (row, bytes) in rows.iter_mut().zip(block.chunks_exact(8 * element)) {
-                *row = transpose(gather(bytes, element, byte));
-            }
-            for i in 0..8 {
-                let mut column = [0; 8];
-                for (slot, row) in column.iter_mut().zip(&rows) {
-                    *slot = (row >> (8 * i)) as u8;
-                }
-                planes[i * plane + groups..][..8].copy_from_slice(&column);
-            }
-            groups += 8;
-        }
-        for (group, bytes) in source.chunks_exact(8 * element).enumerate().skip(groups) {
+        let groups = source[..count * element].chunks_exact(8 * element).enumerate();
+        for (group, bytes) in groups.skip(done) {
             let bits = transpose(gather(bytes, element, byte)).to_le_bytes();
             for (i, &value) in bits.iter().enumerate() {
                 planes[i * plane + group] = value;
