@@ -14,6 +14,7 @@ import platform
 import random
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,11 +30,16 @@ OURS = "anyzarr native"
 
 Work = Callable[[], object]
 Check = Callable[[str, object], None]
+Taken = tuple[float, float]
+"""Seconds by the clock, and of processor time."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """The times of one job, per candidate, in milliseconds; median over the rounds."""
+    """The times of one job, per candidate, in milliseconds; median over the rounds.
+
+    ``cpu_ms`` is processor time of all threads, which a busy machine disturbs less.
+    """
 
     job: str
     ours: str
@@ -41,6 +47,7 @@ class Row:
     failed: dict[str, str]
     rounds: int = 0
     floor_ms: float | None = None
+    cpu_ms: dict[str, float] = field(default_factory=dict)
     extra: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
@@ -71,6 +78,7 @@ class Row:
             "ours": self.ours,
             "rounds": self.rounds,
             "median_ms": self.median_ms,
+            "cpu_ms": self.cpu_ms,
             "floor_ms": self.floor_ms,
             "best_peer": self.best_peer,
             "ratio_to_best_peer": self.ratio_to_best_peer,
@@ -108,14 +116,17 @@ def compare(
             if check is not None:
                 check(name, result)
             del result
-            once += _timed(work)
+            once += _timed(work)[0]
         except Exception as error:  # noqa: BLE001 - a peer that cannot do the job is a result
             failed[name] = " ".join(f"{type(error).__name__}: {error}".split())[:120]
     able = [name for name in candidates if name not in failed]
     turns = max(rounds, min(MOST_ROUNDS, int(seconds / max(once, 1e-6))))
     times = _in_turns({name: candidates[name] for name in able}, turns)
-    medians = {name: statistics.median(taken) * 1e3 for name, taken in times.items()}
-    row = Row(job, ours, medians, failed, turns)
+    medians, cpu = (
+        {name: statistics.median(pair[n] for pair in taken) * 1e3 for name, taken in times.items()}
+        for n in (0, 1)
+    )
+    row = Row(job, ours, medians, failed, turns, cpu_ms=cpu)
     _tell(row)
     return row
 
@@ -127,8 +138,8 @@ def _tell(row: Row) -> None:
         sys.stderr.write(f"{row.job}: {'done' if ratio is None else f'{ratio:.2f}'}\n")
 
 
-def _in_turns(candidates: Mapping[str, Work], turns: int) -> dict[str, list[float]]:
-    times: dict[str, list[float]] = {name: [] for name in candidates}
+def _in_turns(candidates: Mapping[str, Work], turns: int) -> dict[str, list[Taken]]:
+    times: dict[str, list[Taken]] = {name: [] for name in candidates}
     order = list(candidates)
     shuffler = random.Random(0)
     gc.collect()
@@ -143,10 +154,10 @@ def _in_turns(candidates: Mapping[str, Work], turns: int) -> dict[str, list[floa
     return times
 
 
-def _timed(work: Work) -> float:
-    start = time.perf_counter()
+def _timed(work: Work) -> Taken:
+    start, cpu = time.perf_counter(), time.process_time()
     result = work()
-    taken = time.perf_counter() - start
+    taken = time.perf_counter() - start, time.process_time() - cpu
     del result  # freeing it is not part of the job
     return taken
 
@@ -165,9 +176,21 @@ def machine() -> dict[str, object]:
         "machine": platform.machine(),
         "processor": _processor(),
         "processors": len(os.sched_getaffinity(0)),
+        "filesystem": _filesystem(),
         "load_at_end": round(os.getloadavg()[0], 2),
         "versions": versions,
     }
+
+
+def _filesystem() -> str:
+    """Return the kind of file system that temporary folders are on."""
+    folder = Path(tempfile.gettempdir()).resolve()
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return "unknown"
+    above = [(len(point), kind) for point, kind in mounts if folder.is_relative_to(point)]
+    return max(above)[1] if above else "unknown"
 
 
 def _processor() -> str:
@@ -207,6 +230,7 @@ def described() -> str:
     listed = ", ".join(f"{name} {found}" for name, found in versions.items())
     return (
         f"{about['processor']}, {about['processors']} processors, {about['system']}, "
+        f"files on {about['filesystem']}, "
         f"Python {about['python']}; {listed}. Medians in milliseconds, all within one process, "
         "in turns."
     )

@@ -23,9 +23,9 @@ SUBCHUNK = np.s_[640:704, 1280:1344]
 NOTE = """
 Noisy: smooth and Gaussian noise, about 1.5 to 1; compressible: `arange`. Reading a subchunk or a
 row again and again finds shard indexes that an engine keeps. zarrista cannot read into memory
-that is there: it reads and copies. The
-floor runs alone in a loop, with its data warm in the processor's caches, and does nothing that
-depends on Zarr; here each candidate comes after another. Table 5 has ours alone in a loop, too.
+that is there: it reads and copies. The floor runs alone in a loop, with its data warm in the
+processor's caches, and does nothing that depends on Zarr; here each candidate comes after another.
+Table 5 has ours alone in a loop, too.
 """
 
 
