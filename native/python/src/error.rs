@@ -12,7 +12,7 @@ create_exception!(
     PyException,
     "What the native engine raises.\n\n\
      Attributes\n----------\n\
-     kind\n    \"unsupported\", \"invalid\", \"corrupt\", \"io\", \"storage\" or \"internal\".\n\
+     kind\n    \"unsupported\", \"invalid\", \"corrupt\", \"io\", \"memory\", \"storage\" or \"internal\".\n\
      key\n    Key of the chunk relative to the array, or None.\n\
      chunk_coords\n    Coordinates of the chunk, or None.\n\
      errno\n    Number of the operating system's error, or None."
@@ -20,7 +20,8 @@ create_exception!(
 
 /// Turn the crate's error into Python's.
 pub fn to_python(error: &Error) -> PyErr {
-    if error.kind() == Kind::Memory {
+    // Where the chunk is known the caller can say what needs the room.
+    if error.kind() == Kind::Memory && error.chunk().is_none() {
         return PyMemoryError::new_err(error.message().to_owned());
     }
     Python::attach(|py| {

@@ -217,7 +217,9 @@ class NativeArrayIO:
         if error.kind == "corrupt" and key is not None:
             return corrupt(str(error), store=store, key=key, chunk_coords=coords, engine=name)
         what = str(error) if error.errno is None else os.strerror(error.errno)
-        kind = UnsupportedError if error.kind == "unsupported" else StoreError
+        if error.kind == "memory":
+            what = f"a chunk of shape {self._metadata.grid.chunk_shape} needs more memory: {what}"
+        kind = UnsupportedError if error.kind in {"unsupported", "memory"} else StoreError
         return kind(
             f"cannot {action} {key or self._path!r} in {store_name(store)}: {what}",
             store=store_name(store),
