@@ -3,6 +3,7 @@
 import _thread
 import itertools
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -270,10 +271,13 @@ def test_ctrl_c_while_threads_write(
     """The main thread is interrupted, as Ctrl-C does, while others are writing."""
     puts: list[str] = []
     put = LocalStore.put
+    counting = threading.Lock()
 
     def interrupting(self: LocalStore, key: str, *args: Any, **more: Any) -> Any:
-        puts.append(key)
-        if len(puts) == 6:
+        with counting:
+            puts.append(key)
+            is_the_one = len(puts) == 6
+        if is_the_one:
             _thread.interrupt_main()
         return put(self, key, *args, **more)
 
