@@ -52,8 +52,8 @@ class Row:
 
     @property
     def best_peer(self) -> str | None:
-        """The fastest candidate that is not ours."""
-        peers = {n: t for n, t in self.median_ms.items() if not n.startswith("anyzarr")}
+        """The fastest candidate that is neither ours nor a base line, in brackets."""
+        peers = {n: t for n, t in self.median_ms.items() if not n.startswith(("anyzarr", "("))}
         return min(peers, key=lambda name: peers[name]) if peers else None
 
     @property
@@ -112,11 +112,12 @@ def compare(
     once = 0.0
     for name, work in candidates.items():
         try:
+            start = time.perf_counter()
             result = work()  # warms caches up
+            once += time.perf_counter() - start
             if check is not None:
                 check(name, result)
             del result
-            once += _timed(work)[0]
         except Exception as error:  # noqa: BLE001 - a peer that cannot do the job is a result
             failed[name] = " ".join(f"{type(error).__name__}: {error}".split())[:120]
     able = [name for name in candidates if name not in failed]

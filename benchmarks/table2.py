@@ -20,7 +20,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
         "chunks": (64,) * 3, "shards": (256,) * 3, "compressors": "zstd:0",
     },
 }  # fmt: skip
-ENGINES = ("native", "zarrs")
+ENGINES = ("native",)
 
 
 def cube(side: int) -> Array:
