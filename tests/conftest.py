@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import http.server
 import re
+import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,6 +27,22 @@ class S3:
     endpoint: str
     options: dict[str, Any]
     new_bucket: Callable[[], str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_are_raised() -> None:
+    """A process started in the background ignores SIGINT; the tests of interrupts need it."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _zarr_is_zarr() -> Iterator[None]:
+    """Some libraries set zarr-python's pipeline for the whole process, and so for later judges."""
+    yield
+    zarr: Any = sys.modules.get("zarr")
+    if zarr is not None and hasattr(zarr, "config"):
+        zarr.config.set({"codec_pipeline.path": "zarr.core.codec_pipeline.BatchedCodecPipeline"})
 
 
 @pytest.fixture(scope="session")
