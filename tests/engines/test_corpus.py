@@ -188,7 +188,10 @@ def test_native_writes_in_what_others_wrote(
             assert_identical(read(engine, metadata, copies, name, full), values)
 
     able = {n: m for n, m in arrays.items() if native.decline(m, source) is None}
-    judged = set(itertools.islice(able, 0, None, 5))
+    # The judge may be an old zarr-python, which declines shards within other codecs.
+    candidates = [n for n, m in able.items() if judge.decline(m, source) is None]
+    judged = set(itertools.islice(candidates, 0, None, 5))
+    assert len(judged) > 20
     assert not failures(work, able)
 
 
