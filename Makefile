@@ -73,7 +73,9 @@ rust: $(READY)  ## Format, lint and test the Rust crates
 	fi
 
 pytest: $(READY) $(NATIVE)  ## Tests, doctests, and the code in README.md and docs/
-	$(PYTEST) -n $(WORKERS) --dist worksteal -q tests src docs README.md
+	$(PYTEST) -n $(WORKERS) --dist worksteal -q tests src
+	@# In one process: the blocks of a page build on each other.
+	$(PYTEST) -q docs README.md
 
 docs: $(READY)  ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
