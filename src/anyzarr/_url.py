@@ -21,6 +21,7 @@ __all__ = [
     "Location",
     "file_url",
     "parse_location",
+    "plain_path",
     "quote_path",
     "redact",
 ]
@@ -129,6 +130,15 @@ def parse_location(location: str | os.PathLike[str]) -> Location:
         )
     scheme, base = _parse_base(base)
     return Location(scheme, base, adapters)
+
+
+def plain_path(location: object) -> str | None:
+    """Return the absolute path of a location that can only be one; None where it may be a URL."""
+    if isinstance(location, str):
+        if ":" in location or "|" in location or not location.strip():
+            return None
+        return _local_path(location)
+    return _local_path(os.fspath(location)) if isinstance(location, os.PathLike) else None
 
 
 def _parse_base(text: str) -> tuple[str, str]:

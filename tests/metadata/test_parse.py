@@ -19,6 +19,7 @@ from anyzarr.metadata import (
     parse,
     parse_array,
     parse_group,
+    parse_stored,
     to_document,
 )
 from anyzarr.metadata import _parse as implementation
@@ -141,7 +142,7 @@ def test_threads_get_the_same_object(v3, monkeypatch):
 def test_cache_is_dropped_after_a_fork(v3):
     parse_array(v3)
     # Held as by a thread of the parent at the moment of the fork.
-    with implementation._cache._lock:
+    with implementation._cache._lock, implementation._stored._lock:
         process = multiprocessing.get_context("fork").Process(target=_in_child, args=(v3,))
         process.start()
     process.join(30)
@@ -149,8 +150,42 @@ def test_cache_is_dropped_after_a_fork(v3):
 
 
 def _in_child(document):
-    assert len(implementation._cache) == 0
+    assert len(implementation._cache) == len(implementation._stored) == 0
     assert parse_array(document).shape == (10, 20)
+    assert parse_stored((b"a",), lambda: document).shape == (10, 20)
+
+
+def test_stored_bytes_are_decoded_once(v3, monkeypatch):
+    monkeypatch.setattr(implementation, "_stored", implementation._Cache())
+    decoded = []
+
+    def decode():
+        decoded.append(1)
+        return v3
+
+    first = parse_stored((b"one", None), decode)
+    assert first is parse_array(v3)
+    # A store may give a buffer that changes later.
+    buffer = bytearray(b"one")
+    assert parse_stored((buffer, None), decode) is first
+    buffer[:] = b"two"
+    assert parse_stored((b"one", None), decode) is first
+    assert len(decoded) == 1
+    assert parse_stored((b"one", b""), decode) is first
+    assert len(decoded) == 2
+
+
+def test_stored_bytes_that_are_wrong_are_wrong_again(v3):
+    for _ in range(2):
+        with pytest.raises(MetadataError):
+            parse_stored((b"wrong",), lambda: {**v3, "shape": [-1]})
+
+
+def test_the_cache_counts_what_it_holds_once(v3, monkeypatch):
+    cache = implementation._Cache()
+    for _ in range(3):
+        cache.put(b"key", parse_array(v3), 10)
+    assert cache._characters == 10
 
 
 def test_pickling_gives_equal_metadata(v2, v3):

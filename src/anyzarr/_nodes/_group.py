@@ -11,7 +11,7 @@ from anyzarr._nodes._create import create_array_at, create_group_at
 from anyzarr._nodes._node import Node
 from anyzarr._nodes._tree import TreeNode, tree_of
 from anyzarr.abc import Store
-from anyzarr.crud._nodes import normalize_path
+from anyzarr.crud._nodes import normalize_path, read_node
 from anyzarr.errors import NodeNotFoundError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse, parse_group
 from anyzarr.stores import join
@@ -63,12 +63,8 @@ class Group(Node):
         NodeNotFoundError
             There is none (also a ``KeyError``).
         """
-        return bind(
-            crud.read_metadata(self._store, self._below(path)),
-            self._store,
-            self._below(path),
-            self._engine_name,
-        )
+        below = self._below(path)
+        return bind(read_node(self._store, below), self._store, below, self._engine_name)
 
     def _below(self, path: str) -> str:
         relative = normalize_path(path)
@@ -205,7 +201,12 @@ class Group(Node):
         return f"<Group {self.url}>"
 
 
-def bind(document: Mapping[str, Any], store: Store, path: str, engine: str | None) -> Array | Group:
+def bind(
+    document: Mapping[str, Any] | ArrayMetadata | GroupMetadata,
+    store: Store,
+    path: str,
+    engine: str | None,
+) -> Array | Group:
     """Return the node a document describes."""
     metadata = parse(document)
     if isinstance(metadata, ArrayMetadata):

@@ -7,16 +7,16 @@ from typing import Any, Literal
 
 import numpy.typing as npt
 
-from anyzarr import crud
 from anyzarr._nodes._array import Array
 from anyzarr._nodes._create import create_array_at, create_group_at
 from anyzarr._nodes._group import Group, bind
 from anyzarr.abc import Store
-from anyzarr.crud._nodes import normalize_path
+from anyzarr.crud._nodes import find_node, normalize_path, read_node
 from anyzarr.engines import canonical_name, get_engine
-from anyzarr.errors import MetadataError, NodeNotFoundError, ReadOnlyError
-from anyzarr.metadata import parse_group
+from anyzarr.errors import MetadataError, NodeNotFoundError, ReadOnlyError, StoreError
+from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse_group
 from anyzarr.stores import open_store
+from anyzarr.stores._open import open_folder
 
 __all__ = ["create_array", "create_group", "open", "open_array", "open_group"]
 
@@ -100,9 +100,27 @@ def open(  # noqa: A001 - anyzarr.open, as zarr.open
     """
     _check_mode(mode)
     engine = _known_engine(engine)
-    store = _open_store(location, mode, backend, backend_kwargs)
     path = normalize_path(path)
-    return bind(crud.read_metadata(store, path, zarr_format=zarr_format), store, path, engine)
+    if backend is None and not backend_kwargs:
+        found = _open_in_folder(location, path, mode, zarr_format)
+        if found is not None:
+            return bind(*found, path, engine)
+    store = _open_store(location, mode, backend, backend_kwargs)
+    return bind(read_node(store, path, zarr_format=zarr_format), store, path, engine)
+
+
+def _open_in_folder(
+    location: Any, path: str, mode: Mode | None, zarr_format: Literal[2, 3] | None
+) -> tuple[ArrayMetadata | GroupMetadata, Store] | None:
+    """Return the node of a location that is a folder with one: nothing is looked up twice."""
+    store = open_folder(location, read_only=mode == "r")
+    if store is None:
+        return None
+    try:
+        node = find_node(store, path, zarr_format)
+    except StoreError:
+        return None  # what is wrong with the location is said where it is looked at
+    return None if node is None else (node, store)
 
 
 def _known_engine(engine: str | None) -> str | None:

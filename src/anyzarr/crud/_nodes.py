@@ -36,9 +36,15 @@ __all__ = [
 
 Document = Mapping[str, Any]
 ZarrFormat = Literal[2, 3]
+Found = Sequence[bytes | None]
 
 _V3 = "zarr.json"
 _V2 = (".zarray", ".zgroup", ".zattrs")
+_NAMES: Mapping[ZarrFormat | None, tuple[tuple[str, ...], ...]] = {
+    None: ((_V3,), _V2),
+    3: ((_V3,),),
+    2: (_V2,),
+}
 _CONSOLIDATED_V2 = ".zmetadata"
 
 
@@ -50,6 +56,8 @@ def normalize_path(path: str) -> str:
     NodeNotFoundError
         A segment is ``.`` or ``..``: a path cannot leave its store.
     """
+    if not path:
+        return ""
     parts = [part for part in path.split("/") if part]
     if any(part in {".", ".."} for part in parts):
         raise NodeNotFoundError(
@@ -129,15 +137,60 @@ def read_metadata(
     {'who': 'me'}
     """
     path = normalize_path(path)
-    for names in ((_V3,), _V2):
-        if zarr_format is not None and (zarr_format == 3) != (names == (_V3,)):
-            continue
-        values = store.get_many([(join(path, name), None) for name in names])
-        document = _decode(store, path, dict(zip(names, values, strict=True)))
+    for names in _NAMES.get(zarr_format, ()):
+        found = _fetch(store, path, names)
+        document = _decode(store, path, dict(zip(names, found, strict=True)))
         if document is not None:
             return document
+    raise _no_node(store, path, zarr_format)
+
+
+def read_node(
+    store: Store, path: str, *, zarr_format: ZarrFormat | None = None
+) -> ArrayMetadata | GroupMetadata:
+    """Return the parsed metadata of a node; what is stored is decoded once for the same bytes.
+
+    Raises
+    ------
+    NodeNotFoundError
+        There is no node at the path.
+    MetadataError, UnsupportedError, MissingDependencyError
+        There is a document, but it cannot be used.
+    """
+    node = find_node(store, normalize_path(path), zarr_format)
+    if node is None:
+        raise _no_node(store, path, zarr_format)
+    return node
+
+
+def find_node(
+    store: Store, path: str, zarr_format: ZarrFormat | None
+) -> ArrayMetadata | GroupMetadata | None:
+    """Return the parsed metadata at a normalized path; None if there is no node."""
+    for names in _NAMES.get(zarr_format, ()):
+        found = _fetch(store, path, names)
+        # Attributes alone, which come last, are no node.
+        if found[0] is None and found[1:2] in ([], [None]):
+            continue
+
+        def decode(names: tuple[str, ...] = names, found: Found = found) -> dict[str, Any]:
+            document = _decode(store, path, dict(zip(names, found, strict=True)))
+            assert document is not None
+            return document
+
+        return _metadata.parse_stored(found, decode)
+    return None
+
+
+def _fetch(store: Store, path: str, names: Sequence[str]) -> Found:
+    if len(names) == 1:
+        return [store.get(join(path, names[0]))]
+    return store.get_many([(join(path, name), None) for name in names])
+
+
+def _no_node(store: Store, path: str, zarr_format: ZarrFormat | None) -> NodeNotFoundError:
     wanted = f"Zarr v{zarr_format}" if zarr_format else "Zarr"
-    raise NodeNotFoundError(
+    return NodeNotFoundError(
         f"there is no {wanted} array or group at {path or '/'!r} in {store.spec}; "
         "check the path: a node is where zarr.json, .zarray or .zgroup is",
         store=str(store.spec),

@@ -57,6 +57,8 @@ def canonical_name(name: str) -> str:
     >>> canonical_name("zarr-python")
     'zarr'
     """
+    if name in _BUILTIN:
+        return name
     key = name.strip().lower().replace("_", "-")
     return _ALIASES.get(key, key)
 

@@ -27,7 +27,7 @@ from anyzarr.metadata._model import (
     GroupMetadata,
     ShardingSpec,
 )
-from anyzarr.metadata._parse import parse, parse_array, parse_group, to_document
+from anyzarr.metadata._parse import parse, parse_array, parse_group, parse_stored, to_document
 from anyzarr.metadata._values import as_array_value
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "parse_data_type",
     "parse_fill",
     "parse_group",
+    "parse_stored",
     "resized",
     "respelled",
     "single_chunk",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -16,51 +16,55 @@ from anyzarr.metadata._model import ArrayMetadata, GroupMetadata
 from anyzarr.metadata._v2 import parse_v2_array, parse_v2_group
 from anyzarr.metadata._v3 import parse_v3_array, parse_v3_group
 
-__all__ = ["parse", "parse_array", "parse_group", "to_document"]
+__all__ = ["parse", "parse_array", "parse_group", "parse_stored", "to_document"]
 
 _MAX_ENTRIES = 1024
 _MAX_CHARACTERS = 32 * 2**20
 
 
 class _Cache:
-    """Parsed arrays by the canonical text of their document: bounded, safe across threads."""
+    """Parsed arrays by the content of their document: bounded, safe across threads."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[str, ArrayMetadata] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple[ArrayMetadata, int]] = OrderedDict()
         self._characters = 0
         self._lock = threading.Lock()
 
-    def get(self, content: str) -> ArrayMetadata | None:
+    def get(self, content: Hashable) -> ArrayMetadata | None:
         with self._lock:
             found = self._entries.get(content)
-            if found is not None:
-                self._entries.move_to_end(content)
-            return found
+            if found is None:
+                return None
+            self._entries.move_to_end(content)
+            return found[0]
 
-    def put(self, content: str, metadata: ArrayMetadata) -> ArrayMetadata:
+    def put(self, content: Hashable, metadata: ArrayMetadata, size: int) -> ArrayMetadata:
         """Keep an entry and return it, or the one another thread has put there meanwhile."""
         with self._lock:
-            kept = self._entries.setdefault(content, metadata)
-            if kept is metadata:
-                self._characters += len(content)
+            known = self._entries.get(content)
+            if known is not None:
+                return known[0]
+            self._entries[content] = metadata, size
+            self._characters += size
             while self._entries and (
                 len(self._entries) > _MAX_ENTRIES or self._characters > _MAX_CHARACTERS
             ):
-                oldest, _ = self._entries.popitem(last=False)
-                self._characters -= len(oldest)
-            return kept
+                _, (_, oldest) = self._entries.popitem(last=False)
+                self._characters -= oldest
+            return metadata
 
     def __len__(self) -> int:
         return len(self._entries)
 
 
 _cache = _Cache()
+_stored = _Cache()
 
 
 def _after_fork() -> None:
-    # The lock may have been held by a thread that does not exist in the child.
-    global _cache
-    _cache = _Cache()
+    # The locks may have been held by a thread that does not exist in the child.
+    global _cache, _stored
+    _cache, _stored = _Cache(), _Cache()
 
 
 if hasattr(os, "register_at_fork"):
@@ -107,6 +111,41 @@ def parse(
             error.path = path
             error.message = f"{error.message} (node {path or '/'!r})"
         raise
+
+
+def parse_stored(
+    found: Sequence[bytes | None], decode: Callable[[], Mapping[str, Any]]
+) -> ArrayMetadata | GroupMetadata:
+    """Return the checked metadata of stored bytes; those of arrays are decoded once.
+
+    Parameters
+    ----------
+    found
+        The content of the node's documents, always in the same order.
+    decode
+        Makes the document of them. Called only for bytes that are not known.
+
+    Raises
+    ------
+    MetadataError, UnsupportedError, MissingDependencyError
+        See :func:`parse`; also what ``decode`` raises.
+
+    Examples
+    --------
+    >>> from anyzarr.metadata import decode_document, parse_stored
+    >>> data = b'{"zarr_format": 3, "node_type": "group"}'
+    >>> parse_stored((data,), lambda: decode_document(data)).zarr_format
+    3
+    """
+    # A store of someone else may give what has no hash and can change.
+    key = tuple([None if data is None else bytes(data) for data in found])
+    cached = _stored.get(key)
+    if cached is not None:
+        return cached
+    metadata = parse(decode())
+    if isinstance(metadata, ArrayMetadata):
+        _stored.put(key, metadata, sum(map(len, filter(None, key))))
+    return metadata
 
 
 def parse_array(
@@ -174,7 +213,7 @@ def _parse_array(document: Mapping[str, Any]) -> ArrayMetadata:
         return cached
     own = MappingProxyType(plain(document))
     read = parse_v3_array if own["zarr_format"] == 3 else parse_v2_array
-    return _cache.put(content, read(own, content))
+    return _cache.put(content, read(own, content), len(content))
 
 
 def _parse_group(document: Mapping[str, Any]) -> GroupMetadata:

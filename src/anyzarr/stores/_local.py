@@ -262,6 +262,20 @@ class LocalStore(BaseStore):
             raise self._os_error(error, key, "read") from error
         return fd
 
+    def _get(self, key: str, byte_range: ByteRange | None) -> bytes | None:
+        fd = self._open(key)
+        if fd is None:
+            return None
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            return read_at(fd, *_resolve(byte_range, status.st_size))
+        except OSError as error:
+            raise self._os_error(error, key, "read") from error
+        finally:
+            os.close(fd)
+
     def _read(self, key: str, ranges: Sequence[ByteRange | None]) -> Results:
         fd = self._open(key)
         if fd is None:
@@ -275,9 +289,6 @@ class LocalStore(BaseStore):
             raise self._os_error(error, key, "read") from error
         finally:
             os.close(fd)
-
-    def _get(self, key: str, byte_range: ByteRange | None) -> bytes | None:
-        return self._read(key, (byte_range,))[0]
 
     def _get_many(self, requests: Sequence[Request]) -> Results:
         by_key: dict[str, list[int]] = {}

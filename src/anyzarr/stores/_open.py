@@ -6,18 +6,19 @@ import os
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import unquote
 
-from anyzarr._url import Location, file_url, parse_location, redact
+from anyzarr import config
+from anyzarr._url import Location, file_url, parse_location, plain_path, redact
 from anyzarr.abc import Store
 from anyzarr.errors import NodeNotFoundError, ReadOnlyError, StoreError
 from anyzarr.stores._base import BaseStore
 from anyzarr.stores._keys import join
 from anyzarr.stores._memory import is_known_memory
 from anyzarr.stores._prefix import SubStore, at_prefix
-from anyzarr.stores._registry import container_backend, factory_of, resolve_backend_name
+from anyzarr.stores._registry import backend_of, container_backend, factory_of
 from anyzarr.stores._wrap import wrap
 from anyzarr.stores._zip import ZipStore, is_archive_file
 
-__all__ = ["Mode", "open_store"]
+__all__ = ["Mode", "open_folder", "open_store"]
 
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-"]
 
@@ -79,6 +80,19 @@ def open_store(
     return _open_live(location, backend, mode, backend_kwargs)
 
 
+def open_folder(location: Any, *, read_only: bool) -> Store | None:
+    """Return the store of a location that can only be a folder here, if it is there.
+
+    None where it may be anything else, and where a setting chooses another backend: then
+    :func:`open_store` decides. The disk is not touched: whoever finds a node in the store knows
+    that the folder is there.
+    """
+    root = plain_path(location)
+    if root is None or config.get("backend") is not None:
+        return None
+    return factory_of("local")(root, read_only=read_only)
+
+
 def _open_live(location: Any, backend: str | None, mode: Mode, options: dict[str, Any]) -> Store:
     store = wrap(location)
     if options:
@@ -118,7 +132,9 @@ def _open_text(
 ) -> Store:
     parsed = parse_location(location)
     inner = join(*(step.path for step in parsed.adapters))
-    if resolve_backend_name(location, backend) == "zip" or _holds_archive(parsed):
+    if backend is not None:
+        factory_of(backend)  # that there is one comes before what it may be used for
+    if backend_of(parsed, backend) == "zip" or _holds_archive(parsed):
         return _open_archive(parsed, inner, backend, mode, options)
     name = container_backend(parsed, backend)
     _check_fits(parsed, name)

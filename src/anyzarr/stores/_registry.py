@@ -165,7 +165,11 @@ def resolve_backend_name(location: Any, backend: str | None = None) -> str:
         from anyzarr.stores._wrap import wrap
 
         return backend or wrap(location).spec.backend
-    parsed = parse_location(location)
+    return backend_of(parse_location(location), backend)
+
+
+def backend_of(parsed: Location, backend: str | None = None) -> str:
+    """Return the backend of a location that has been taken apart."""
     if any(step.is_archive for step in parsed.adapters):
         return "zip"
     if backend is not None:
