@@ -1,7 +1,11 @@
 """Downsampling between arrays, region by region, with bounded memory."""
 
-from anyzarr._pyramid._build import METHODS, Method, downsample_into, method_of
-from anyzarr._pyramid._kernel import downsampled_shape, mean, nearest
+from anyzarr._pyramid._build import downsample_into
+from anyzarr._pyramid._fast import downsample
+from anyzarr._pyramid._gaussian import gaussian
+from anyzarr._pyramid._kernel import downsampled_shape, mean, stride
+from anyzarr._pyramid._methods import METHODS, Method, method_of
+from anyzarr._pyramid._order import largest, median, mode, smallest
 from anyzarr._pyramid._plan import (
     LARGEST_TOP_LEVEL,
     PyramidLevel,
@@ -18,11 +22,17 @@ __all__ = [
     "PyramidLevel",
     "Region",
     "default_factors",
+    "downsample",
     "downsample_into",
     "downsampled_shape",
     "fill",
+    "gaussian",
+    "largest",
     "mean",
+    "median",
     "method_of",
-    "nearest",
+    "mode",
     "plan_levels",
+    "smallest",
+    "stride",
 ]

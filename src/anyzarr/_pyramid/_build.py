@@ -3,67 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from anyzarr._progress import Tracker
-from anyzarr._pyramid import _fast, _kernel
+from anyzarr._pyramid._fast import downsample
+from anyzarr._pyramid._gaussian import gaussian_part, reach
+from anyzarr._pyramid._kernel import downsampled_shape
+from anyzarr._pyramid._methods import Method, method_of
 from anyzarr._pyramid._regions import MEMORY_BYTES, Readable, Region, Writable, fill
-from anyzarr.errors import MetadataError, UnsupportedError
+from anyzarr.errors import MetadataError
 
-__all__ = ["METHODS", "Method", "downsample_into", "method_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A way to make one element of a window.
-
-    Attributes
-    ----------
-    name
-        As given by the user and written as the ``type`` of a multiscale image.
-    kernel
-        Turns a block into a smaller one, for the given factors.
-    centred
-        Whether an element of the result lies in the middle of its window.
-    description
-        What it does, for the metadata.
-    """
-
-    name: str
-    kernel: Callable[[npt.NDArray[Any], Sequence[int]], npt.NDArray[Any]]
-    centred: bool
-    description: str
-
-
-METHODS = {
-    method.name: method
-    for method in (
-        Method("mean", _fast.mean, True, "mean of each window, ties rounded to even"),
-        Method("nearest", _kernel.nearest, False, "first element of each window"),
-    )
-}
-"""The downsampling methods, by name."""
-
-
-def method_of(name: str) -> Method:
-    """Return the method with this name.
-
-    Raises
-    ------
-    UnsupportedError
-        There is none.
-    """
-    try:
-        return METHODS[name]
-    except KeyError:
-        known = ", ".join(sorted(METHODS))
-        raise UnsupportedError(
-            f"no downsampling method is called {name!r}; the methods are {known}"
-        ) from None
+__all__ = ["downsample_into"]
 
 
 def downsample_into(
@@ -104,8 +58,28 @@ def downsample_into(
     A block of the target starts at a multiple of its chunk shape, so the block of the source
     it is made from starts at a window, and no window is cut.
     """
-    kernel = method_of(method).kernel
-    expected = _kernel.downsampled_shape(source.shape, factors)
+    how = method_of(method)
+    how.require(source.dtype)
+    require_fit(source, target, factors)
+    fill(
+        target,
+        lambda region: made_from(source, factors, how, region),
+        # The source block, and the sums of its first reduction in a wider type.
+        read_bytes_per_element=5 * math.prod(factors) * source.dtype.itemsize // 2,
+        memory_bytes=memory_bytes,
+        tracker=tracker,
+    )
+
+
+def require_fit(source: Readable, target: Writable, factors: Sequence[int]) -> None:
+    """Check that the target can hold the source made smaller.
+
+    Raises
+    ------
+    MetadataError
+        It cannot.
+    """
+    expected = downsampled_shape(source.shape, factors)
     if tuple(target.shape) != expected or target.dtype != source.dtype:
         raise MetadataError(
             f"a level of shape {tuple(target.shape)} and dtype {target.dtype} cannot hold one of "
@@ -113,18 +87,17 @@ def downsample_into(
             f"{tuple(factors)}: that has shape {expected} and the same dtype"
         )
 
-    def produce(region: Region) -> npt.NDArray[Any]:
-        finer = tuple(
-            slice(s.start * f, min(s.stop * f, n))
-            for s, f, n in zip(region, factors, source.shape, strict=True)
-        )
-        return kernel(source[finer], factors)
 
-    fill(
-        target,
-        produce,
-        # The source block, and the sums of its first reduction in a wider type.
-        read_bytes_per_element=5 * math.prod(factors) * source.dtype.itemsize // 2,
-        memory_bytes=memory_bytes,
-        tracker=tracker,
+def made_from(
+    source: Readable, factors: Sequence[int], method: Method, region: Region
+) -> npt.NDArray[Any]:
+    """Return a region of the level made from ``source``."""
+    beyond = reach(factors) if method.kernel == "gaussian" else ((0, 0),) * len(factors)
+    finer = tuple(
+        slice(max(0, s.start * f - before), min(s.stop * f + after, n))
+        for s, f, n, (before, after) in zip(region, factors, source.shape, beyond, strict=True)
     )
+    block = np.asarray(source[finer])
+    if method.kernel == "gaussian":
+        return gaussian_part(block, [s.start for s in finer], source.shape, factors, region)
+    return downsample(block, factors, method.kernel)

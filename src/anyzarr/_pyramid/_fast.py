@@ -1,9 +1,10 @@
-"""The mean by the native kernels where they are built, by numpy elsewhere: the same to the bit."""
+"""Downsampling by the native kernels where they are built, by numpy elsewhere: the same bits."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -11,11 +12,24 @@ import numpy as np
 import numpy.typing as npt
 
 from anyzarr._optional import is_installed
-from anyzarr._pyramid import _kernel
+from anyzarr._pyramid import _kernel, _order
 
-__all__ = ["mean"]
+__all__ = ["REFERENCES", "downsample"]
+
+Block = npt.NDArray[Any]
+
+REFERENCES: Mapping[str, Callable[[Block, Sequence[int]], Block]] = {
+    "mean": _kernel.mean,
+    "median": _order.median,
+    "mode": _order.mode,
+    "min": _order.smallest,
+    "max": _order.largest,
+    "stride": _kernel.stride,
+}
+"""What each method is, in plain numpy."""
 
 _KINDS = frozenset({"u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f4", "f8"})
+_MOST_IN_WINDOW = 1 << 14  # more of the smallest integers do not add up in 32 bits
 
 
 @functools.cache
@@ -27,12 +41,42 @@ def _native() -> ModuleType | None:
     return anyzarr_native
 
 
-def mean(block: npt.NDArray[Any], factors: Sequence[int]) -> npt.NDArray[Any]:
-    """Return the mean of each window; see :func:`anyzarr._pyramid._kernel.mean`."""
-    native, kind = _native(), block.dtype.str[1:]
-    if native is None or kind not in _KINDS or not block.dtype.isnative or not block.size:
-        return _kernel.mean(block, factors)
-    out: npt.NDArray[Any] = np.empty(_kernel.downsampled_shape(block.shape, factors), block.dtype)
-    # One thread: the regions of a level are made side by side already.
-    native.downsample(block, out, list(factors), "mean", kind, 1)
+def downsample(
+    block: Block, factors: Sequence[int], method: str, out: Block | None = None, threads: int = 1
+) -> Block:
+    """Return a block made smaller, or fill ``out`` with it.
+
+    Parameters
+    ----------
+    block
+        Its first element starts a window.
+    factors
+        Width of a window per axis.
+    method
+        A name in :data:`REFERENCES`.
+    out
+        Of shape ``downsampled_shape(block.shape, factors)`` and the dtype of the block, with
+        any strides.
+    threads
+        How many to use, the caller's included.
+    """
+    if out is None:
+        out = np.empty(_kernel.downsampled_shape(block.shape, factors), block.dtype)
+    native = _native()
+    if native is None or math.prod(factors) > _MOST_IN_WINDOW or not block.size:
+        out[...] = REFERENCES[method](block, factors)
+        return out
+    kind, size = block.dtype.kind, block.dtype.itemsize
+    if f"{kind}{size}" in _KINDS and block.dtype.isnative:
+        native.downsample(block, out, list(factors), method, f"{kind}{size}", threads)
+    elif kind == "b":
+        views = block.view(np.uint8), out.view(np.uint8)
+        native.downsample(*views, list(factors), method, "u1", threads)
+    elif method != "stride" and (f"{kind}{size}" in _KINDS or (kind, size) == ("f", 2)):
+        # Half precision is exact in double, and is rounded once on the way back.
+        wide = np.dtype("f8") if kind == "f" and size == 2 else block.dtype.newbyteorder("=")
+        with np.errstate(over="ignore"):
+            out[...] = downsample(block.astype(wide), factors, method, threads=threads)
+    else:
+        out[...] = REFERENCES[method](block, factors)
     return out

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from anyzarr.errors import UnsupportedError
 
-__all__ = ["downsampled_shape", "mean", "nearest"]
+__all__ = ["downsampled_shape", "mean", "stride", "without_payload"]
 
 
 def downsampled_shape(shape: Sequence[int], factors: Sequence[int]) -> tuple[int, ...]:
@@ -24,9 +24,15 @@ def downsampled_shape(shape: Sequence[int], factors: Sequence[int]) -> tuple[int
     return tuple(-(-n // f) for n, f in zip(shape, factors, strict=True))
 
 
-def nearest(block: npt.NDArray[Any], factors: Sequence[int]) -> npt.NDArray[Any]:
-    """Return the first element of each window, as a view."""
-    return block[tuple(slice(None, None, f) for f in factors)]
+def stride(block: npt.NDArray[Any], factors: Sequence[int]) -> npt.NDArray[Any]:
+    """Return the first element of each window, as it is."""
+    return np.array(block[tuple(slice(None, None, f) for f in factors)], block.dtype)
+
+
+def without_payload(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Replace each NaN by the one of numpy, in place, so that it is the same on every machine."""
+    values[np.isnan(values)] = np.nan
+    return values
 
 
 def mean(block: npt.NDArray[Any], factors: Sequence[int]) -> npt.NDArray[Any]:
@@ -44,7 +50,9 @@ def mean(block: npt.NDArray[Any], factors: Sequence[int]) -> npt.NDArray[Any]:
     numpy.ndarray
         A new array of shape ``downsampled_shape(block.shape, factors)``. Integers and booleans
         are summed exactly and rounded to the nearest, ties to even, so that a pyramid does
-        not grow brighter from level to level; floats are summed in float64.
+        not grow brighter from level to level; floats are summed in float64, one axis after
+        the other; of complex numbers, the real and the imaginary parts. A window with a NaN,
+        or with both infinities, becomes the NaN of numpy.
 
     Raises
     ------
@@ -56,15 +64,20 @@ def mean(block: npt.NDArray[Any], factors: Sequence[int]) -> npt.NDArray[Any]:
         return _integer_mean(block.view(np.uint8), factors).astype(np.bool_)
     if kind in "iu":
         if dtype.itemsize == 8:
-            return _wide_integer_mean(block, factors)
+            native = block.astype(dtype.newbyteorder("="), copy=False)
+            return np.asarray(_wide_integer_mean(native, factors), dtype)
         return _integer_mean(block, factors)
-    if kind in "fc":
-        wide = np.result_type(dtype, np.float64)
-        total = _window_sums(block, factors, wide)
-        total /= _counts(block.shape, factors)
-        return total.astype(dtype, copy=False)
+    if kind == "f":
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = _window_sums(block, factors, np.result_type(dtype, np.float64))
+            total /= _counts(block.shape, factors)
+            return without_payload(total.astype(dtype, copy=False))
+    if kind == "c":
+        half = np.dtype(f"{dtype.str[0]}f{dtype.itemsize // 2}")
+        parts = block.astype(dtype, order="C")[..., np.newaxis].view(half)
+        return np.ascontiguousarray(mean(parts, (*factors, 1))).view(dtype)[..., 0]
     raise UnsupportedError(
-        f"a mean pyramid needs numbers, and this array's dtype is {dtype}; use method='nearest'"
+        f"a mean pyramid needs numbers, and this array's dtype is {dtype}; use method='stride'"
     )
 
 

@@ -123,7 +123,8 @@ def plan_pyramid(
     n_levels
         How many levels, level 0 included; None: until the largest spatial axis is 256 or less.
     method
-        How a window becomes an element; decides where the element's centre is.
+        How a window becomes an element; decides where the element's centre is, and must be
+        able to work on the dtype.
     factors
         From each level to the next, one per axis; None: chosen by the voxels' proportions.
     """
@@ -137,8 +138,10 @@ def plan_pyramid(
             f"{len(factors)} sets of factors make {len(factors) + 1} levels, not {n_levels}; "
             "give one of the two"
         )
-    centred = downsampling_method(method).centred
-    return plan_levels(spec.shape, scale, translation, factors, centred=centred)
+    how = downsampling_method(method)
+    if factors:
+        how.require(spec.dtype)
+    return plan_levels(spec.shape, scale, translation, factors, centred=how.centred)
 
 
 def level_path(first: str, level: int) -> str:

@@ -2,7 +2,8 @@
 //!
 //! Windows start at multiples of the factors; those at the far edge hold what is there, so there
 //! are `ceil(n / factor)` per axis. Sums run along one axis after the other, the first axis
-//! first, which is what makes floats equal to the plain numpy reference bit for bit.
+//! first, which is what makes floats equal to the plain numpy reference bit for bit. A NaN in a
+//! result is always the same one, whichever came in, except where elements are only copied.
 
 mod number;
 mod rows;
@@ -20,11 +21,11 @@ pub enum Method {
     Mean,
     /// The middle one; of two the mean, by the same rule. NaN if there is a NaN.
     Median,
-    /// The most frequent one (by its bits), of several the smallest.
+    /// The most frequent one, of several the smallest; -0 is a 0, NaN a number above all others.
     Mode,
-    /// The smallest; NaN if there is a NaN.
+    /// The smallest, -0 below 0; NaN if there is a NaN.
     Min,
-    /// The largest; NaN if there is a NaN.
+    /// The largest, -0 below 0; NaN if there is a NaN.
     Max,
     /// The first.
     Stride,

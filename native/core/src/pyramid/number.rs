@@ -19,14 +19,18 @@ pub(super) trait Number: Copy + Default + Send + Sync {
     fn mean(sum: Self::Sum, count: usize) -> Self;
     /// Means of windows of `1 << shift` numbers each.
     fn means_shifted(sums: &[Self::Sum], shift: u32, out: &mut [Self]);
-    /// Order: numbers by value, the rest (NaN, zeros) by bits.
+    /// Order: numbers by value, -0 before 0, NaN (see [`Number::plain`]) last.
     fn order(&self, other: &Self) -> Ordering;
-    /// The smaller of two; NaN if one is.
+    /// The smaller of two by that order; NaN if one is.
     fn smaller(self, other: Self) -> Self;
-    /// The larger of two; NaN if one is.
+    /// The larger of two by that order; NaN if one is.
     fn larger(self, other: Self) -> Self;
+    /// Whether both are one number, or no number.
+    fn same(&self, other: &Self) -> bool;
     /// Whether it is no number.
     fn is_nan(self) -> bool;
+    /// Itself; any NaN becomes the one that results hold.
+    fn plain(self) -> Self;
 
     /// The median of some, at least one.
     fn median(values: &mut [Self]) -> Self {
@@ -94,8 +98,18 @@ macro_rules! integer {
                 self.max(other)
             }
 
+            #[inline]
+            fn same(&self, other: &Self) -> bool {
+                self == other
+            }
+
             fn is_nan(self) -> bool {
                 false
+            }
+
+            #[inline]
+            fn plain(self) -> Self {
+                self
             }
         }
     };
@@ -129,14 +143,14 @@ macro_rules! float {
 
             #[inline]
             fn mean(sum: f64, count: usize) -> Self {
-                (sum / count as f64) as Self
+                ((sum / count as f64) as Self).plain()
             }
 
             #[inline]
             fn means_shifted(sums: &[f64], shift: u32, out: &mut [Self]) {
                 let count = f64::from(1u32 << shift);
                 for (slot, &sum) in out.iter_mut().zip(sums) {
-                    *slot = (sum / count) as Self;
+                    *slot = ((sum / count) as Self).plain();
                 }
             }
 
@@ -146,16 +160,34 @@ macro_rules! float {
 
             #[inline]
             fn smaller(self, other: Self) -> Self {
-                if self < other || self.is_nan() { self } else { other }
+                // Equal numbers differ at most in the sign of zero.
+                let equal = Self::from_bits(self.to_bits() | other.to_bits());
+                let less = if self < other { self } else { other };
+                let number = if self == other { equal } else { less };
+                if self.is_nan() || other.is_nan() { <$type>::NAN } else { number }
             }
 
             #[inline]
             fn larger(self, other: Self) -> Self {
-                if self > other || self.is_nan() { self } else { other }
+                let equal = Self::from_bits(self.to_bits() & other.to_bits());
+                let more = if self > other { self } else { other };
+                let number = if self == other { equal } else { more };
+                if self.is_nan() || other.is_nan() { <$type>::NAN } else { number }
             }
 
+            #[inline]
+            fn same(&self, other: &Self) -> bool {
+                self == other || (self.is_nan() && other.is_nan())
+            }
+
+            #[inline]
             fn is_nan(self) -> bool {
                 self != self
+            }
+
+            #[inline]
+            fn plain(self) -> Self {
+                if self.is_nan() { <$type>::NAN } else { self }
             }
         }
     };

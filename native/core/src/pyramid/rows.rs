@@ -214,7 +214,7 @@ pub(super) fn fold<T: Number>(task: &Task, from: usize, to: usize, with: impl Fn
             // SAFETY: `at` is a row of the block, as long as `row`.
             let values = unsafe { numbers(row_of(&task.source, &at), &mut row) };
             if k == 0 {
-                all.copy_from_slice(values);
+                all.iter_mut().zip(values).for_each(|(a, b)| *a = b.plain());
             } else {
                 all.iter_mut().zip(values).for_each(|(a, &b)| *a = with(*a, b));
             }

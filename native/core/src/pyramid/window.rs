@@ -29,7 +29,7 @@ pub(super) fn each<T: Number>(task: &Task, from: usize, to: usize, reduce: impl 
             let columns = x * factor..width.min((x + 1) * factor);
             window.clear();
             for row in block.chunks_exact(width) {
-                window.extend_from_slice(&row[columns.clone()]);
+                window.extend(row[columns.clone()].iter().map(|value| value.plain()));
             }
             *slot = reduce(&mut window);
         }
@@ -38,7 +38,8 @@ pub(super) fn each<T: Number>(task: &Task, from: usize, to: usize, reduce: impl 
     }
 }
 
-/// The most frequent of some numbers, at least one; of several the smallest.
+/// The most frequent of some numbers, at least one; of several the smallest. -0 is a 0, and NaN a
+/// number above all others.
 pub(super) fn mode<T: Number>(values: &mut [T]) -> T {
     if let Some((&first, rest)) = values.split_first()
         && rest.iter().all(|value| value.order(&first).is_eq())
@@ -47,7 +48,7 @@ pub(super) fn mode<T: Number>(values: &mut [T]) -> T {
     }
     values.sort_unstable_by(T::order);
     let mut best = (0, T::default());
-    for run in values.chunk_by(|a, b| a.order(b).is_eq()) {
+    for run in values.chunk_by(T::same) {
         if let Some(&value) = run.first()
             && run.len() > best.0
         {
