@@ -18,7 +18,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-BENCHMARKS = ("import_cost", "table1", "table2", "table3", "remote")  # table1 prints the floor
+BENCHMARKS = (
+    "import_cost",
+    "table1",
+    "table2",
+    "table3",
+    "archive",
+    "remote",
+)  # table1 prints the floor
 
 
 IN_MEMORY = Path("/dev/shm")

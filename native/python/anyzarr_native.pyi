@@ -1,6 +1,6 @@
 """The native engine of anyzarr; use it through anyzarr, engine "native"."""
 
-from collections.abc import Buffer, Callable, Sequence
+from collections.abc import Buffer, Callable, Mapping, Sequence
 
 __version__: str
 
@@ -14,6 +14,16 @@ _Span = tuple[int, int | None]
 _Get = Callable[[list[tuple[str, _Span | None]]], list[bytes | None]]
 _Put = Callable[[list[tuple[str, bytes | None]]], None]
 
+class Archive:
+    def __init__(
+        self,
+        descriptor: int,
+        path: str,
+        keys: list[str],
+        numbers: Buffer,
+        names: Mapping[str, bytes],
+    ) -> None: ...
+
 class Plan:
     def __init__(self, document: str, fill: bytes, big_endian: bool = False) -> None: ...
     @property
@@ -23,6 +33,16 @@ class Plan:
     def read_local(
         self,
         root: str,
+        path: str,
+        start: Sequence[int],
+        stop: Sequence[int],
+        step: Sequence[int],
+        out: Buffer,
+        threads: int,
+    ) -> None: ...
+    def read_archive(
+        self,
+        archive: Archive,
         path: str,
         start: Sequence[int],
         stop: Sequence[int],

@@ -326,10 +326,13 @@ class IOCapabilities:
         ``read`` takes boxes with any step. Otherwise it is given steps of 1 only.
     byte_layer
         Bytes go through anyzarr's own store layer rather than the engine's own I/O.
+    reason
+        Why they do, where the engine reads other arrays of such a store by itself.
     """
 
     steps: bool = False
     byte_layer: bool = False
+    reason: str | None = None
 
 
 class ArrayIO(Protocol):

@@ -36,6 +36,18 @@ impl Stamp {
             device: status.dev(),
         }
     }
+
+    /// Size of the file.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn modified(&self) -> Option<SystemTime> {
+        let seconds = Duration::from_secs(u64::try_from(self.seconds).ok()?);
+        let rest = Duration::from_nanos(u64::try_from(self.nanoseconds).ok()?);
+        SystemTime::UNIX_EPOCH.checked_add(seconds)?.checked_add(rest)
+    }
 }
 
 type Known = HashMap<String, (Stamp, Arc<[Entry]>)>;
@@ -66,15 +78,14 @@ impl IndexCache {
     }
 
     /// Remember the index of a file, unless it changed only now.
-    pub fn put(&self, path: &str, status: &Metadata, index: &[Entry]) {
-        let age =
-            status.modified().ok().and_then(|then| SystemTime::now().duration_since(then).ok());
+    pub fn put(&self, path: &str, stamp: Stamp, index: &[Entry]) {
+        let age = stamp.modified().and_then(|then| SystemTime::now().duration_since(then).ok());
         if age.is_none_or(|age| age < SETTLED) {
             return;
         }
         let index = Arc::from(index);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(path.to_owned(), Stamp::of(status), index);
+        known.insert(path.to_owned(), stamp, index);
     }
 }
 

@@ -10,6 +10,7 @@
 //! - a thread decodes chunk after chunk without allocating, in an [`arena::Arena`];
 //! - nothing starts a thread or holds a lock at load time; a forked child starts afresh.
 
+pub mod archive;
 pub mod arena;
 pub mod batched;
 pub mod buffer;
@@ -28,6 +29,7 @@ pub mod pool;
 pub mod pyramid;
 pub mod read;
 pub mod shard;
+pub mod source;
 pub mod storage;
 pub mod write;
 

@@ -1,4 +1,4 @@
-//! Reading boxes from local files.
+//! Reading boxes from local files, or from members of a local archive.
 //!
 //! The touched chunks are shared out over threads; of a shard that would keep one thread busy
 //! alone, several take parts. A file is opened once per part, its size taken from the open file,
@@ -6,18 +6,16 @@
 //! ranges are sorted, and merged where that saves a call.
 #![allow(unsafe_code)] // reads straight into `View`s, whose makers vouch for them
 
-use std::fs::{File, Metadata};
-
 use crate::arena::Arena;
 use crate::decode::{in_subchunk, place, place_fill, scatter_span};
 use crate::error::{Error, Result};
 use crate::grid::{Cell, Pieces, Region};
-use crate::index_cache::Stamp;
 use crate::local;
 use crate::memory::{self, View};
 use crate::plan::{Chain, Plan, Shard};
 use crate::pool;
 use crate::shard::Entry;
+use crate::source::{Object, Source};
 
 /// Below this, other threads take longer to wake than the work takes.
 const INLINE_BYTES: usize = 256 << 10;
@@ -50,12 +48,18 @@ impl Files {
     pub(crate) fn root(&self) -> &str {
         &self.root
     }
+}
 
-    pub(crate) fn path(&self, plan: &Plan, coords: &[usize]) -> String {
+impl Source for Files {
+    fn path(&self, plan: &Plan, coords: &[usize]) -> String {
         let mut path = String::with_capacity(self.prefix.len() + 32);
         path.push_str(&self.prefix);
         plan.push_key(&mut path, coords);
         path
+    }
+
+    fn open(&self, path: &str) -> Result<Option<Object<'_>>> {
+        Ok(local::open(path)?.map(|(file, status)| Object::file(file, &status)))
     }
 }
 
@@ -68,7 +72,7 @@ impl Files {
 /// `out` is valid for `region.count` elements, to write, until this returns.
 pub unsafe fn read(
     plan: &Plan,
-    files: &Files,
+    files: &dyn Source,
     region: &Region,
     out: &View,
     threads: usize,
@@ -146,7 +150,7 @@ impl Part {
 
 fn read_chunk(
     plan: &Plan,
-    files: &Files,
+    files: &dyn Source,
     cell: &Cell,
     part: Part,
     out: &View,
@@ -159,7 +163,7 @@ fn read_chunk(
     if shard.is_none() && part.number > 0 {
         return Ok(());
     }
-    let Some((file, status)) = local::open(&path)? else {
+    let Some(file) = files.open(&path)? else {
         if part.number == 0 {
             place_fill(plan, &cell.region.count, &view);
         }
@@ -168,23 +172,22 @@ fn read_chunk(
     match shard {
         Some(shard) => {
             let (region, view) = chain.stored(&cell.region, &view);
-            let source = ShardFile { plan, shard, file: &file, status: &status, path: &path };
+            let source = ShardFile { plan, shard, file: &file, path: &path };
             source.read(&region, part, &view, arena)
         }
-        None => read_whole(plan, &file, status.len(), &cell.region, &view, arena),
+        None => read_whole(plan, &file, &cell.region, &view, arena),
     }
 }
 
 /// Read a chunk that is one unit; of plain elements only the bytes from the first to the last.
 fn read_whole(
     plan: &Plan,
-    file: &File,
-    length: u64,
+    file: &Object<'_>,
     region: &Region,
     view: &View,
     arena: &mut Arena,
 ) -> Result<()> {
-    let chain = &plan.chain;
+    let (chain, length) = (&plan.chain, file.length());
     if chain.raw().is_some() {
         if length != chain.bytes as u64 {
             return Err(Error::corrupt(format!(
@@ -198,7 +201,7 @@ fn read_whole(
     let length = usize::try_from(length).map_err(|_| Error::memory(usize::MAX))?;
     let mut buffer = arena.take();
     let result = buffer.get(length).and_then(|data| {
-        local::read_at(file, data, 0)?;
+        file.read_at(data, 0)?;
         place(plan, chain, data, region, view, arena)
     });
     arena.give(buffer);
@@ -208,7 +211,7 @@ fn read_whole(
 /// Read a region (stored axes) of plain elements that begin at `offset` in the file.
 fn read_raw(
     chain: &Chain,
-    file: &File,
+    file: &Object<'_>,
     offset: u64,
     region: &Region,
     view: &View,
@@ -221,13 +224,13 @@ fn read_raw(
     if is_dense && view.is_contiguous(&region.count, plain.item.size) {
         // SAFETY: the view is valid for the region, whose elements fill `size` bytes.
         let target = unsafe { view.bytes_mut(size) };
-        local::read_at(file, target, offset + first as u64)?;
+        file.read_at(target, offset + first as u64)?;
         memory::swap_in_place(target, plain.item.swap);
         return Ok(());
     }
     let mut buffer = arena.take();
     let result = buffer.get(size).and_then(|data| {
-        local::read_at(file, data, offset + first as u64)?;
+        file.read_at(data, offset + first as u64)?;
         scatter_span(chain, plain, data, region, view)
     });
     arena.give(buffer);
@@ -245,8 +248,7 @@ struct Wanted {
 struct ShardFile<'a> {
     plan: &'a Plan,
     shard: &'a Shard,
-    file: &'a File,
-    status: &'a Metadata,
+    file: &'a Object<'a>,
     path: &'a str,
 }
 
@@ -256,7 +258,7 @@ impl ShardFile<'_> {
         pieces.fill(region, &self.shard.inner.shape);
         let (from, to) = part.share(pieces.len());
         let most = 2 * (to - from) >= self.shard.index.entries;
-        let result = if most && self.status.len() <= RUN_BYTES {
+        let result = if most && self.file.length() <= RUN_BYTES {
             self.read_at_once(&pieces, from, to, view, arena)
         } else {
             self.read_ranges(&pieces, from, to, view, arena)
@@ -276,8 +278,8 @@ impl ShardFile<'_> {
     ) -> Result<()> {
         let mut buffer = arena.take();
         let mut index = arena.take_index();
-        let result = buffer.get(self.status.len() as usize).and_then(|data| {
-            local::read_at(self.file, data, 0)?;
+        let result = buffer.get(self.file.length() as usize).and_then(|data| {
+            self.file.read_at(data, 0)?;
             self.shard.index.decode(self.shard.index.find(data)?, &mut index)?;
             for cell in pieces.range(from, to) {
                 let entry = index[self.shard.number(&cell.coords)];
@@ -321,17 +323,17 @@ impl ShardFile<'_> {
         arena: &mut Arena,
     ) -> Result<()> {
         let cache = &pool::process().indices;
-        if let Some(index) = cache.get(self.path, &Stamp::of(self.status)) {
+        if let Some(index) = cache.get(self.path, &self.file.stamp) {
             return self.read_wanted(&index, pieces, from, to, view, arena);
         }
         let layout = &self.shard.index;
         let mut index = arena.take_index();
         let mut buffer = arena.take();
-        let result = layout.offset(self.status.len()).and_then(|offset| {
+        let result = layout.offset(self.file.length()).and_then(|offset| {
             let encoded = buffer.get(layout.bytes())?;
-            local::read_at(self.file, encoded, offset)?;
+            self.file.read_at(encoded, offset)?;
             layout.decode(encoded, &mut index)?;
-            cache.put(self.path, self.status, &index);
+            cache.put(self.path, self.file.stamp, &index);
             self.read_wanted(&index, pieces, from, to, view, arena)
         });
         arena.give(buffer);
@@ -351,7 +353,7 @@ impl ShardFile<'_> {
         let mut wanted = Vec::with_capacity(to - from);
         for (number, cell) in (from..).zip(pieces.range(from, to)) {
             let entry = index[self.shard.number(&cell.coords)];
-            match entry.range(self.status.len())? {
+            match entry.range(self.file.length())? {
                 None => self.place(&cell, None, view, arena)?,
                 Some((start, stop)) => wanted.push(self.narrowed(start, stop, number, &cell)?),
             }
@@ -400,7 +402,7 @@ impl ShardFile<'_> {
         let mut buffer = arena.take();
         let size = usize::try_from(stop - start).map_err(|_| Error::memory(usize::MAX));
         let result = size.and_then(|size| buffer.get(size)).and_then(|data| {
-            local::read_at(self.file, data, start)?;
+            self.file.read_at(data, start)?;
             for want in run {
                 let Some(cell) = pieces.one(want.number) else { continue };
                 let data = &data[(want.start - start) as usize..(want.stop - start) as usize];

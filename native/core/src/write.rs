@@ -19,6 +19,7 @@ use crate::plan::{Plan, Shard};
 use crate::pool;
 use crate::read::Files;
 use crate::shard::Entry;
+use crate::source::Source;
 
 use std::sync::Mutex;
 

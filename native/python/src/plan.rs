@@ -1,5 +1,6 @@
 //! The class `Plan`: one array's metadata, compiled.
 
+use anyzarr_core::archive::Members;
 use anyzarr_core::batched::{self, Objects};
 use anyzarr_core::read::{Files, read};
 use anyzarr_core::write::{Options, write};
@@ -7,6 +8,7 @@ use anyzarr_core::{Dims, Error, Kind, Region, Result, chunk, pool};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
+use crate::archive::Archive;
 use crate::buffer::Buffer;
 use crate::error::to_python;
 use crate::storage::Callbacks;
@@ -80,6 +82,34 @@ impl Plan {
             pool::guarded(|| unsafe {
                 read(plan, &Files::new(root, path), &region, &view, threads)
             })
+        })
+        .map_err(|error| to_python(&error))
+    }
+
+    /// Read a box from the members below `path` of an archive.
+    #[pyo3(signature = (archive, path, start, stop, step, out, threads))]
+    #[allow(clippy::too_many_arguments)]
+    fn read_archive(
+        &self,
+        py: Python<'_>,
+        archive: &Bound<'_, Archive>,
+        path: &str,
+        start: Vec<usize>,
+        stop: Vec<usize>,
+        step: Vec<usize>,
+        out: &Bound<'_, PyAny>,
+        threads: usize,
+    ) -> PyResult<()> {
+        let plan = self.plan()?;
+        let buffer = Buffer::new(out, true)?;
+        let archive = archive.get();
+        py.detach(|| {
+            let region = region(&start, &stop, &step)?;
+            let view = buffer.view(&region.count, plan.itemsize)?;
+            let members = Members::new(&archive.core, path)?;
+            // SAFETY: the buffer is held, writable, and of the region's shape.
+            #[allow(unsafe_code)]
+            pool::guarded(|| unsafe { read(plan, &members, &region, &view, threads) })
         })
         .map_err(|error| to_python(&error))
     }

@@ -95,5 +95,7 @@ def _reports(facts: EnginesInfo) -> Table:
         mark = "[green]yes[/green]" if report.usable else "[red]no[/red]"
         io = {"own": "own", "byte layer": "byte layer"}.get(report.io or "", "–")
         said = Text("← taken", "bold green") if report.chosen else Text(report.reason or "")
+        if report.io_reason is not None:
+            said.append(f"{' ' if said else ''}({report.io_reason})")
         drawn.add_row(Text(report.name, style), mark, io, said)
     return drawn

@@ -78,7 +78,7 @@ def explain_engines(
         get_engine(engine)
     store, path = locate(location, path, backend, backend_kwargs)
     metadata, path = _array_at(store, path)
-    reports = explain(metadata, store, engine)
+    reports = explain(metadata, store, engine, path=path)
     ranked = sorted(reports, key=lambda r: (not r.chosen, not r.usable, r.name))
     return EnginesInfo(address(store, path), store.spec.backend, tuple(ranked))
 

@@ -117,7 +117,7 @@ class Array(Node):
 
     def explain_engines(self) -> list[EngineReport]:
         """Return for each engine whether it can do the job, and the reason if not."""
-        return explain(self.metadata, self._store, self._engine_name)
+        return explain(self.metadata, self._store, self._engine_name, path=self._path)
 
     @property
     def native_handle(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from anyzarr.abc import ArrayIO, ChunkCodec, Engine, Store
@@ -41,6 +41,8 @@ class EngineReport:
     io
         ``own``: the engine reads the store by itself. ``byte layer``: anyzarr's store layer
         fetches the bytes and the engine decodes them. None if it is not usable.
+    io_reason
+        Why the byte layer serves this array, where the engine reads others there by itself.
     """
 
     name: str
@@ -48,6 +50,7 @@ class EngineReport:
     chosen: bool
     reason: str | None
     io: Literal["own", "byte layer"] | None
+    io_reason: str | None = None
 
 
 def choose(
@@ -134,9 +137,9 @@ def _reasons(metadata: ArrayMetadata, store: Store) -> dict[str, str | None]:
 
 
 def explain(
-    metadata: ArrayMetadata, store: Store, engine: str | Engine | None = None
+    metadata: ArrayMetadata, store: Store, engine: str | Engine | None = None, *, path: str = ""
 ) -> list[EngineReport]:
-    """Return what each engine says about an array, in alphabetical order.
+    """Return what each engine says about the array at a path, in alphabetical order.
 
     Nothing is read. ``engine`` is as for :func:`choose`; where that would raise, no report is
     ``chosen``.
@@ -148,14 +151,16 @@ def explain(
     reports = []
     for name, reason in _reasons(metadata, store).items():
         usable = reason is None
-        io = _io_of(metadata, store, name) if usable else None
-        reports.append(EngineReport(name, usable, usable and name == chosen, reason, io))
+        report = EngineReport(name, usable, usable and name == chosen, reason, None)
+        reports.append(_with_io(report, metadata, store, path) if usable else report)
     return reports
 
 
-def _io_of(metadata: ArrayMetadata, store: Store, name: str) -> Literal["own", "byte layer"]:
-    opened = get_engine(name).open(metadata, store, "")
-    return "byte layer" if opened.capabilities.byte_layer else "own"
+def _with_io(
+    report: EngineReport, metadata: ArrayMetadata, store: Store, path: str
+) -> EngineReport:
+    can = get_engine(report.name).open(metadata, store, path).capabilities
+    return replace(report, io="byte layer" if can.byte_layer else "own", io_reason=can.reason)
 
 
 def cached_codec(engine: Engine, metadata: ArrayMetadata) -> ChunkCodec:

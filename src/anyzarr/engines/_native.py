@@ -1,8 +1,9 @@
 """The engine ``native``: our own Rust core, the package ``anyzarr_native``.
 
 Files below a directory are read and written by the core itself, on its own threads and without
-the interpreter. Of every other store our store layer fetches the bytes, a whole batch of chunks
-and ranges at once, and the core decodes them. Rectilinear grids go through the byte layer, with
+the interpreter; members of a local zip archive, stored as they are, are read as ranges of its
+file. Of every other store our store layer fetches the bytes, a whole batch of chunks and ranges
+at once, and the core decodes them. Rectilinear grids go through the byte layer, with
 the core's codecs.
 """
 
@@ -24,6 +25,7 @@ from anyzarr.engines._cache import BoundedCache
 from anyzarr.engines._choose import cached_codec
 from anyzarr.engines._chunk_access import ChunkAccess
 from anyzarr.engines._codec_edge import CheckedCodec, Data, corrupt, store_name
+from anyzarr.engines._native_archive import ArchivedArray
 from anyzarr.errors import AnyzarrError, MetadataError, StoreError, UnsupportedError
 from anyzarr.metadata import ArrayMetadata, single_chunk, to_v3_equivalent
 from anyzarr.metadata._codecs import byte_orders
@@ -157,6 +159,7 @@ class NativeArrayIO:
         self._path = path
         self._prefix = f"{path}/" if path else ""
         self._root = store.capabilities.local_root
+        self._archived = ArchivedArray.find(store, path) if self._root is None else None
         self._access = access
         self._plan: Plan = _plan(metadata)
         self._error: type[Exception] = NativeError
@@ -164,7 +167,9 @@ class NativeArrayIO:
     @property
     def capabilities(self) -> IOCapabilities:
         """Any step; the core does the I/O of files, our store layer the others'."""
-        return IOCapabilities(steps=True, byte_layer=self._root is None)
+        reason = None if self._archived is None else self._archived.reason
+        own = self._root is not None or (self._archived is not None and reason is None)
+        return IOCapabilities(steps=True, byte_layer=not own, reason=reason)
 
     @property
     def native_handle(self) -> Plan:
@@ -177,6 +182,8 @@ class NativeArrayIO:
         try:
             if self._root is not None:
                 self._plan.read_local(self._root, self._path, *what)
+            elif self._archived is not None and self._archived.reason is None:
+                self._plan.read_archive(self._archived.table(), self._archived.path, *what)
             else:
                 self._plan.read_many(self._get_many, self._prefix, *what)
         except self._error as error:

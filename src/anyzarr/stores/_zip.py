@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
-import weakref
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn
 
-from anyzarr._parallel import map_ordered
-from anyzarr._url import file_url, quote_path
 from anyzarr.abc import (
     ByteRange,
     Capabilities,
@@ -23,7 +19,7 @@ from anyzarr.abc import (
 )
 from anyzarr.errors import CorruptDataError, StoreError, UnsupportedError
 from anyzarr.stores._base import BaseStore, Results, describe, level_of
-from anyzarr.stores._local import etag_of, read_at
+from anyzarr.stores._prefix import SubStore
 from anyzarr.stores._zip_directory import (
     DEFLATED,
     LOCAL_HEADER,
@@ -32,8 +28,10 @@ from anyzarr.stores._zip_directory import (
     Entry,
     read_directory,
 )
+from anyzarr.stores._zip_local import LocalArchive, is_plain
+from anyzarr.stores._zip_source import FileSource, ObjectSource, Source
 
-__all__ = ["ZipStore", "is_archive_file"]
+__all__ = ["ZipStore", "is_archive_file", "local_archive"]
 
 _LOCAL_SIGNATURE: Final = b"PK\x03\x04"
 _EMPTY_SIGNATURE: Final = b"PK\x05\x06"
@@ -48,7 +46,6 @@ _METHODS: Final = {
     95: "xz",
 }
 _STEP = 1 << 18
-_THREADS_FROM = 8
 _NEAR: Final = 1 << 16
 _SLACK: Final = 64
 """Room for the extra field of a local header, which the central directory does not tell."""
@@ -63,98 +60,6 @@ def is_archive_file(path: str) -> bool:
             return file.read(4) in (_LOCAL_SIGNATURE, _EMPTY_SIGNATURE, _SPANNED_SIGNATURE)
     except OSError:
         return False
-
-
-class _Source(Protocol):
-    """The bytes of an archive. Reads are positional, so any number may go on at once."""
-
-    label: str
-    url: str
-
-    def size(self) -> int: ...
-    def etag(self) -> str | None: ...
-    def read(self, start: int, stop: int) -> bytes: ...
-    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]: ...
-    def close(self) -> None: ...
-
-
-class _FileSource:
-    """A local file, open for as long as the store lives; ``pread`` moves no shared pointer.
-
-    A forked child inherits the descriptor and reads by position too, so neither disturbs the
-    other. The file stays the one that was opened, also when another is renamed over it.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.label = path
-        self.url = file_url(path)
-        self._path = path
-        self._lock = threading.Lock()
-        self._fd: int | None = None
-        self._closing: weakref.finalize[..., _FileSource] | None = None
-
-    def _descriptor(self) -> int:
-        if self._fd is None:
-            with self._lock:
-                if self._fd is None:
-                    fd = os.open(self._path, os.O_RDONLY)
-                    self._closing = weakref.finalize(self, os.close, fd)
-                    self._fd = fd
-        return self._fd
-
-    def size(self) -> int:
-        return os.fstat(self._descriptor()).st_size
-
-    def etag(self) -> str | None:
-        return etag_of(os.fstat(self._descriptor()))
-
-    def read(self, start: int, stop: int) -> bytes:
-        return read_at(self._descriptor(), start, stop)
-
-    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        limit = 1 if len(ranges) < _THREADS_FROM else None
-        return map_ordered(lambda part: self.read(*part), ranges, limit=limit)
-
-    def close(self) -> None:
-        with self._lock:
-            self._fd = None
-            if self._closing is not None:
-                self._closing()
-
-
-class _ObjectSource:
-    """An object of another store, read by ranges."""
-
-    def __init__(self, store: Store, key: str) -> None:
-        self._store = store
-        self._key = key
-        base = str(getattr(store, "url", store.spec.root))
-        self.url = f"{base.rstrip('/')}/{quote_path(key)}"
-        self.label = f"{str(store).rstrip('/')}/{key}"
-        self._info: ObjectInfo | None = None
-
-    def _head(self) -> ObjectInfo:
-        if self._info is None:
-            self._info = self._store.head(self._key)
-            if self._info is None:
-                raise FileNotFoundError(2, "there is no such object", self.label)
-        return self._info
-
-    def size(self) -> int:
-        return self._head().size
-
-    def etag(self) -> str | None:
-        return self._head().etag
-
-    def read(self, start: int, stop: int) -> bytes:
-        return self._store.get(self._key, ByteRange(start, stop)) or b""
-
-    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        parts = self._store.get_many([(self._key, ByteRange(a, b)) for a, b in ranges])
-        return [part or b"" for part in parts]
-
-    def close(self) -> None:
-        self._info = None
 
 
 class ZipStore(BaseStore):
@@ -198,14 +103,14 @@ class ZipStore(BaseStore):
     """
 
     def __init__(self, archive: str | os.PathLike[str] | tuple[Store, str]) -> None:
-        self._source: _Source
+        self._source: Source
         if isinstance(archive, tuple):
             container, key = archive
-            self._source = _ObjectSource(container, key)
+            self._source = ObjectSource(container, key)
             options = {"container": container.spec, "key": key}
         else:
             path = os.path.abspath(os.path.expanduser(os.fspath(archive)))  # noqa: PTH100, PTH111
-            self._source = _FileSource(path)
+            self._source = FileSource(path)
             options = {}
         self._label_text = self._source.label
         try:
@@ -221,6 +126,9 @@ class ZipStore(BaseStore):
                 store=self._label_text,
             ) from error
         self._data_starts: dict[str, int] = {}
+        self._local: LocalArchive | None = None
+        if isinstance(self._source, FileSource):
+            self._local = LocalArchive(self._label_text, self._directory, self._source.open)
         root = self._source.url if isinstance(archive, tuple) else self._label_text
         super().__init__(StoreSpec("zip", root, options, read_only=True))
 
@@ -228,6 +136,11 @@ class ZipStore(BaseStore):
     def directory(self) -> Directory:
         """What the archive's central directory says: entries, comment, ZIP64, duplicates."""
         return self._directory
+
+    @property
+    def local_archive(self) -> LocalArchive | None:
+        """The archive as a local file with members in it; None if it is an object elsewhere."""
+        return self._local
 
     @property
     def capabilities(self) -> Capabilities:
@@ -267,7 +180,7 @@ class ZipStore(BaseStore):
             ``[start, stop)``; None if the member is absent, deflated, or cannot be read.
         """
         entry = self._directory.entries.get(key)
-        if entry is None or entry.method != STORED or entry.is_encrypted:
+        if entry is None or not is_plain(entry):
             return None
         (start,) = self._starts([entry])
         return start, start + entry.stored_bytes
@@ -446,6 +359,22 @@ def _range_in(entry: Entry, part: ByteRange | None) -> tuple[int, int]:
 
 def _info(entry: Entry) -> ObjectInfo:
     return ObjectInfo(entry.name, entry.size_bytes, f"{entry.crc:08x}-{entry.size_bytes:x}")
+
+
+def local_archive(store: Store) -> tuple[LocalArchive, str] | None:
+    """Return the local archive that a store shows members of, and the prefix of their keys.
+
+    Returns
+    -------
+    tuple or None
+        None for every other store, archives that are objects of another store included.
+    """
+    prefix = ""
+    while isinstance(store, SubStore):
+        prefix = store.prefix + prefix
+        store = store.store
+    archive = store.local_archive if isinstance(store, ZipStore) else None
+    return None if archive is None else (archive, prefix)
 
 
 def open_zip(

@@ -35,6 +35,13 @@ pub struct Contexts {
 // SAFETY: libdeflate's contexts may be used from any thread, one at a time.
 unsafe impl Send for Contexts {}
 
+/// CRC-32 of gzip and zip.
+#[must_use]
+pub fn crc32(data: &[u8]) -> u32 {
+    // SAFETY: the pointer is valid for the length.
+    unsafe { sys::libdeflate_crc32(0, data.as_ptr().cast(), data.len()) }
+}
+
 impl Contexts {
     fn decoder(&mut self) -> Result<*mut sys::libdeflate_decompressor> {
         if self.decoder.is_none() {

@@ -1,0 +1,129 @@
+"""Where a zip archive's bytes come from: an open local file, or an object of another store."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from anyzarr._parallel import map_ordered
+from anyzarr._url import file_url, quote_path
+from anyzarr.abc import ByteRange, ObjectInfo, Store
+from anyzarr.stores._local import etag_of, read_at
+
+__all__ = ["FileSource", "ObjectSource", "OpenFile", "Source"]
+
+_THREADS_FROM = 8
+
+
+class Source(Protocol):
+    """The bytes of an archive. Reads are positional, so any number may go on at once."""
+
+    label: str
+    url: str
+
+    def size(self) -> int: ...
+    def etag(self) -> str | None: ...
+    def read(self, start: int, stop: int) -> bytes: ...
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]: ...
+    def close(self) -> None: ...
+
+
+class OpenFile:
+    """A file opened for reading; closed when nobody holds it any more.
+
+    Attributes
+    ----------
+    descriptor
+        To be read by position, so that threads and forked children do not disturb each other.
+    kept
+        What a reader made of the file, to be dropped with it; None at first.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY)
+        self.kept: Any = None
+        weakref.finalize(self, os.close, self.descriptor)
+
+
+class FileSource:
+    """A local file, open for as long as the store lives; ``pread`` moves no shared pointer.
+
+    A forked child inherits the descriptor and reads by position too, so neither disturbs the
+    other. The file stays the one that was opened, also when another is renamed over it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.label = path
+        self.url = file_url(path)
+        self._path = path
+        self._lock = threading.Lock()
+        self._file: OpenFile | None = None
+
+    def open(self) -> OpenFile:
+        file = self._file
+        if file is None:
+            with self._lock:
+                file = self._file
+                if file is None:
+                    file = self._file = OpenFile(self._path)
+        return file
+
+    def _status(self) -> os.stat_result:
+        file = self.open()
+        return os.fstat(file.descriptor)
+
+    def size(self) -> int:
+        return self._status().st_size
+
+    def etag(self) -> str | None:
+        return etag_of(self._status())
+
+    def read(self, start: int, stop: int) -> bytes:
+        file = self.open()  # held while it is read, though the store be closed meanwhile
+        return read_at(file.descriptor, start, stop)
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        limit = 1 if len(ranges) < _THREADS_FROM else None
+        return map_ordered(lambda part: self.read(*part), ranges, limit=limit)
+
+    def close(self) -> None:
+        with self._lock:
+            self._file = None
+
+
+class ObjectSource:
+    """An object of another store, read by ranges."""
+
+    def __init__(self, store: Store, key: str) -> None:
+        self._store = store
+        self._key = key
+        base = str(getattr(store, "url", store.spec.root))
+        self.url = f"{base.rstrip('/')}/{quote_path(key)}"
+        self.label = f"{str(store).rstrip('/')}/{key}"
+        self._info: ObjectInfo | None = None
+
+    def _head(self) -> ObjectInfo:
+        if self._info is None:
+            self._info = self._store.head(self._key)
+            if self._info is None:
+                raise FileNotFoundError(2, "there is no such object", self.label)
+        return self._info
+
+    def size(self) -> int:
+        return self._head().size
+
+    def etag(self) -> str | None:
+        return self._head().etag
+
+    def read(self, start: int, stop: int) -> bytes:
+        return self._store.get(self._key, ByteRange(start, stop)) or b""
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        parts = self._store.get_many([(self._key, ByteRange(a, b)) for a, b in ranges])
+        return [part or b"" for part in parts]
+
+    def close(self) -> None:
+        self._info = None
