@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         open_array,
         open_group,
     )
+    from anyzarr._validate import validate, validate_attributes
     from anyzarr._view import preview
     from anyzarr.engines import list_engines
     from anyzarr.errors import (
@@ -81,6 +82,8 @@ __all__ = [
     "preview",
     "stores",
     "testing",
+    "validate",
+    "validate_attributes",
 ]
 
 _HOMES: dict[str, str] = {
@@ -95,6 +98,8 @@ _HOMES: dict[str, str] = {
     "list_engines": "anyzarr.engines",
     "open_ome_zarr": "anyzarr.ome",
     "preview": "anyzarr._view",
+    "validate": "anyzarr._validate",
+    "validate_attributes": "anyzarr._validate",
 }
 _MODULES = frozenset(__all__) - frozenset(_HOMES) - {"__version__"}
 

@@ -30,6 +30,7 @@ LAYERS: list[set[str]] = [
     {"ome"},
     {"_ozx"},
     {"_convert"},
+    {"_validate"},
     {"_info"},
     {"_bench"},
     {"_view"},

@@ -1,0 +1,6 @@
+"""Validation of OME-Zarr: attributes against the specification, hierarchies, and pixels."""
+
+from anyzarr._validate._attributes import VERSIONS, validate_attributes
+from anyzarr._validate._findings import Finding, ValidationReport
+
+__all__ = ["VERSIONS", "Finding", "ValidationReport", "validate_attributes"]
