@@ -22,6 +22,7 @@ from anyzarr._cli._engines import engines
 from anyzarr._cli._info import info
 from anyzarr._cli._preview import preview
 from anyzarr._cli._tree import tree
+from anyzarr._cli._validate import validate
 from anyzarr.errors import AnyzarrError, NodeExistsError
 
 __all__ = ["build_app", "main"]
@@ -37,7 +38,8 @@ _SETTINGS = ("engine", "backend", "concurrency", "write_empty_chunks")
 _EPILOGUE = """
 A LOCATION is a path or a URL (s3://, gs://, https://, memory://, ...), of a folder, a .zip or \
 an .ozx.
-Exit codes: 0 done, 1 it failed (one sentence on stderr), 2 wrong usage.
+Exit codes: 0 done, 1 it failed (one sentence on stderr), 2 wrong usage (validate: 0 valid, \
+1 not valid, 2 cannot be opened).
 With --debug, errors show their traceback.
 """
 
@@ -54,7 +56,7 @@ def build_app() -> cyclopts.App:
         default_parameter=cyclopts.Parameter(negative=(), show_default=False),
         version=lambda: f"anyzarr {version('anyzarr')}",
     )
-    for command in (info, tree, convert, engines, bench, preview):
+    for command in (info, tree, validate, convert, engines, bench, preview):
         app.command(command, help_epilogue="")
     return app
 
@@ -105,7 +107,7 @@ def _run(tokens: list[str]) -> int:
         return WRONG_USAGE
     app = build_app()
     try:
-        app(
+        code = app(
             tokens or ["--help"],
             console=stdout(),
             exit_on_error=False,
@@ -116,7 +118,8 @@ def _run(tokens: list[str]) -> int:
         print_error(_usage_message(error))
         print_hint(f"see: {_help_command(tokens)}")
         return WRONG_USAGE
-    return DONE
+    # A command that has a verdict returns it.
+    return code if isinstance(code, int) else DONE
 
 
 def _fail(message: str, debug: bool) -> int:
@@ -146,6 +149,6 @@ def _usage_message(error: cyclopts.CycloptsError) -> str:
 
 
 def _help_command(tokens: list[str]) -> str:
-    commands = {"info", "tree", "convert", "engines", "preview"}
+    commands = {"info", "tree", "validate", "convert", "engines", "preview"}
     command = next((token for token in tokens[:1] if token in commands), None)
     return f"anyzarr {command} --help" if command else "anyzarr --help"

@@ -2,5 +2,6 @@
 
 from anyzarr._validate._attributes import VERSIONS, validate_attributes
 from anyzarr._validate._findings import Finding, ValidationReport
+from anyzarr._validate._main import validate
 
-__all__ = ["VERSIONS", "Finding", "ValidationReport", "validate_attributes"]
+__all__ = ["VERSIONS", "Finding", "ValidationReport", "validate", "validate_attributes"]

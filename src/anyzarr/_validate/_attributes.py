@@ -51,7 +51,11 @@ class Described:
 
 
 def check_attributes(
-    attributes: Any, findings: Findings, path: str = "", version: str | None = None
+    attributes: Any,
+    findings: Findings,
+    path: str = "",
+    version: str | None = None,
+    inherited: str | None = None,
 ) -> Described:
     """Check the attributes of one group against the specification, as far as they alone tell.
 
@@ -65,6 +69,8 @@ def check_attributes(
         Of the group, for the findings.
     version
         The version to check against; None: the one they state.
+    inherited
+        That of the group above: theirs, where they state none.
     """
     root = Spot(findings, path, "", attributes)
     if not root.is_a("an object", "attributes"):
@@ -73,7 +79,7 @@ def check_attributes(
     ome = root.required("ome", "an object", "ome") if nested else root
     if ome is None:
         return Described(version or "0.5", (), {})
-    found = _version_of(ome, nested=nested, wanted=version)
+    found = _version_of(ome, nested=nested, wanted=version, inherited=inherited)
     kinds = tuple(kind for key, kind in _KINDS.items() if ome.has(key))
     for kind in kinds:
         _check(kind, ome, found)
@@ -102,10 +108,10 @@ def _check(kind: str, ome: Spot, version: str) -> None:
             check_scene(ome)
 
 
-def _version_of(ome: Spot, *, nested: bool, wanted: str | None) -> str:
+def _version_of(ome: Spot, *, nested: bool, wanted: str | None, inherited: str | None) -> str:
     """Return the version to check against; complain about what is stated."""
     if not nested:
-        stated = _stated(ome.value)
+        stated = _stated(ome.value) or inherited
         return wanted or (stated if stated in VERSIONS[:4] else "0.4")
     spot = ome.required("version", "a string", "version")
     if spot is None:

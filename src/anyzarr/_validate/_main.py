@@ -1,0 +1,97 @@
+"""``validate``: an OME-Zarr hierarchy against its specification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anyzarr._nodes import Array, Group
+from anyzarr._progress import ProgressCallback, Tracker
+from anyzarr._validate._findings import Findings, ValidationReport
+from anyzarr._validate._hierarchy import Walk
+from anyzarr._validate._levels import Pyramid
+from anyzarr._validate._pixels import Pixels
+from anyzarr.stores import open_store
+
+__all__ = ["validate"]
+
+
+def validate(
+    location: Any,
+    *,
+    path: str = "",
+    deep: bool = False,
+    engine: str | None = None,
+    backend: str | None = None,
+    progress: ProgressCallback | None = None,
+    **backend_kwargs: Any,
+) -> ValidationReport:
+    """Check an OME-Zarr image, plate, well, label or series against the specification.
+
+    Parameters
+    ----------
+    location
+        A path, URL, ``.ozx``, live store, dict, or an open node.
+    path
+        Of the group within the location.
+    deep
+        Look at the pixels too: every stored chunk decodes and its checksum holds; levels agree
+        in dtype, scale and shape; each level is the one before it made smaller by the method
+        the image names; channels fit their axis. This reads everything.
+    engine
+        What decodes the chunks; default the first that can.
+    backend, **backend_kwargs
+        As for :func:`anyzarr.open`.
+    progress
+        Told how far a deep validation is.
+
+    Returns
+    -------
+    ValidationReport
+        ``valid``, and the broken rules with their place, rule and remedy: ``errors`` (MUST) and
+        ``warnings`` (SHOULD). It reads 0.1 to 0.6.
+
+    Raises
+    ------
+    NodeNotFoundError
+        There is no Zarr node there.
+    StoreError
+        The location cannot be used.
+
+    Examples
+    --------
+    >>> import anyzarr, numpy as np
+    >>> store = {}
+    >>> with anyzarr.open_ome_zarr(store, mode="w", axes="yx") as image:
+    ...     _ = image.create_image("0", np.ones((600, 600), "uint8"), scale=(0.5, 0.5))
+    ...     image.compute_pyramid()
+    >>> anyzarr.validate(store, deep=True).valid
+    True
+    """
+    if isinstance(location, Array | Group):
+        parts = (location.path, path.strip("/"))
+        store, path = location.store, "/".join(part for part in parts if part)
+    else:
+        store = open_store(location, backend=backend, mode="r", **backend_kwargs)
+        path = path.strip("/")
+    findings = Findings()
+    pixels = Pixels(store, engine, Tracker(progress))
+    images: list[tuple[Pyramid, Any, bool]] = []
+
+    def look(pyramid: Pyramid, omero: Any, is_label: bool) -> None:
+        images.append((pyramid, omero, is_label))
+
+    walk = Walk(store, findings, look)
+    described = walk.root(path)
+    if deep:
+        for pyramid, omero, is_label in images:
+            pixels.look(pyramid, omero, is_label=is_label)
+    return ValidationReport(
+        location=str(store.spec.root),
+        version=described.version,
+        kinds=described.kinds,
+        deep=deep,
+        n_nodes=walk.n_nodes,
+        n_chunks=pixels.n_chunks,
+        errors=findings.errors,
+        warnings=findings.warnings,
+    )
