@@ -91,17 +91,9 @@ def test_broken_documents_are_refused(change):
         ImageMetadata.from_attributes({"ome": {**V05["ome"], **change}})
 
 
-@pytest.mark.parametrize(
-    ("change", "word"),
-    [
-        ({"version": "0.6"}, "0.6"),
-        ({"multiscales": [{**MULTISCALE, "coordinateSystems": []}]}, "0.6"),
-        ({"multiscales": [{**MULTISCALE, "axes": ["y", "x"]}]}, "before 0.4"),
-    ],
-)
-def test_other_versions_are_named(change, word):
-    with pytest.raises(UnsupportedError, match=word):
-        ImageMetadata.from_attributes({"ome": {**V05["ome"], **change}})
+def test_versions_not_known_are_named():
+    with pytest.raises(UnsupportedError, match=r"0\.9"):
+        ImageMetadata.from_attributes({"ome": {**V05["ome"], "version": "0.9"}})
 
 
 def test_odd_parts_are_kept_where_they_are_not_needed():

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
-
-import numpy as np
 
 from anyzarr import crud
 from anyzarr._convert._source import ImageReader, SourceImage
@@ -19,22 +16,20 @@ from anyzarr.abc import Store
 from anyzarr.errors import MetadataError
 from anyzarr.metadata import group_document, parse_array
 from anyzarr.ome import (
-    Channel,
     ImageMetadata,
     ImageSpec,
     Omero,
-    Window,
     default_channels,
     level_document,
     multiscale_of,
     plan_pyramid,
+    window_of,
 )
 
 __all__ = ["ImageOptions", "WrittenImage", "write_image"]
 
 _OME_XML = "OME/METADATA.ome.xml"
 _PERCENTILES = (0.1, 99.9)
-_MOST_SAMPLES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,33 +150,13 @@ def _omero(source: SourceImage, spec: ImageSpec, smallest: Array) -> Omero | Non
     channels = default_channels(n, spec.dtype, given=source.channels)
     if source.windows_are_known:
         return Omero(channels)
+    windows = [
+        window_of(smallest, spec.axes, i, _PERCENTILES, channel.window)
+        for i, channel in enumerate(channels)
+    ]
     return Omero(
-        tuple(_with_contrast(channel, smallest, index, i) for i, channel in enumerate(channels))
+        tuple(
+            replace(channel, window=window or channel.window)
+            for channel, window in zip(channels, windows, strict=True)
+        )
     )
-
-
-def _with_contrast(channel: Channel, smallest: Array, axis: int, index: int) -> Channel:
-    """Set the window from the pixels of the smallest level, at the middle time point."""
-    selection: list[Any] = [slice(None)] * smallest.ndim
-    selection[axis] = index
-    for i in range(axis):
-        selection[i] = smallest.shape[i] // 2
-    size = math.prod(smallest.shape[axis + 1 :])
-    step = -(-size // _MOST_SAMPLES)
-    if step > 1 and smallest.ndim - axis == 4:
-        selection[axis + 1] = slice(None, None, step)
-    values = np.asarray(smallest[tuple(selection)])
-    if values.dtype.kind not in "iufb" or not values.size:
-        return channel
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return channel
-    low, high = (float(v) for v in np.percentile(finite, _PERCENTILES))
-    if not low < high:
-        return channel
-    window = channel.window or Window.of_dtype(values.dtype)
-    if values.dtype.kind in "iub":
-        low, high = math.floor(low), math.ceil(high)
-    else:
-        window = replace(window, min=float(finite.min()), max=float(finite.max()))
-    return replace(channel, window=replace(window, start=low, end=high))

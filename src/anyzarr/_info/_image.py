@@ -52,6 +52,8 @@ def image_info(
     ome = ImageMetadata.from_attributes(metadata.attributes)
     paths = [join(path, dataset.path) for dataset in ome.image.datasets]
     arrays = map_ordered(lambda level: parse_array(crud.read_metadata(store, level)), paths)
+    if ome.needs_arrays:
+        ome = _fitted(ome, store, path)
     first = arrays[0]
     if first.ndim != len(ome.image.axes):
         raise MetadataError(
@@ -77,6 +79,16 @@ def image_info(
         n_bytes=memory_bytes(first),
         **_engine_fields(choice),
         backend=store.spec.backend,
+    )
+
+
+def _fitted(ome: ImageMetadata, store: Store, path: str) -> ImageMetadata:
+    """Return metadata of 0.1 to 0.3 with the axes and scales that its arrays tell."""
+    return ome.fitted(
+        [
+            [parse_array(crud.read_metadata(store, join(path, d.path))).shape for d in m.datasets]
+            for m in ome.multiscales
+        ]
     )
 
 
@@ -128,7 +140,7 @@ def _placement(
     """Return scale and translation of a level; None where they are no plain numbers."""
     try:
         return ome.image.effective_placement(level)
-    except UnsupportedError:
+    except (MetadataError, UnsupportedError):
         return None
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from anyzarr.errors import MetadataError
+from anyzarr.ome._colors import color_of, default_colors
 
-__all__ = ["Channel", "Omero", "Window", "default_channels", "default_colors"]
+__all__ = ["Channel", "Omero", "Window", "channels_of_length", "default_channels"]
 
 _SIX_HEX = re.compile(r"[0-9A-Fa-f]{6}")
-_COLORS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +160,6 @@ class Omero:
         return cls(tuple(Channel.from_document(c) for c in channels), rest)
 
 
-def default_colors(n: int) -> tuple[str, ...]:
-    """Return colours for so many channels: white for one, else well apart on black.
-
-    >>> from anyzarr.ome._channels import default_colors
-    >>> default_colors(2)
-    ('00FF00', 'FF00FF')
-    """
-    return ("FFFFFF",) if n == 1 else tuple(_COLORS[i % len(_COLORS)] for i in range(n))
-
-
 def default_channels(
     n: int,
     dtype: np.dtype[Any],
@@ -201,15 +191,47 @@ def default_channels(
     channels = tuple(given) if given is not None else (Channel(),) * n
     labels = names or [c.label or f"Channel {i}" for i, c in enumerate(channels)]
     complete = tuple(
-        replace(
-            channel,
-            label=str(label),
-            color=channel.color or color,
-            window=channel.window or Window.of_dtype(dtype),
-            active=True if channel.active is None else channel.active,
-        )
+        _complete(replace(channel, label=str(label)), color, dtype)
         for channel, label, color in zip(channels, labels, default_colors(n), strict=True)
     )
     for channel in complete:
         channel.check()
     return complete
+
+
+def _complete(channel: Channel, color: str, dtype: np.dtype[Any]) -> Channel:
+    """Return a channel with all it needs; ``color`` is for names that tell none."""
+    return replace(
+        channel,
+        color=channel.color or color_of(channel.label or "") or color,
+        window=channel.window or Window.of_dtype(dtype),
+        active=True if channel.active is None else channel.active,
+    )
+
+
+def channels_of_length(
+    channels: Sequence[Channel], n: int, dtype: np.dtype[Any], names: Sequence[str] = ()
+) -> tuple[Channel, ...]:
+    """Return the first ``n`` channels, and new ones where there are fewer.
+
+    Parameters
+    ----------
+    channels
+        Those there are; they stay as they are.
+    n
+        How many there are to be.
+    dtype
+        Of the image; its range is the window of new channels.
+    names
+        Of the new channels; ``Channel 3`` where it is too short.
+    """
+    result = list(channels[:n])
+    taken = {channel.color for channel in channels}
+    for index in range(len(result), n):
+        new = index - len(channels)
+        label = names[new] if new < len(names) else f"Channel {index}"
+        free = [color for color in default_colors(6) if color not in taken]
+        color = free[0] if free else default_colors(n)[index]
+        result.append(_complete(Channel(label), color, dtype))
+        taken.add(result[-1].color)
+    return tuple(result)

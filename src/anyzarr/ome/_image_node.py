@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
 from anyzarr import crud
-from anyzarr._nodes import Array, Group, TreeNode
+from anyzarr._nodes import Group, TreeNode
 from anyzarr.abc import Store
-from anyzarr.errors import MetadataError, NodeNotFoundError
+from anyzarr.errors import MetadataError
 from anyzarr.metadata import parse_array
+from anyzarr.ome._array import ImageArray
 from anyzarr.ome._axes import Axis
-from anyzarr.ome._model import ImageMetadata, Multiscale
+from anyzarr.ome._model import ImageMetadata
+from anyzarr.ome._multiscale import Multiscale
 from anyzarr.stores import join
 
 __all__ = ["ImageNode"]
@@ -42,7 +44,10 @@ class ImageNode:
         self._new_axes = None if axes is None else tuple(axes)
         self._new_channels = None if channel_names is None else [str(n) for n in channel_names]
         self._engine = engine
-        self._arrays: dict[str, Array] = {}
+        self._arrays: dict[str, ImageArray] = {}
+        self._which = 0
+        self._parsed: tuple[Any, ImageMetadata] | None = None
+        self._sorted: tuple[Multiscale, Multiscale] | None = None
 
     # -- what it is ----------------------------------------------------------------------
 
@@ -90,90 +95,59 @@ class ImageNode:
             raise MetadataError(
                 f"the image at {self.url!r} has no data yet; create it with create_image(...)"
             )
-        return ImageMetadata.from_attributes(self._group.metadata.attributes)
+        source = self._group.metadata
+        if self._parsed is None or self._parsed[0] is not source:
+            metadata = ImageMetadata.from_attributes(source.attributes)
+            self._parsed = source, self._fitted(metadata) if metadata.needs_arrays else metadata
+        return self._parsed[1]
 
     @property
     def name(self) -> str | None:
         """The name the metadata gives the image, or None."""
-        return self._multiscale.name
+        return self._stated.name
 
     @property
     def axes(self) -> tuple[Axis, ...]:
         """The axes, one per dimension."""
-        return self._multiscale.axes
+        if not self.has_data and self._new_axes is not None:
+            return self._new_axes
+        return self._stated.axes
 
     @property
     def axis_names(self) -> list[str]:
         """The names of the axes."""
         return [axis.name for axis in self.axes]
 
-    @property
-    def channel_names(self) -> list[str]:
-        """The labels of the channels; empty where the metadata names none."""
-        if not self.has_data:
-            return list(self._new_channels or [])
-        omero = self.metadata.omero
-        return [c.label or "" for c in omero.channels] if omero is not None else []
-
-    @property
-    def scale(self) -> list[float]:
-        """Physical size of an element of level 0, per axis."""
-        return list(self._multiscale.placement(0)[0])
-
-    @property
-    def translation(self) -> list[float]:
-        """Place of the centre of the first element of level 0, per axis."""
-        return list(self._multiscale.placement(0)[1])
-
-    def get_effective_scale(self, level: int | str = 0) -> list[float]:
-        """Return the scale of a level with that of the whole image applied.
-
-        Parameters
-        ----------
-        level
-            Its number, or the path of its array.
-        """
-        return list(self._multiscale.effective_placement(self._index_of(level))[0])
-
-    def get_effective_translation(self, level: int | str = 0) -> list[float]:
-        """Return the translation of a level with the transformations of the image applied."""
-        return list(self._multiscale.effective_placement(self._index_of(level))[1])
-
-    # -- its arrays ----------------------------------------------------------------------
-
-    @property
-    def data(self) -> Array:
-        """The array of level 0, the highest resolution, whatever its path."""
-        return self._array(self._multiscale.datasets[0].path)
-
-    @property
-    def levels(self) -> list[Array]:
-        """The arrays of all levels, largest first.
+    def get_axis_index(self, axis: str) -> int:
+        """Return the dimension of an axis.
 
         Raises
         ------
-        NodeNotFoundError
-            The metadata names a level that is not there.
+        MetadataError
+            There is no such axis.
         """
-        return [self._array(dataset.path) for dataset in self._multiscale.datasets]
-
-    def __getitem__(self, level: int | str) -> Array:
-        """Return the array of a level, by number or path."""
-        return self._array(self._multiscale.datasets[self._index_of(level)].path)
-
-    def __len__(self) -> int:
-        """Return the number of levels."""
-        return len(self._multiscale.datasets) if self.has_data else 0
-
-    def to_dask(self, level: int | str = 0) -> Any:
-        """Return a level as a dask array."""
-        return self[level].to_dask()
+        names = self.axis_names
+        if axis not in names:
+            raise MetadataError(
+                f"the image at {self.url!r} has no axis {axis!r}; its axes are "
+                f"{', '.join(map(repr, names))}",
+                kind="axis",
+                path=self.path,
+            )
+        return names.index(axis)
 
     def tree(self, *, max_depth: int | None = None) -> TreeNode:
         """Return what the group holds, as a tree."""
         return self._group.tree(max_depth=max_depth)
 
     # -- its life ------------------------------------------------------------------------
+
+    def refresh(self: Self) -> Self:
+        """Read the metadata again, for what other handles or processes changed; return self."""
+        self._group.refresh()
+        for array in self._arrays.values():
+            array.refresh()
+        return self
 
     def close(self) -> None:
         """Forget the open arrays. Nothing is buffered, so nothing is left to write."""
@@ -190,55 +164,45 @@ class ImageNode:
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        if not self.has_data:
-            return f"<{type(self).__name__} {self.url} without data>"
-        sizes = zip(self.axis_names, self.data.shape, strict=True)
-        listed = " ".join(f"{name}={n}" for name, n in sizes)
-        return f"<{type(self).__name__} {self.url} {listed} {self.data.dtype} levels={len(self)}>"
-
     # -- inside --------------------------------------------------------------------------
 
     @property
-    def _multiscale(self) -> Multiscale:
-        return self.metadata.image
+    def _stated(self) -> Multiscale:
+        """The image as the metadata states it."""
+        return self.metadata.multiscales[self._which]
 
-    def _index_of(self, level: int | str) -> int:
-        paths = [dataset.path for dataset in self._multiscale.datasets]
-        if isinstance(level, str):
-            if level in paths:
-                return paths.index(level)
-        elif -len(paths) <= level < len(paths):
-            return level % len(paths)
-        raise NodeNotFoundError(
-            f"the image at {self.url!r} has no level {level!r}; it has {len(paths)}: "
-            f"{', '.join(map(repr, paths))}",
-            path=self.path,
+    def _fitted(self, metadata: ImageMetadata) -> ImageMetadata:
+        shapes = [[self._handle(d.path, m).shape for d in m.datasets] for m in metadata.multiscales]
+        return metadata.fitted(shapes)
+
+    @property
+    def _all_paths(self) -> set[str]:
+        return {d.path for m in self.metadata.multiscales for d in m.datasets}
+
+    def _handle(self, name: str, multiscale: Multiscale) -> ImageArray:
+        path = join(self.path, name)
+        return self._bound(crud.read_metadata(self.store, path), path, multiscale.axes)
+
+    def _bound(self, document: Mapping[str, Any], path: str, axes: Sequence[Axis]) -> ImageArray:
+        return ImageArray(
+            parse_array(document), self.store, path, self._engine, axes=axes, group=self._group
         )
 
-    def _array(self, name: str) -> Array:
-        # One handle per level, so that what changes a shape through it shows everywhere.
-        if name not in self._arrays:
-            path = join(self.path, name)
-            document = crud.read_metadata(self.store, path)
-            self._arrays[name] = Array(parse_array(document), self.store, path, self._engine)
-        return self._arrays[name]
-
-    def _create(self, name: str, document: dict[str, Any]) -> Array:
-        path = join(self.path, name)
-        self._require_groups(name)
-        crud.create_new_array(document, self.store, path)
-        self._arrays[name] = Array(parse_array(document), self.store, path, self._engine)
-        return self._arrays[name]
-
-    def _require_groups(self, name: str) -> None:
-        parts = name.split("/")[:-1]
-        for depth in range(len(parts)):
-            self._group.require_group("/".join(parts[: depth + 1]))
-
     def _write_image(self, multiscale: Multiscale) -> None:
-        metadata = self.metadata
-        self._write(replace(metadata, multiscales=(multiscale, *metadata.multiscales[1:])))
+        """Write this image of the group; what else the metadata has stays as it is stored."""
 
-    def _write(self, metadata: ImageMetadata) -> None:
-        self._group.attrs.update(metadata.to_attributes())
+        def change(metadata: ImageMetadata) -> ImageMetadata:
+            images = list(metadata.multiscales)
+            images[self._which] = multiscale
+            return replace(metadata, multiscales=tuple(images))
+
+        self._update(change)
+
+    def _update(self, change: Callable[[ImageMetadata], ImageMetadata]) -> None:
+        """Change the metadata, starting from what is stored, in one write."""
+
+        def changed(stored: dict[str, Any]) -> dict[str, Any]:
+            metadata = ImageMetadata.from_attributes(stored)
+            return {**stored, **change(metadata).to_attributes()}
+
+        self._group._change_attributes(changed)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from anyzarr import crud
-from anyzarr._nodes import Array
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr._pyramid import PyramidLevel, downsample_into
-from anyzarr.ome._image_node import ImageNode
+from anyzarr.ome._array import ImageArray
+from anyzarr.ome._image_levels import ImageLevels
 from anyzarr.ome._levels import (
     ImageSpec,
     level_document,
@@ -18,12 +18,13 @@ from anyzarr.ome._levels import (
     multiscale_of,
     plan_pyramid,
 )
+from anyzarr.ome._multiscale import Dataset
 from anyzarr.stores import join
 
 __all__ = ["ImagePyramid"]
 
 
-class ImagePyramid(ImageNode):
+class ImagePyramid(ImageLevels):
     """An image node that makes smaller levels of its data."""
 
     def initialize_pyramid(
@@ -85,6 +86,10 @@ class ImagePyramid(ImageNode):
             downsample_into(finer, coarser, factors_, method=method, tracker=tracker)
         self._write_levels(plan, method)
 
+    def delete_pyramid(self) -> None:
+        """Delete all levels but the first: from the metadata, then their arrays."""
+        self._drop_levels()
+
     def _plan(
         self, levels: int | None, method: str, factors: Sequence[Sequence[int]] | None
     ) -> tuple[PyramidLevel, ...]:
@@ -92,7 +97,7 @@ class ImagePyramid(ImageNode):
         spec = ImageSpec(self.data.shape, self.data.dtype, self.axes, scale, translation)
         return plan_pyramid(spec, n_levels=levels, method=method, factors=factors)
 
-    def _make_levels(self, plan: Sequence[PyramidLevel]) -> list[Array]:
+    def _make_levels(self, plan: Sequence[PyramidLevel]) -> list[ImageArray]:
         """Return arrays of the planned shapes: those that are there, else new ones."""
         there = self.levels
         if [a.shape for a in there] == [level.shape for level in plan]:
@@ -118,16 +123,22 @@ class ImagePyramid(ImageNode):
 
     def _write_levels(self, plan: Sequence[PyramidLevel], method: str) -> None:
         before = self._multiscale
-        new = multiscale_of(before.axes, plan, before.datasets[0].path, name=None, method=method)
-        paths = [d.path for d in before.datasets]
-        named = len(paths) == len(new.datasets)
-        datasets = tuple(
-            replace(d, path=paths[i]) if named else d for i, d in enumerate(new.datasets)
-        )
+        first = before.datasets[0]
+        new = multiscale_of(before.axes, plan, first.path, name=None, method=method)
+        paths = [dataset.path for dataset in before.datasets]
+        if len(paths) != len(plan):
+            paths = [level_path(first.path, index) for index in range(len(plan))]
+        there = {dataset.path: dataset for dataset in before.datasets}
+        coarser = [
+            there.get(path, Dataset(path, ())).placed(
+                level.scale, level.translation, system=before.system
+            )
+            for path, level in zip(paths[1:], plan[1:], strict=True)
+        ]
         self._write_image(
             replace(
                 before,
-                datasets=(before.datasets[0], *datasets[1:]),
+                datasets=(first, *coarser),
                 type=new.type or before.type,
                 metadata=new.metadata or before.metadata,
             )

@@ -15,7 +15,7 @@ from anyzarr._pyramid import method_of as downsampling_method
 from anyzarr.errors import MetadataError, UnsupportedError
 from anyzarr.metadata import ArrayMetadata, array_document, parse_array
 from anyzarr.ome._axes import Axis, check_axes, metres
-from anyzarr.ome._model import Dataset, Multiscale, transformations_of
+from anyzarr.ome._multiscale import Dataset, Multiscale, transformations_of
 from anyzarr.ome._storage import compressors_of, default_chunks, default_shards
 
 __all__ = ["ImageSpec", "level_document", "level_path", "multiscale_of", "plan_pyramid"]

@@ -13,6 +13,7 @@ from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError, Un
 from anyzarr.metadata import group_document, is_array_document, parse_group
 from anyzarr.ome._axes import Axis, axes_of, check_axes
 from anyzarr.ome._image import Image
+from anyzarr.ome._versions import require_writable_version, zarr_format_of
 from anyzarr.stores import open_store
 
 __all__ = ["open_ome_zarr"]
@@ -23,7 +24,6 @@ Mode = Literal["r", "r+", "a", "w", "w-"]
 _LAYOUTS = ("auto", "fov", "hcs", "tiled", "bf2raw", "image")
 _IMAGE_LAYOUTS = ("auto", "fov", "image")
 _MODES = ("r", "r+", "a", "w", "w-")
-_WRITABLE_VERSIONS = ("0.4", "0.5")
 
 
 def open_ome_zarr(
@@ -59,7 +59,8 @@ def open_ome_zarr(
         or :class:`~anyzarr.ome.Axis` per axis. By default the usual axes for so many
         dimensions.
     version
-        The OME-Zarr version to write: ``0.5`` (Zarr v3) or ``0.4`` (v2). Both are read.
+        The OME-Zarr version to write: ``0.5`` or ``0.6`` (Zarr v3), or ``0.4`` (v2). 0.1 to 0.6
+        are read.
     engine
         What decodes and encodes chunks; ``implementation`` is another word for it.
     backend
@@ -118,10 +119,7 @@ def _check_arguments(layout: str, mode: str, version: str) -> None:
         raise UnsupportedError(
             f"layout {layout!r} is not available yet, only single images are: use layout='image'"
         )
-    if version not in _WRITABLE_VERSIONS:
-        raise UnsupportedError(
-            f"OME-Zarr {version} cannot be written; {' and '.join(_WRITABLE_VERSIONS)} can"
-        )
+    require_writable_version(version)
 
 
 def _engine_name(engine: str | None, implementation: str | None) -> str | None:
@@ -157,7 +155,7 @@ def _existing(store: Store, mode: str) -> dict[str, Any] | None:
 
 
 def _create_group(store: Store, engine: str | None, *, replace: bool, version: str) -> Group:
-    document = group_document(zarr_format=2 if version == "0.4" else 3)
+    document = group_document(zarr_format=zarr_format_of(version))
     if replace:
         _require_replaceable(store)
         crud.create_overwrite_group(document, store)
