@@ -147,6 +147,8 @@ def with_shared_steps(multiscale: Multiscale, steps: Sequence[dict[str, Any]]) -
                 f"the transformation of type {step['type']!r} does not say where it leads; give it "
                 "an 'output' such as {'name': 'world'}"
             )
-        systems.setdefault(name, CoordinateSystem(name, multiscale.axes))
+        for end in (_end(step["input"]), name):
+            if end is not None:
+                systems.setdefault(end, CoordinateSystem(end, multiscale.axes))
         led.append(step)
     return replace(multiscale, transformations=tuple(led), systems=tuple(systems.values()))
