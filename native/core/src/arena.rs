@@ -1,6 +1,6 @@
 //! What a thread keeps between chunks: codec contexts and scratch memory.
 
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Output};
 use crate::codec::Contexts;
 use crate::grid::Pieces;
 use crate::shard::Entry;
@@ -16,7 +16,7 @@ pub struct Arena {
     /// Codec contexts.
     pub contexts: Contexts,
     /// Encoded bytes of the chunk that is being written.
-    pub output: Vec<u8>,
+    pub output: Output,
     buffers: Vec<Buffer>,
     indices: Vec<Vec<Entry>>,
     pieces: Vec<Pieces>,
@@ -62,7 +62,7 @@ impl Arena {
         self.pieces.truncate(KEEP_BUFFERS);
         self.contexts.trim();
         if self.output.capacity() > KEEP_OUTPUT_BYTES {
-            self.output = Vec::new();
+            self.output = Output::default();
         }
     }
 }

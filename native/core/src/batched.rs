@@ -9,6 +9,7 @@
 use std::sync::Mutex;
 
 use crate::arena::Arena;
+use crate::buffer::Output;
 use crate::decode::{in_subchunk, place, place_fill};
 use crate::dims::product;
 use crate::encode::{Patch, encode};
@@ -330,13 +331,13 @@ fn write_batch<S: Storage>(
             }
         }
         _ => pool::run(options.threads, cells.len(), |arena, item| {
-            let mut out = Vec::new();
+            let mut out = Output::default();
             let before = before[item].as_ref().map(AsRef::as_ref);
             let (chain, keep_empty) = (&plan.chain, options.keep_empty);
             let is_stored =
                 encode(plan, chain, &patches[item], before, keep_empty, arena, &mut out)
                     .map_err(|error| located(item, error))?;
-            keep(item, is_stored.then_some(out));
+            keep(item, is_stored.then(|| out.bytes().to_vec()));
             Ok(())
         })?,
     }

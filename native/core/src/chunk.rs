@@ -1,6 +1,7 @@
 //! One chunk's codecs as pure functions.
 
 use crate::arena::Arena;
+use crate::buffer::Output;
 use crate::decode::place;
 use crate::dims::{Dims, c_strides};
 use crate::encode::{Patch, encode};
@@ -39,13 +40,13 @@ pub fn encode_chunk(plan: &Plan, value: &[u8]) -> Result<Vec<u8>> {
     let patch = Patch { region, value: view, inside: Dims::from_fn(shape.len(), |d| shape[d]) };
     let encoded = Mutex::new(Vec::new());
     pool::run(1, 1, |arena: &mut Arena, _| {
-        let mut out = Vec::new();
+        let mut out = Output::default();
         // Subchunks of fill value are left out, unless nothing would be left.
         if !encode(plan, &plan.chain, &patch, None, false, arena, &mut out)? {
             encode(plan, &plan.chain, &patch, None, true, arena, &mut out)?;
         }
         if let Ok(mut slot) = encoded.lock() {
-            *slot = out;
+            *slot = out.bytes().to_vec();
         }
         Ok(())
     })?;

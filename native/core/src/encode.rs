@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // elements are gathered through `View`s, whose makers vouch for them
 
 use crate::arena::Arena;
-use crate::buffer::Buffer;
+use crate::buffer::Output;
 use crate::codec::BytesCodec;
 use crate::decode::{decode_raw, decode_shard_bytes, in_subchunk};
 use crate::dims::{Dims, product};
@@ -55,7 +55,7 @@ pub(crate) fn encode(
     before: Option<&[u8]>,
     keep_empty: bool,
     arena: &mut Arena,
-    out: &mut Vec<u8>,
+    out: &mut Output,
 ) -> Result<bool> {
     let before = before.filter(|_| !patch.is_whole());
     let patch = patch.stored(chain);
@@ -66,7 +66,7 @@ pub(crate) fn encode(
         }
         Body::Shard(shard) => {
             let mut decoded = arena.take();
-            let mut inner = Vec::new();
+            let mut inner = Output::default();
             let result = before
                 .map(|data| decode_shard_bytes(chain, data, &mut decoded, arena))
                 .transpose()
@@ -78,7 +78,7 @@ pub(crate) fn encode(
             if !result? {
                 return Ok(false);
             }
-            encode_bytes(chain, &inner, arena, out)?;
+            encode_bytes(chain, inner.bytes(), arena, out)?;
             Ok(true)
         }
     }
@@ -91,7 +91,7 @@ fn encode_plain(
     before: Option<&[u8]>,
     keep_empty: bool,
     arena: &mut Arena,
-    out: &mut Vec<u8>,
+    out: &mut Output,
 ) -> Result<bool> {
     let is_full = patch.region.is_full(&chain.stored_shape);
     let is_direct = is_full
@@ -107,18 +107,33 @@ fn encode_plain(
         encode_bytes(chain, raw, arena, out)?;
         return Ok(true);
     }
-    let mut buffer = arena.take();
-    let result = gather(chain, plain, patch, before, is_full, &mut buffer, arena).and_then(|()| {
-        let raw = buffer.get(chain.bytes)?;
+    let gather = |raw: &mut [u8], arena: &mut Arena| {
+        gather(chain, plain, patch, before, is_full, raw, arena)?;
         if !keep_empty && memory::is_filled(raw, &plain.fill) {
             return Ok(false);
         }
         if let Some(delta) = plain.delta {
             delta.encode(raw);
         }
-        encode_bytes(chain, raw, arena, out)?;
         Ok(true)
-    });
+    };
+    if chain.codecs.is_empty() {
+        let mut is_stored = false;
+        out.append(chain.bytes, |raw| {
+            is_stored = gather(raw, arena)?;
+            Ok(if is_stored { chain.bytes } else { 0 })
+        })?;
+        return Ok(is_stored);
+    }
+    let mut buffer = arena.take();
+    let result = (|| {
+        let raw = buffer.get(chain.bytes)?;
+        let is_stored = gather(raw, arena)?;
+        if is_stored {
+            encode_bytes(chain, raw, arena, out)?;
+        }
+        Ok(is_stored)
+    })();
     arena.give(buffer);
     result
 }
@@ -130,10 +145,9 @@ fn gather(
     patch: &Patch,
     before: Option<&[u8]>,
     is_full: bool,
-    buffer: &mut Buffer,
+    raw: &mut [u8],
     arena: &mut Arena,
 ) -> Result<()> {
-    let raw = buffer.get(chain.bytes)?;
     match before {
         Some(data) => decode_raw(chain, plain, data, raw, arena)?,
         None if is_full => {}
@@ -145,26 +159,10 @@ fn gather(
     Ok(())
 }
 
-/// Make room at the end of `out` and let `write` use it; it says how much of it.
-fn append(
-    out: &mut Vec<u8>,
-    room: usize,
-    write: impl FnOnce(&mut [u8]) -> Result<usize>,
-) -> Result<()> {
-    let start = out.len();
-    out.try_reserve(room).map_err(|_| Error::memory(room))?;
-    out.resize(start + room, 0);
-    let result = write(&mut out[start..]);
-    out.truncate(start + result.as_ref().copied().unwrap_or(0));
-    result.map(|_| ())
-}
-
 /// Apply the bytes-to-bytes codecs and append the result.
-fn encode_bytes(chain: &Chain, raw: &[u8], arena: &mut Arena, out: &mut Vec<u8>) -> Result<()> {
+fn encode_bytes(chain: &Chain, raw: &[u8], arena: &mut Arena, out: &mut Output) -> Result<()> {
     let Some((last, first)) = chain.codecs.split_last() else {
-        out.try_reserve(raw.len()).map_err(|_| Error::memory(raw.len()))?;
-        out.extend_from_slice(raw);
-        return Ok(());
+        return out.extend(raw);
     };
     let room = |number: usize, size: usize| {
         chain.codecs[number].bound(size).ok_or_else(|| Error::memory(size))
@@ -172,10 +170,9 @@ fn encode_bytes(chain: &Chain, raw: &[u8], arena: &mut Arena, out: &mut Vec<u8>)
     // A checksum at the end needs no copy of what it covers.
     if let (BytesCodec::Crc32c, [codec]) = (last, first) {
         let start = out.len();
-        append(out, room(0, raw.len())?, |t| codec.encode(&mut arena.contexts, raw, t))?;
-        let sum = crate::codec::crc32c::of(&out[start..]);
-        out.extend_from_slice(&sum.to_le_bytes());
-        return Ok(());
+        out.append(room(0, raw.len())?, |t| codec.encode(&mut arena.contexts, raw, t))?;
+        let sum = crate::codec::crc32c::of(&out.bytes()[start..]);
+        return out.extend(&sum.to_le_bytes());
     }
     let (mut current, mut next) = (arena.take(), arena.take());
     let mut size = None;
@@ -188,7 +185,7 @@ fn encode_bytes(chain: &Chain, raw: &[u8], arena: &mut Arena, out: &mut Vec<u8>)
         }
         let source = size.map_or(raw, |n| current.bytes(n));
         let room = room(first.len(), source.len())?;
-        append(out, room, |target| last.encode(&mut arena.contexts, source, target))
+        out.append(room, |target| last.encode(&mut arena.contexts, source, target))
     })();
     arena.give(next);
     arena.give(current);
@@ -216,7 +213,7 @@ impl ShardPatch<'_> {
         from: usize,
         to: usize,
         arena: &mut Arena,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         entries: &mut Vec<Entry>,
     ) -> Result<()> {
         let origin = out.len();
@@ -237,7 +234,7 @@ impl ShardPatch<'_> {
         number: usize,
         coords: &Dims,
         arena: &mut Arena,
-        out: &mut Vec<u8>,
+        out: &mut Output,
     ) -> Result<bool> {
         let before = match self.before {
             None => None,
@@ -248,8 +245,7 @@ impl ShardPatch<'_> {
         };
         let Some(cell) = self.pieces.touched(coords) else {
             let Some(data) = before else { return Ok(false) };
-            out.try_reserve(data.len()).map_err(|_| Error::memory(data.len()))?;
-            out.extend_from_slice(data);
+            out.extend(data)?;
             return Ok(true);
         };
         let inner = &self.shard.inner;
@@ -266,7 +262,7 @@ fn encode_shard(
     before: Option<&[u8]>,
     keep_empty: bool,
     arena: &mut Arena,
-    out: &mut Vec<u8>,
+    out: &mut Output,
 ) -> Result<bool> {
     let mut known = arena.take_index();
     let mut entries = arena.take_index();
@@ -281,7 +277,8 @@ fn encode_shard(
         let all = ShardPatch { plan, shard, patch, before, pieces: &pieces, keep_empty };
         let start = out.len();
         if shard.index.at_start {
-            out.resize(start + shard.index.bytes(), 0);
+            // The place is filled in once the offsets are known.
+            out.append(shard.index.bytes(), |place| Ok(place.len()))?;
         }
         all.encode(0, shard.index.entries, arena, out, &mut entries)?;
         if !entries.iter().any(|entry| *entry != Entry::NONE) {
@@ -291,9 +288,9 @@ fn encode_shard(
         let mut index = Vec::with_capacity(shard.index.bytes());
         finish_index(shard, &mut entries, &mut index);
         if shard.index.at_start {
-            out[start..start + index.len()].copy_from_slice(&index);
+            out.tail_mut(start)?[..index.len()].copy_from_slice(&index);
         } else {
-            out.extend_from_slice(&index);
+            out.extend(&index)?;
         }
         Ok(true)
     })();

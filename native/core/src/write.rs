@@ -9,6 +9,7 @@
 #![allow(unsafe_code)] // the public function takes a `View`, whose maker vouches for it
 
 use crate::arena::Arena;
+use crate::buffer::Output;
 use crate::dims::Dims;
 use crate::encode::{Patch, ShardPatch, encode, finish_index};
 use crate::error::{Error, Result};
@@ -105,7 +106,7 @@ impl Writer<'_> {
         let mut stored = arena.take();
         let size = if patch.is_whole() { Ok(None) } else { load(&path, &mut stored) };
         let mut out = std::mem::take(&mut arena.output);
-        out.clear();
+        out.truncate(0);
         let result = size.and_then(|size| {
             let before = size.map(|size| stored.bytes(size));
             let keep_empty = self.options.keep_empty;
@@ -114,7 +115,7 @@ impl Writer<'_> {
         arena.give(stored);
         let result = result.and_then(|is_stored| {
             if is_stored {
-                local::replace(&path, &[&out])
+                local::replace(&path, &[out.bytes()])
             } else {
                 local::remove(self.files.root(), &path)
             }
@@ -201,7 +202,7 @@ impl Runs {
 
     /// The parts, in the order they are stored.
     pub fn parts(&self) -> Vec<&[u8]> {
-        let mut parts: Vec<&[u8]> = self.runs.iter().map(|run| &run.bytes[..]).collect();
+        let mut parts: Vec<&[u8]> = self.runs.iter().map(|run| run.bytes.bytes()).collect();
         parts.insert(if self.index_first { 0 } else { parts.len() }, &self.index);
         parts
     }
@@ -223,7 +224,7 @@ fn load(path: &str, buffer: &mut crate::buffer::Buffer) -> Result<Option<usize>>
 /// Encoded subchunks that follow each other.
 #[derive(Default)]
 struct Run {
-    bytes: Vec<u8>,
+    bytes: Output,
     entries: Vec<Entry>,
 }
 
