@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import anyzarr
 from anyzarr import config
 from anyzarr.abc import ArrayIO, Box
 from anyzarr.engines import get_engine
@@ -229,6 +230,14 @@ def test_stored_bytes_do_not_depend_on_threads_store_or_history(
 V2 = [
     ("<i4", {"id": "zstd", "level": 3}, [{"id": "delta", "dtype": "<i4"}], "C"),
     (">u2", {"id": "lz4", "acceleration": 1}, None, "F"),
+    (">i8", {"id": "zstd", "level": 3}, [{"id": "delta", "dtype": ">i8"}], "C"),
+    (
+        ">u2",
+        {"id": "zlib", "level": 3},
+        [{"id": "delta", "dtype": ">u2"}, {"id": "shuffle", "elementsize": 2}],
+        "F",
+    ),
+    (">f8", None, [{"id": "shuffle", "elementsize": 8}], "C"),
     ("<f8", {"id": "zlib", "level": 4}, [{"id": "shuffle", "elementsize": 8}], "F"),
     ("|u1", {"id": "gzip", "level": 2}, None, "C"),
     (
@@ -267,6 +276,81 @@ def test_v2_arrays_of_zarr_python(
         store = LocalStore(tmp_path / writer.name)
         opened(writer, metadata, store).write(Box.full(metadata.shape), values)
         assert_identical(full_read(opened(reader, metadata, store), metadata), values)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", ["|i1", "<u2", ">u2", "<i4", ">i4", "<u8", ">i8"])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_filters_store_what_numcodecs_stores(dtype: str, shuffled: bool) -> None:
+    from numcodecs import Delta, Shuffle
+
+    itemsize = np.dtype(dtype).itemsize
+    shuffle = [{"id": "shuffle", "elementsize": itemsize}] if shuffled else []
+    metadata = v2(dtype, [{"id": "delta", "dtype": dtype}, *shuffle])
+    values = random_values(metadata, metadata.shape, 5)
+    store = MemoryStore()
+    opened(ENGINE, metadata, store).write(Box.full(metadata.shape), values)
+    expected = Delta(dtype).encode(values.ravel()).tobytes()
+    if shuffled:
+        expected = bytes(Shuffle(itemsize).encode(expected))
+    assert store.get("a/0") == expected
+
+
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3 specification")
+@pytest.mark.parametrize("dtype", ["<i4", "<u2", "|u1"])
+@pytest.mark.parametrize("endian", ["big", "little"])
+def test_deltas_of_format_3(dtype: str, endian: str, tmp_path: Path) -> None:
+    import zarr.codecs.numcodecs
+
+    values = np.random.default_rng(0).integers(0, 255, 37, "u1").astype(dtype)
+    theirs = zarr.create_array(
+        tmp_path,
+        shape=values.shape,
+        chunks=(10,),
+        dtype=dtype,
+        filters=[zarr.codecs.numcodecs.Delta(dtype=dtype)],
+        serializer=zarr.codecs.BytesCodec(endian=endian),
+        compressors=None,
+    )
+    theirs[:] = values
+    ours = anyzarr.open_array(tmp_path, engine="native", mode="r+")
+    assert_identical(ours[...], values)
+    stored = (tmp_path / "c/0").read_bytes()
+    ours[...] = values
+    assert (tmp_path / "c/0").read_bytes() == stored
+
+
+@pytest.mark.parametrize(
+    ("dtype", "changes"),
+    [
+        (">i4", {"dtype": "<i4"}),
+        ("<i4", {"dtype": ">i4"}),
+        (">i4", {"dtype": ">i4", "astype": "<i4"}),
+        (">i4", {"dtype": ">i4", "astype": ">i8"}),
+        (">i4", {"dtype": ">i2"}),
+        (">f4", {"dtype": ">f4"}),
+    ],
+)
+def test_deltas_of_other_numbers_are_declined(dtype: str, changes: dict[str, Any]) -> None:
+    assert ENGINE.decline(v2(dtype, [{"id": "delta", **changes}]), MemoryStore()) is not None
+
+
+def v2(dtype: str, filters: list[Any]) -> ArrayMetadata:
+    return parse_array(
+        {
+            "zarr_format": 2,
+            "shape": [300],
+            "dtype": dtype,
+            "chunks": [300],
+            "compressor": None,
+            "filters": filters,
+            "order": "C",
+            "fill_value": None,
+            "attributes": {},
+        }
+    )
 
 
 # ------------------------------------------------------------------ what must hold

@@ -136,7 +136,7 @@ def arrays_v3(draw: st.DrawFn) -> Json:
     }
 
 
-V2_DTYPES = ["|b1", "|i1", "|u1", "<i2", ">u2", "<i4", ">i4", "<u8", ">f4", "<f8", "<c8"]
+V2_DTYPES = ["|b1", "|i1", "|u1", "<i2", ">u2", "<i4", ">i4", "<u8", ">i8", ">f4", "<f8", "<c8"]
 
 
 @st.composite
@@ -144,7 +144,7 @@ def arrays_v2(draw: st.DrawFn) -> Json:
     dtype = np.dtype(
         draw(
             st.sampled_from(
-                ["|b1", "|i1", "|u1", "<i2", ">u2", "<i4", ">i4", "<u8", ">f4", "<f8", "<c8"]
+                ["|b1", "|i1", "|u1", "<i2", ">u2", "<i4", ">i4", "<u8", ">i8", ">f4", "<f8", "<c8"]
             )
         )
     )
@@ -169,7 +169,7 @@ def arrays_v2(draw: st.DrawFn) -> Json:
         )
     )
     filters = []
-    if dtype.str[0] != ">" and dtype.kind in "iu" and draw(st.booleans()):
+    if dtype.kind in "iu" and draw(st.booleans()):
         filters.append({"id": "delta", "dtype": dtype.str})
     if draw(st.booleans()):
         filters.append({"id": "shuffle", "elementsize": dtype.itemsize})

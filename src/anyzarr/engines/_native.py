@@ -59,7 +59,7 @@ def _plan(metadata: ArrayMetadata) -> Plan:
 def _compile(metadata: ArrayMetadata) -> Plan:
     from anyzarr_native import Plan
 
-    document = to_v3_equivalent(metadata)
+    document = to_v3_equivalent(metadata, filters_see_stored_order=True)
     wanted = {name: document[name] for name in _FIELDS if name in document}
     fill: npt.NDArray[Any] = np.empty((), metadata.dtype)
     fill[()] = metadata.fill

@@ -16,13 +16,23 @@ from anyzarr.metadata._parse import parse_array, to_document
 __all__ = ["resized", "respelled", "single_chunk", "subchunk", "to_v3_equivalent"]
 
 
-def to_v3_equivalent(metadata: ArrayMetadata) -> dict[str, Any]:
+def to_v3_equivalent(
+    metadata: ArrayMetadata, *, filters_see_stored_order: bool = False
+) -> dict[str, Any]:
     """Return a v3 document that describes the same stored chunks.
 
     A v3 array gives its own document. For v2: the chunk key encoding is ``v2``, order F a
     ``transpose``, big-endian data a ``bytes`` codec that says so, filters and compressor the
     codecs of :attr:`ArrayMetadata.codecs`, a null fill value the zero of the data type. In
     memory such an array has native byte order.
+
+    Parameters
+    ----------
+    metadata
+        Of the array.
+    filters_see_stored_order
+        Whether whoever reads the document applies filters such as ``delta`` to numbers in their
+        stored byte order, as v2 does and v3 cannot say.
 
     Raises
     ------
@@ -31,7 +41,7 @@ def to_v3_equivalent(metadata: ArrayMetadata) -> dict[str, Any]:
     """
     if metadata.zarr_format == 3:
         return to_document(metadata)
-    _check_expressible(metadata)
+    _check_expressible(metadata, filters_see_stored_order)
     encoding = metadata.key_encoding
     return {
         "zarr_format": 3,
@@ -49,7 +59,7 @@ def to_v3_equivalent(metadata: ArrayMetadata) -> dict[str, Any]:
     }
 
 
-def _check_expressible(metadata: ArrayMetadata) -> None:
+def _check_expressible(metadata: ArrayMetadata, filters_see_stored_order: bool) -> None:
     names = [spec.name for spec in metadata.codecs]
     roles = [role_of(name) for name in names]
     orders = byte_orders(metadata.dtype)
@@ -69,7 +79,7 @@ def _check_expressible(metadata: ArrayMetadata) -> None:
     is_filtered = any(
         r == "array to array" and n != "transpose" for n, r in zip(names, roles, strict=True)
     )
-    if is_filtered and "big" in orders:
+    if is_filtered and "big" in orders and not filters_see_stored_order:
         raise UnsupportedError(
             f"v2 filters on big-endian data ({metadata.dtype}) work on the stored byte order, "
             "which Zarr v3 cannot express"

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::dtype::Element;
 use super::{Body, Chain, Plain, Shard, codecs, json};
-use crate::codec::BytesCodec;
 use crate::codec::delta::Delta;
+use crate::codec::{BytesCodec, crc32c};
 use crate::dims::{Dims, c_strides, product};
 use crate::error::{Error, Result};
 use crate::memory::{Item, swap_in_place};
@@ -58,6 +58,7 @@ pub(super) fn compile(
     let identity = |order: &Dims| order.iter().enumerate().all(|(d, &axis)| d == axis);
     let order = order.filter(|order| !identity(order));
     let stored_shape = order.as_ref().map_or(shape, |order| shape.permuted(order));
+    check_shuffles(&body, bytes, &after)?;
     let bounds = bounds(&body, bytes, &after)?;
     Ok(Chain {
         shape,
@@ -82,6 +83,29 @@ fn bytes_codec(
         None if json::may_be_ignored(value) => Ok(None),
         None => Err(Error::unsupported(format!("the codec {name:?} is not covered"))),
     }
+}
+
+/// A shuffle takes whole elements only; what comes to it must be known to be such.
+fn check_shuffles(body: &Body, bytes: usize, codecs: &[BytesCodec]) -> Result<()> {
+    let mut size = matches!(body, Body::Plain(_)).then_some(bytes);
+    for codec in codecs {
+        size = match (codec, size) {
+            (BytesCodec::Crc32c, size) => size.and_then(|n| n.checked_add(crc32c::SIZE)),
+            (BytesCodec::Shuffle(shuffle), size) if shuffle.element_bytes == 1 => size,
+            (BytesCodec::Shuffle(shuffle), Some(n)) if n.is_multiple_of(shuffle.element_bytes) => {
+                size
+            }
+            (BytesCodec::Shuffle(shuffle), _) => {
+                let found = size.map_or(String::from("a varying number of"), |n| n.to_string());
+                return Err(Error::unsupported(format!(
+                    "a shuffle of {}-byte elements cannot take {found} bytes",
+                    shuffle.element_bytes
+                )));
+            }
+            _ => None,
+        };
+    }
+    Ok(())
 }
 
 /// Bytes-to-bytes codecs of other writers may need a little more than ours; leave room for it.
@@ -153,9 +177,7 @@ fn plain(
         }
         (None, _) => 1,
     };
-    if delta.is_some() && (swap > 1 || is_big == Some(true)) {
-        return Err(Error::unsupported("filters on big-endian data are not covered"));
-    }
+    let delta = delta.map(|delta| Delta { big_endian: is_big == Some(true), ..delta });
     let mut fill = element.fill.clone();
     swap_in_place(&mut fill, swap);
     Ok(Body::Plain(Plain { item: Item { size: element.size, swap }, fill, delta }))

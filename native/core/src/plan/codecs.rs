@@ -85,17 +85,18 @@ fn arrange(settings: &Settings, element: &Element) -> Result<Arrange> {
     })
 }
 
-/// numcodecs' delta filter, on integers of the array's own type.
+/// numcodecs' delta filter, on integers of the array's own type as it is in memory.
 pub(super) fn delta(settings: &Settings, element: &Element) -> Result<Delta> {
     let text = |field: &str| settings.get(field).and_then(Value::as_str);
     let dtype = text("dtype").unwrap_or_default();
-    let expected = [format!("<i{}", element.size), format!("<u{}", element.size)];
+    let order = if element.memory_is_big_endian { '>' } else { '<' };
+    let expected = [format!("{order}i{}", element.size), format!("{order}u{}", element.size)];
     let bytes = [String::from("|i1"), String::from("|u1")];
     let known =
         expected.iter().chain(bytes.iter().filter(|_| element.size == 1)).any(|d| d == dtype);
     let same = text("astype").is_none_or(|other| other == dtype);
-    if known && same && element.is_integer && cfg!(target_endian = "little") {
-        Ok(Delta { element_bytes: element.size })
+    if known && same && element.is_integer {
+        Ok(Delta { element_bytes: element.size, big_endian: false })
     } else {
         Err(Error::unsupported(format!(
             "the delta filter of {dtype:?} on this data is not covered"

@@ -1,7 +1,8 @@
 //! Reading frames.
 
 use super::header::{
-    BITSHUFFLED, FORMAT_BLOSCLZ, FORMAT_LZ4, FORMAT_ZLIB, FORMAT_ZSTD, Header, MEMCPYED, SHUFFLED,
+    BITSHUFFLED, FORMAT_BLOSCLZ, FORMAT_LZ4, FORMAT_SNAPPY, FORMAT_ZLIB, FORMAT_ZSTD, Header,
+    MEMCPYED, SHUFFLED,
 };
 use super::{HEADER, bits, clz};
 use crate::codec::deflate::{Deflate, Wrapper};
@@ -126,10 +127,13 @@ fn decode_stream(cx: &mut Contexts, format: u8, data: &[u8], stream: &mut [u8]) 
         FORMAT_LZ4 => return lz4::decode_block(data, stream),
         FORMAT_ZLIB => ZLIB.decode(&mut cx.deflate, data, stream)?,
         FORMAT_ZSTD => zstd::decode(&mut cx.zstd, data, stream)?,
+        FORMAT_SNAPPY => {
+            let message = "the blosc frame is compressed with snappy, which is not covered";
+            return Err(Error::unsupported(message));
+        }
         other => {
-            return Err(Error::unsupported(format!(
-                "the blosc frame is compressed with format {other}, which is not covered"
-            )));
+            let message = format!("the blosc frame names the format {other}, which there is not");
+            return Err(Error::corrupt(message));
         }
     };
     if found == stream.len() {

@@ -15,6 +15,7 @@ const MAX_SPLITS: usize = 16;
 
 pub(super) const FORMAT_BLOSCLZ: u8 = 0;
 pub(super) const FORMAT_LZ4: u8 = 1;
+pub(super) const FORMAT_SNAPPY: u8 = 2;
 pub(super) const FORMAT_ZLIB: u8 = 3;
 pub(super) const FORMAT_ZSTD: u8 = 4;
 
