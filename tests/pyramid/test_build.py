@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from anyzarr import config
 from anyzarr._progress import Progress, Tracker
 from anyzarr._pyramid import downsample_into, downsampled_shape, fill, mean
-from anyzarr._pyramid._regions import blocks_of, regions_of, size_of
+from anyzarr._pyramid._regions import blocks_of, region_size, regions_of
 from anyzarr.errors import MetadataError, UnsupportedError
 
 
@@ -54,12 +54,12 @@ def test_region_by_region_equals_all_at_once(data):
 def test_blocks_tile_the_region_on_chunk_boundaries():
     region = (slice(10, 30), slice(0, 35), slice(7, 14))
     blocks = list(blocks_of(region, (5, 10, 7), 5 * 10 * 7 * 2))
-    assert sum(map(size_of, blocks)) == size_of(region)
+    assert sum(map(region_size, blocks)) == region_size(region)
     assert len(set(map(str, blocks))) == len(blocks)
     for block in blocks:
         assert (block[0].start - 10) % 5 == 0
         assert block[1].start % 10 == 0
-        assert size_of(block) <= 700
+        assert region_size(block) <= 700
 
 
 def test_memory_bounds_how_much_is_read_at_once():
@@ -67,7 +67,7 @@ def test_memory_bounds_how_much_is_read_at_once():
     target = Recorded((32, 128, 128), "u2", (8, 32, 32), (32, 128, 128))
     budget = 2 << 20
     downsample_into(source, target, (2, 2, 2), memory_bytes=budget)
-    assert max(size_of(r) * 2 for r in source.read) <= budget
+    assert max(region_size(r) * 2 for r in source.read) <= budget
     assert len(target.written) == 1
 
 

@@ -1,6 +1,7 @@
 """Downsampling between arrays, region by region, with bounded memory."""
 
 from anyzarr._pyramid._build import downsample_into
+from anyzarr._pyramid._cascade import build_pyramid
 from anyzarr._pyramid._fast import downsample
 from anyzarr._pyramid._gaussian import gaussian
 from anyzarr._pyramid._kernel import downsampled_shape, mean, stride
@@ -21,6 +22,7 @@ __all__ = [
     "Method",
     "PyramidLevel",
     "Region",
+    "build_pyramid",
     "default_factors",
     "downsample",
     "downsample_into",

@@ -13,7 +13,18 @@ import numpy.typing as npt
 from anyzarr import _parallel
 from anyzarr._progress import Tracker
 
-__all__ = ["MEMORY_BYTES", "Readable", "Region", "Writable", "blocks_of", "fill", "regions_of"]
+__all__ = [
+    "MEMORY_BYTES",
+    "Level",
+    "Readable",
+    "Region",
+    "Writable",
+    "blocks_of",
+    "cells_of",
+    "fill",
+    "region_size",
+    "regions_of",
+]
 
 MEMORY_BYTES = 1 << 30
 """About how much memory filling an array takes unless told otherwise, whatever its size."""
@@ -46,6 +57,13 @@ class Writable(Protocol):
     @property
     def shards(self) -> tuple[int, ...] | None: ...
     def __setitem__(self, selection: Any, value: Any, /) -> None: ...
+
+
+class Level(Readable, Writable, Protocol):
+    """An array to fill and to read from: :class:`anyzarr.Array`."""
+
+    @property
+    def nbytes(self) -> int: ...
 
 
 def fill(
@@ -89,7 +107,7 @@ def fill(
         else:
             target[region] = _assemble(region, blocks, produce, target.dtype, tracker)
         if tracker is not None and len(blocks) == 1:
-            tracker.advance(size_of(region) * itemsize)
+            tracker.advance(region_size(region) * itemsize)
 
     limit = min(width, _parallel.concurrency())
     _parallel.for_each(one, regions_of(target.shape, unit), limit=limit)
@@ -109,11 +127,11 @@ def _assemble(
         )
         whole[inner] = produce(block)
         if tracker is not None:
-            tracker.advance(size_of(block) * dtype.itemsize)
+            tracker.advance(region_size(block) * dtype.itemsize)
     return whole
 
 
-def size_of(region: Region) -> int:
+def region_size(region: Region) -> int:
     """Return the number of elements in a region."""
     return math.prod(s.stop - s.start for s in region)
 
@@ -121,7 +139,7 @@ def size_of(region: Region) -> int:
 def regions_of(shape: Sequence[int], unit: Sequence[int]) -> Iterator[Region]:
     """Iterate over the cells of a regular grid in C order, clipped to the shape."""
     origin = [slice(0, n) for n in shape]
-    return _cells(origin, unit)
+    return cells_of(origin, unit)
 
 
 def blocks_of(region: Region, chunks: Sequence[int], most_elements: int) -> Iterator[Region]:
@@ -139,10 +157,11 @@ def blocks_of(region: Region, chunks: Sequence[int], most_elements: int) -> Iter
         block[axis] = whole
         if whole < extents[axis]:
             break
-    return _cells(region, block)
+    return cells_of(region, block)
 
 
-def _cells(within: Sequence[slice], unit: Sequence[int]) -> Iterator[Region]:
+def cells_of(within: Sequence[slice], unit: Sequence[int]) -> Iterator[Region]:
+    """Iterate over the cells of a grid that begins where a region does, clipped to it."""
     axes = [
         [slice(a, min(a + u, s.stop)) for a in range(s.start, s.stop, max(1, u))]
         for s, u in zip(within, unit, strict=True)

@@ -1,0 +1,206 @@
+"""Which levels are made together, and in which order their parts come.
+
+A *unit* is the part of a level that is held in memory until it is complete: whole stored objects,
+and whole windows of the next level. Units are nested: a unit of a level covers whole units of the
+level before, so that going through the units of the coarsest level, within each through those of
+the level before, and so on, leaves no more than one unit per level incomplete.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from anyzarr._pyramid._regions import Level, Region, blocks_of, cells_of, region_size
+
+__all__ = ["Pass", "Stage", "plan_passes"]
+
+_BLOCK_BYTES = 16 << 20
+_SHARE_OF_UNITS = 0.75  # of the memory; the rest is for the blocks that are read
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One level in a pass.
+
+    Attributes
+    ----------
+    array
+        The level.
+    is_written
+        Whether it is filled, or only read (the first level of a pass may be).
+    unit
+        Elements of this level that are held until they are complete.
+    span
+        The same in elements of the first level of the pass.
+    factors
+        From this level to the next.
+    """
+
+    array: Level
+    is_written: bool
+    unit: tuple[int, ...]
+    span: tuple[int, ...]
+    factors: tuple[int, ...]
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that a unit takes, with what its encoding takes at most."""
+        size = math.prod(self.unit) * self.array.dtype.itemsize
+        return 2 * size if self.is_written else 0
+
+    def unit_of(self, region: Region) -> Region:
+        """Return the unit that a region of this level lies in."""
+        return tuple(
+            slice(s.start // u * u, min((s.start // u + 1) * u, n))
+            for s, u, n in zip(region, self.unit, self.array.shape, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Levels that are made together, reading the first of them, or its source, once.
+
+    Attributes
+    ----------
+    first
+        Number of the first level.
+    stages
+        One per level, the first included.
+    """
+
+    first: int
+    stages: tuple[Stage, ...]
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes that are read of the first level and written to the others."""
+        sizes = (math.prod(s.array.shape) * s.array.dtype.itemsize for s in self.stages)
+        return sum(sizes)
+
+    @property
+    def label(self) -> str:
+        """What is done, for a person."""
+        first = self.first if self.stages[0].is_written else self.first + 1
+        last = self.first + len(self.stages) - 1
+        return f"level {last}" if first == last else f"levels {first} to {last}"
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that one unit of each level takes."""
+        return sum(stage.held_bytes for stage in self.stages)
+
+    def blocks(self, most_bytes: int = _BLOCK_BYTES) -> Iterator[Region]:
+        """Iterate over blocks of the first level, in the order that leaves least incomplete."""
+        first = self.stages[0]
+        most = max(1, most_bytes // max(1, first.array.dtype.itemsize))
+        base = _chunks(first.array) if first.is_written else first.span
+        lowest = 0 if first.is_written else 1
+
+        def within(region: Region, level: int) -> Iterator[Region]:
+            if level < lowest:
+                yield from blocks_of(region, base, most)
+                return
+            for cell in cells_of(region, self.stages[level].span):
+                yield from within(cell, level - 1)
+
+        whole = tuple(slice(0, n) for n in first.array.shape)
+        if region_size(whole):
+            yield from within(whole, len(self.stages) - 1)
+
+
+def plan_passes(
+    arrays: Sequence[Level],
+    factors: Sequence[Sequence[int]],
+    *,
+    write_first: bool,
+    memory_bytes: int,
+) -> list[Pass]:
+    """Return the passes that make all levels: one, where memory allows.
+
+    Parameters
+    ----------
+    arrays
+        The levels, level 0 first.
+    factors
+        From each level to the next.
+    write_first
+        Whether level 0 is written in the first pass, or read.
+    memory_bytes
+        What the units of a pass and its blocks may take together. A pass makes at least one
+        level, whatever it takes; the next one begins by reading the last level made.
+    """
+    passes: list[Pass] = []
+    start, written = 0, write_first
+    while start + (not written) < len(arrays):
+        budget = int(memory_bytes * _SHARE_OF_UNITS)
+        stages = _stages(arrays, factors, start, written, budget)
+        passes.append(Pass(start, tuple(stages)))
+        start, written = start + len(stages) - 1, False
+    return passes
+
+
+def _stages(
+    arrays: Sequence[Level],
+    factors: Sequence[Sequence[int]],
+    start: int,
+    is_written: bool,
+    budget: int,
+) -> list[Stage]:
+    """Return the stages of one pass, as many as fit."""
+    best: list[Stage] = []
+    # Blocks that are read are whole chunks, unless that makes the units of level 1 too large.
+    for align in (False,) if is_written else (True, False):
+        shape = arrays[start].shape
+        total = span = (1,) * len(shape)
+        stages: list[Stage] = []
+        for k in range(start, len(arrays)):
+            step = tuple(factors[k]) if k < len(factors) else (1,) * len(shape)
+            writes = k > start or is_written
+            stored = _stored(arrays[k]) if writes else _chunks(arrays[k]) if align else None
+            span = _joined(shape, span, total, step, stored)
+            unit = tuple(-(-s // t) for s, t in zip(span, total, strict=True))
+            stage = Stage(arrays[k], writes, unit, span, step)
+            needed = sum(s.held_bytes for s in (*stages, stage))
+            if needed > budget and any(s.is_written for s in stages):
+                break
+            stages.append(stage)
+            total = tuple(t * f for t, f in zip(total, step, strict=True))
+        if len(stages) > len(best):
+            best = stages
+    return best
+
+
+def _joined(
+    shape: Sequence[int],
+    span: Sequence[int],
+    total: Sequence[int],
+    step: Sequence[int],
+    stored: Sequence[int] | None,
+) -> tuple[int, ...]:
+    """Return the least span that holds whole spans, stored objects and windows of a level."""
+    result = []
+    for axis, n in enumerate(shape):
+        edge = math.lcm(span[axis], total[axis] * step[axis])
+        if stored is not None:
+            edge = math.lcm(edge, total[axis] * stored[axis])
+        result.append(max(1, min(edge, n)))
+    return tuple(result)
+
+
+def _stored(array: Level) -> tuple[int, ...]:
+    """Return the shape of a stored object."""
+    return _whole_numbers(array.shards or array.chunks)
+
+
+def _chunks(array: Level) -> tuple[int, ...]:
+    """Return the shape of a chunk; of chunks of unequal lengths, one element."""
+    if any(not isinstance(n, int) for n in array.chunks):
+        return (1,) * len(array.shape)
+    return _whole_numbers(array.chunks)
+
+
+def _whole_numbers(lengths: Any) -> tuple[int, ...]:
+    return tuple(max(1, int(n)) for n in lengths)
