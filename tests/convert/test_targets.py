@@ -296,8 +296,8 @@ def test_ctrl_c_while_threads_write(
 
 def test_progress_never_goes_back_and_ends_complete(tiff: Path, tmp_path: Path) -> None:
     for origin, target, labels in (
-        (tiff, "a.zarr", ["level 0", "level 1", "level 2"]),
-        (tiff, "a.ozx", ["level 0", "level 1", "level 2", "packing a.ozx"]),
+        (tiff, "a.zarr", ["levels 0 to 2"]),
+        (tiff, "a.ozx", ["levels 0 to 2", "packing a.ozx"]),
         (tmp_path / "a.zarr", "b.ozx", ["packing b.ozx"]),
         (tmp_path / "a.ozx", "b.zarr", ["copying"]),
     ):

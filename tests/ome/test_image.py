@@ -199,8 +199,9 @@ def test_progress():
     with open_ome_zarr({}, mode="w") as image:
         image.create_image("0", pixels("yx"))
         image.compute_pyramid(levels=3, progress=steps.append)
-    assert {s.label for s in steps} == {"level 1", "level 2"}
-    assert steps[-1].done_bytes == steps[-1].total_bytes == 150 * 130 * 2
+    assert {s.label for s in steps} == {"levels 1 to 2"}
+    read_and_written = 600 * 520 + 300 * 260 + 150 * 130
+    assert steps[-1].done_bytes == steps[-1].total_bytes == read_and_written * 2
 
 
 def test_failed_data_leaves_no_image():

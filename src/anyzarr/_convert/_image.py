@@ -1,8 +1,7 @@
-"""Writing an image that a reader has opened: level 0, pyramid, metadata, in this order."""
+"""Writing an image that a reader has opened: all levels in one go, then the metadata."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from anyzarr import crud
 from anyzarr._convert._source import ImageReader, SourceImage
 from anyzarr._nodes import Array
 from anyzarr._progress import Tracker
-from anyzarr._pyramid import PyramidLevel, downsample_into, fill
+from anyzarr._pyramid import PyramidLevel, build_pyramid
 from anyzarr.abc import Store
 from anyzarr.errors import MetadataError
 from anyzarr.metadata import group_document, parse_array
@@ -68,7 +67,7 @@ def write_image(
     options
         How.
     tracker
-        Told the bytes of each level.
+        Told the bytes done.
     fallback
         The image's name where neither the options nor the file give one.
     """
@@ -77,12 +76,8 @@ def write_image(
     zarr_format: Literal[2, 3] = 2 if options.version == "0.4" else 3
     plan = plan_pyramid(spec, n_levels=_n_levels(options.levels), method=options.method)
     arrays = _create(spec, plan, store, zarr_format, options.engine)
-    tracker.start("level 0", arrays[0].nbytes)
-    fill(arrays[0], reader.read, tracker=tracker)
-    for index, (finer, coarser) in enumerate(itertools.pairwise(arrays), 1):
-        tracker.start(f"level {index}", coarser.nbytes)
-        factors = plan[index].factors
-        downsample_into(finer, coarser, factors, method=options.method, tracker=tracker)
+    factors = [level.factors for level in plan[1:]]
+    build_pyramid(arrays, factors, method=options.method, produce=reader.read, tracker=tracker)
     title = options.name or source.name or fallback
     multiscale = multiscale_of(spec.axes, plan, "0", name=title, method=options.method)
     omero = _omero(source, spec, arrays[-1])

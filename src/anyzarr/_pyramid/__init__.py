@@ -1,4 +1,4 @@
-"""Downsampling between arrays, region by region, with bounded memory."""
+"""Downsampling: the methods, and the levels of a pyramid made in bounded memory."""
 
 from anyzarr._pyramid._build import downsample_into
 from anyzarr._pyramid._cascade import build_pyramid
@@ -14,6 +14,7 @@ from anyzarr._pyramid._plan import (
     plan_levels,
 )
 from anyzarr._pyramid._regions import MEMORY_BYTES, Region, fill
+from anyzarr._pyramid._update import update_pyramid
 
 __all__ = [
     "LARGEST_TOP_LEVEL",
@@ -37,4 +38,5 @@ __all__ = [
     "plan_levels",
     "smallest",
     "stride",
+    "update_pyramid",
 ]

@@ -70,6 +70,7 @@ def fill(
     target: Writable,
     produce: Callable[[Region], npt.NDArray[Any]],
     *,
+    within: Region | None = None,
     read_bytes_per_element: int | None = None,
     memory_bytes: int = MEMORY_BYTES,
     tracker: Tracker | None = None,
@@ -85,7 +86,10 @@ def fill(
         The array to fill.
     produce
         Returns the values of a region that lies within one stored object and starts at a
-        multiple of the chunk shape. Called from several threads.
+        multiple of the chunk shape, or where ``within`` does. Called from several threads.
+    within
+        The part to fill, whose edges may lie within stored objects: these are then changed in
+        part. None: all of the array.
     read_bytes_per_element
         Bytes ``produce`` holds per element of its result; default the element's size.
     memory_bytes
@@ -110,7 +114,8 @@ def fill(
             tracker.advance(region_size(region) * itemsize)
 
     limit = min(width, _parallel.concurrency())
-    _parallel.for_each(one, regions_of(target.shape, unit), limit=limit)
+    whole = tuple(slice(0, n) for n in target.shape)
+    _parallel.for_each(one, regions_of(within or whole, unit), limit=limit)
 
 
 def _assemble(
@@ -136,10 +141,14 @@ def region_size(region: Region) -> int:
     return math.prod(s.stop - s.start for s in region)
 
 
-def regions_of(shape: Sequence[int], unit: Sequence[int]) -> Iterator[Region]:
-    """Iterate over the cells of a regular grid in C order, clipped to the shape."""
-    origin = [slice(0, n) for n in shape]
-    return cells_of(origin, unit)
+def regions_of(within: Region, unit: Sequence[int]) -> Iterator[Region]:
+    """Iterate over the cells of a regular grid in C order, clipped to a region."""
+    axes = []
+    for s, u in zip(within, unit, strict=True):
+        first = s.start // u * u if s.start < s.stop else s.stop
+        cells = (slice(a, a + u) for a in range(first, s.stop, max(1, u)))
+        axes.append([slice(max(c.start, s.start), min(c.stop, s.stop)) for c in cells])
+    return itertools.product(*axes)
 
 
 def blocks_of(region: Region, chunks: Sequence[int], most_elements: int) -> Iterator[Region]:
