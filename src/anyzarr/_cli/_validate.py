@@ -29,7 +29,9 @@ def validate(
     /,
     *,
     deep: bool = False,
-    attributes: Annotated[str | None, Parameter(name="--attributes", allow_leading_hyphen=True)] = None,
+    attributes: Annotated[
+        str | None, Parameter(name="--attributes", allow_leading_hyphen=True)
+    ] = None,
     version: str | None = None,
     json: JsonFlag = False,
     opening: OpenOptions = OpenOptions(),  # noqa: B008 - immutable
