@@ -28,6 +28,7 @@ LAYERS: list[set[str]] = [
     {"_nodes"},
     {"_pyramid"},
     {"ome"},
+    {"_xarray"},
     {"_ozx"},
     {"_convert"},
     {"_validate"},
