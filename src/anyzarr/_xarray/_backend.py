@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from xarray import Dataset, DataTree
 from xarray.backends import BackendEntrypoint
 from xarray.backends.store import StoreBackendEntrypoint
 
@@ -14,6 +13,7 @@ from anyzarr._xarray._variables import GroupStore, variable_of
 from anyzarr.errors import MetadataError
 from anyzarr.ome import Image
 from anyzarr.ome._xarray import coordinates_of
+from xarray import Dataset, DataTree
 
 __all__ = ["AnyzarrBackend"]
 

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from xarray import Variable
 from xarray.backends.common import AbstractDataStore, BackendArray
 from xarray.core import indexing
 
 from anyzarr._nodes import Array, Group
+from xarray import Variable
 
 __all__ = ["DIMENSIONS", "GroupStore", "variable_of"]
 

@@ -119,22 +119,34 @@ def write_xarray(image: Any, data: xarray.DataArray, name: str = "0", **options:
 
 
 def _create(image: Any, data: xarray.DataArray, name: str, options: dict[str, Any]) -> Array:
+    """Create the image; where it was opened with more channels than the data has, with all."""
     axes = tuple(_axis_of(data, dim) for dim in data.dims)
     spacing = [_spacing(data, dim, axis) for dim, axis in zip(data.dims, axes, strict=True)]
-    channels = [
-        [str(label) for label in data.coords[dim].values]
-        for dim, axis in zip(data.dims, axes, strict=True)
-        if axis.type == "channel" and dim in data.coords
-    ]
-    image.describe(axes=axes, channel_names=channels[0] if channels else None)
-    array: Array = image.create_image(
-        name,
-        data.data,
-        scale=[step for _, step in spacing],
-        translation=[first for first, _ in spacing],
+    placed = {
+        "scale": [step for _, step in spacing],
+        "translation": [first for first, _ in spacing],
         **options,
-    )
-    return array
+    }
+    number = next((i for i, axis in enumerate(axes) if axis.type == "channel"), None)
+    labels = None if number is None else _labels(data, data.dims[number])
+    planned = image.channel_names
+    if number is None or not planned or labels == planned:
+        image.describe_new(axes, labels)
+        array: Array = image.create_image(name, data.data, **placed)
+        return array
+    if labels is None or len(set(labels)) != len(labels) or not set(labels) <= set(planned):
+        raise MetadataError(
+            f"the channels {labels} are not among the image's {planned}; name them in "
+            f"data.coords[{data.dims[number]!r}]"
+        )
+    image.describe_new(axes, planned)
+    shape = tuple(len(planned) if i == number else n for i, n in enumerate(data.shape))
+    image.create_zeros(name, shape, data.dtype, **placed)
+    return _write_part(image, data, {})
+
+
+def _labels(data: xarray.DataArray, dim: Hashable) -> list[str] | None:
+    return [str(label) for label in data.coords[dim].values] if dim in data.coords else None
 
 
 def _axis_of(data: xarray.DataArray, dim: Hashable) -> Axis:
@@ -212,7 +224,7 @@ def _indices(image: Any, data: xarray.DataArray, number: int) -> npt.NDArray[np.
             )
         return np.arange(size)
     if axis.type == "channel":
-        return _channel_indices(image, [str(label) for label in data.coords[dim].values])
+        return _channel_indices(image, _labels(data, dim) or [])
     scale = image.get_effective_scale(0)[number]
     exact = (_numbers(data, dim) - image.get_effective_translation(0)[number]) / scale
     rounded = np.round(exact)
@@ -224,7 +236,8 @@ def _indices(image: Any, data: xarray.DataArray, number: int) -> npt.NDArray[np.
             f"coordinate {wrong} of dimension {dim!r} is none of the image's: it has {size} "
             f"elements of {scale} from {image.get_effective_translation(0)[number]} on"
         )
-    return rounded.astype(np.intp)
+    indices: npt.NDArray[np.intp] = rounded.astype(np.intp)
+    return indices
 
 
 def _channel_indices(image: Any, labels: Sequence[str]) -> npt.NDArray[np.intp]:
