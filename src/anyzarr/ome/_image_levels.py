@@ -25,6 +25,8 @@ Self = TypeVar("Self", bound="ImageLevels")
 class ImageLevels(ImageNode):
     """An image node that gives its arrays."""
 
+    _default_method = "mean"
+
     @property
     def data(self) -> ImageArray:
         """The array of level 0, the highest resolution, whatever its path and place."""
@@ -120,6 +122,9 @@ class ImageLevels(ImageNode):
         elements = [self._handle(dataset.path, stated).size for dataset in stated.datasets]
         order = sorted(range(n), key=lambda i: -elements[i])
         return replace(stated, datasets=tuple(stated.datasets[i] for i in order))
+
+    def _levels_changed(self) -> None:
+        """Bring along what is to have as many levels as the image."""
 
     def _index_of(self, level: int | str) -> int:
         paths = [dataset.path for dataset in self._multiscale.datasets]

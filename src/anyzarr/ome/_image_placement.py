@@ -81,7 +81,7 @@ class ImagePlacement(ImageLevels):
         >>> import anyzarr, numpy as np
         >>> with anyzarr.open_ome_zarr({}, mode="w", axes="zyx") as image:
         ...     array = image.create_image("0", np.zeros((2, 600, 600), "uint8"))
-        ...     image.compute_pyramid(levels=2)
+        ...     image.compute_pyramid(factors=[(1, 2, 2)])
         ...     image.set_scale("z", 2.0, "micrometer")
         ...     image.set_scale({"y": 0.5, "x": 0.5})
         ...     image.get_effective_scale(1)

@@ -36,7 +36,7 @@ class ImagePyramid(ImageLevels):
         levels: int | None = None,
         factors: Sequence[Sequence[int]] | None = None,
         *,
-        method: str = "mean",
+        method: str | None = None,
     ) -> None:
         """Create the arrays of a pyramid, without data, and name them in the metadata.
 
@@ -48,11 +48,14 @@ class ImagePyramid(ImageLevels):
             From each level to the next, one per axis; None: in-plane axes are halved, and z
             once its voxel size is within a factor of √2 of theirs.
         method
-            How the levels will be computed; decides where their elements' centres are.
+            How the levels will be computed; decides where their elements' centres are. None:
+            ``mean``, of labels ``mode``.
         """
+        method = method or self._default_method
         plan = self._plan(levels, method, factors)
         self._make_levels(plan)
         self._write_levels(plan, method)
+        self._levels_changed()
 
     def compute_pyramid(
         self,
@@ -65,7 +68,8 @@ class ImagePyramid(ImageLevels):
     ) -> None:
         """Compute all levels in one go through level 0, in bounded memory.
 
-        Levels of the planned shapes that are there are filled; others are replaced.
+        Levels of the planned shapes that are there are filled; others are replaced. Label images
+        that have another number of levels get as many.
 
         Parameters
         ----------
@@ -73,8 +77,8 @@ class ImagePyramid(ImageLevels):
             As for :meth:`initialize_pyramid`; not with ``region``.
         method
             ``mean``, ``median``, ``mode``, ``min``, ``max``, ``stride`` (or ``nearest``) or
-            ``gaussian``: what becomes of a window of elements. None: ``mean``, and with
-            ``region`` the one the metadata names.
+            ``gaussian``: what becomes of a window of elements. None: ``mean`` (of labels
+            ``mode``), and with ``region`` the one the metadata names.
         region
             The part of level 0 that has changed, as slices and integers, one per axis; of the
             levels that are there, only what depends on it is computed again. None: all.
@@ -109,7 +113,7 @@ class ImagePyramid(ImageLevels):
                 )
             self._update_levels(region, method, Tracker(progress))
             return
-        method = method or "mean"
+        method = method or self._default_method
         plan = self._plan(levels, method, factors)
         steps = [level.factors for level in plan[1:]]
         arrays = self._make_levels(plan)
@@ -119,10 +123,15 @@ class ImagePyramid(ImageLevels):
             self._drop_unnamed(arrays)
             raise
         self._write_levels(plan, method)
+        self._levels_changed()
 
     def delete_pyramid(self) -> None:
-        """Delete all levels but the first: from the metadata, then their arrays."""
+        """Delete all levels but the first: from the metadata, then their arrays.
+
+        Label images of this image are left with one level too.
+        """
         self._drop_levels()
+        self._levels_changed()
 
     def _update_levels(self, region: Any, method: str | None, tracker: Tracker) -> None:
         """Compute again what depends on a region of level 0."""
