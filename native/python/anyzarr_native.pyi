@@ -14,6 +14,9 @@ _Span = tuple[int, int | None]
 _Get = Callable[[list[tuple[str, _Span | None]]], list[bytes | None]]
 _Put = Callable[[list[tuple[str, bytes | None]]], None]
 
+# Per table of points: dimensions, an array of int64 for each, shape of the table.
+_Points = Sequence[tuple[Sequence[int], Sequence[Buffer], Sequence[int]]] | None
+
 class Archive:
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Plan:
         step: Sequence[int],
         out: Buffer,
         threads: int,
+        points: _Points = None,
     ) -> None: ...
     def read_archive(
         self,
@@ -49,6 +53,7 @@ class Plan:
         step: Sequence[int],
         out: Buffer,
         threads: int,
+        points: _Points = None,
     ) -> None: ...
     def write_local(
         self,
@@ -56,9 +61,11 @@ class Plan:
         path: str,
         start: Sequence[int],
         stop: Sequence[int],
+        step: Sequence[int],
         value: Buffer,
         threads: int,
         keep_empty: bool = False,
+        points: _Points = None,
     ) -> None: ...
     def read_many(
         self,
@@ -69,6 +76,7 @@ class Plan:
         step: Sequence[int],
         out: Buffer,
         threads: int,
+        points: _Points = None,
     ) -> None: ...
     def write_many(
         self,
@@ -77,9 +85,11 @@ class Plan:
         prefix: str,
         start: Sequence[int],
         stop: Sequence[int],
+        step: Sequence[int],
         value: Buffer,
         threads: int,
         keep_empty: bool = False,
+        points: _Points = None,
     ) -> None: ...
     def decode_chunk(self, data: Buffer, out: Buffer) -> None: ...
     def encode_chunk(self, value: Buffer) -> bytes: ...

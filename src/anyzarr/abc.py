@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from anyzarr.indexing import Points, Span
     from anyzarr.metadata import ArrayMetadata
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "ChunkCodec",
     "Engine",
     "IOCapabilities",
+    "IndexedArrayIO",
     "Level",
     "ObjectInfo",
     "Precondition",
@@ -328,11 +330,14 @@ class IOCapabilities:
         Bytes go through anyzarr's own store layer rather than the engine's own I/O.
     reason
         Why they do, where the engine reads other arrays of such a store by itself.
+    indexed
+        It is an :class:`IndexedArrayIO`. Otherwise it is given boxes only.
     """
 
     steps: bool = False
     byte_layer: bool = False
     reason: str | None = None
+    indexed: bool = False
 
 
 class ArrayIO(Protocol):
@@ -359,6 +364,27 @@ class ArrayIO(Protocol):
 
         Chunks that end up all fill value are removed, unless
         ``anyzarr.config.get("write_empty_chunks")`` says otherwise.
+        """
+        ...
+
+
+class IndexedArrayIO(ArrayIO, Protocol):
+    """The I/O of an engine that takes selections by index arrays as a whole.
+
+    A selection is the product of factors, each a :class:`anyzarr.indexing.Span` of one
+    dimension or :class:`anyzarr.indexing.Points` over several, within bounds and not empty; the
+    axes of ``out`` and ``value`` are those of the factors, one after the other
+    (:attr:`anyzarr.indexing.Selection.factors`).
+    """
+
+    def read_indexed(self, factors: Sequence[Span | Points], out: npt.NDArray[Any]) -> None:
+        """Fill ``out`` (the array's dtype, any strides); each chunk is fetched at most once."""
+        ...
+
+    def write_indexed(self, factors: Sequence[Span | Points], value: npt.NDArray[Any]) -> None:
+        """Store ``value``; of an element that is selected twice, the last value.
+
+        Otherwise as :meth:`ArrayIO.write`.
         """
         ...
 

@@ -3,6 +3,7 @@
 use crate::buffer::{Buffer, Output};
 use crate::codec::Contexts;
 use crate::grid::Pieces;
+use crate::runs::Runs;
 use crate::shard::Entry;
 
 /// Scratch memory that is kept for the next read; what is larger is given back.
@@ -17,6 +18,8 @@ pub struct Arena {
     pub contexts: Contexts,
     /// Encoded bytes of the chunk that is being written.
     pub output: Output,
+    /// Where the picked elements of a chunk are.
+    pub runs: Runs,
     buffers: Vec<Buffer>,
     indices: Vec<Vec<Entry>>,
     pieces: Vec<Pieces>,
@@ -49,7 +52,8 @@ impl Arena {
     }
 
     /// Give the memory of the pieces back.
-    pub fn give_pieces(&mut self, pieces: Pieces) {
+    pub fn give_pieces(&mut self, mut pieces: Pieces) {
+        pieces.clear();
         self.pieces.push(pieces);
     }
 
@@ -60,6 +64,7 @@ impl Arena {
         self.indices.retain(|index| index.capacity() <= KEEP_BYTES / size_of::<Entry>());
         self.indices.truncate(KEEP_BUFFERS);
         self.pieces.truncate(KEEP_BUFFERS);
+        self.runs.trim(KEEP_BYTES);
         self.contexts.trim();
         if self.output.capacity() > KEEP_OUTPUT_BYTES {
             self.output = Output::default();

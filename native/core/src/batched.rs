@@ -1,4 +1,4 @@
-//! Reading and writing boxes through a [`Storage`]: fetch a batch, decode it on all threads.
+//! Reading and writing selections through a [`Storage`]: fetch a batch, decode it on all threads.
 //!
 //! Of shards, the index is fetched first, unless most of the shard is wanted, and then the
 //! ranges of the wanted subchunks; the storage merges them and runs them at once. What does not
@@ -60,13 +60,13 @@ impl<S: Storage> Objects<'_, S> {
     }
 }
 
-/// Read a box into memory.
+/// Read a selection into memory.
 ///
 /// # Errors
-/// The box leaves the array; a chunk is corrupt (the error names it); the storage fails.
+/// The selection leaves the array; a chunk is corrupt (the error names it); the storage fails.
 ///
 /// # Safety
-/// `out` is valid for `region.count` elements, to write, until this returns.
+/// `out` is valid for the elements of the region, to write, until this returns.
 pub unsafe fn read<S: Storage>(
     plan: &Plan,
     objects: &Objects<'_, S>,
@@ -75,7 +75,7 @@ pub unsafe fn read<S: Storage>(
     threads: usize,
 ) -> Result<()> {
     plan.check(region)?;
-    if region.count.contains(&0) {
+    if region.is_empty() {
         return Ok(());
     }
     let mut pieces = Pieces::default();
@@ -106,7 +106,14 @@ struct Wanted {
     shard: usize,
     start: u64,
     stop: u64,
-    cell: Cell,
+    /// Its number among the wanted ones of the shard.
+    number: usize,
+}
+
+/// A shard of the batch, and what is wanted of it.
+struct Part<'a> {
+    cell: &'a Cell<'a>,
+    pieces: Pieces,
 }
 
 impl<S: Storage> Reader<'_, S> {
@@ -121,7 +128,7 @@ impl<S: Storage> Reader<'_, S> {
     fn place(&self, cell: &Cell, data: Option<&[u8]>, arena: &mut Arena) -> Result<()> {
         let view = self.out.at(&cell.at);
         let Some(data) = data else {
-            place_fill(self.plan, &cell.region.count, &view);
+            place_fill(self.plan, &cell.region, &view);
             return Ok(());
         };
         self.located(cell, place(self.plan, &self.plan.chain, data, &cell.region, &view, arena))
@@ -142,21 +149,24 @@ impl<S: Storage> Reader<'_, S> {
             (true, size) => Range::Span(0, size),
             (false, size) => Range::Last(size),
         };
-        let ask = |cell: &Cell| {
-            let fits = self.plan.chain.bytes <= WHOLE_SHARD_BYTES;
-            let range = if fits && self.is_mostly_wanted(shard, cell) { Range::All } else { index };
-            (self.objects.key(self.plan, &cell.coords), range)
+        let parts: Vec<Part> = cells.iter().map(|cell| self.part(shard, cell)).collect();
+        let fits = self.plan.chain.bytes <= WHOLE_SHARD_BYTES;
+        let ask = |part: &Part| {
+            let is_mostly_wanted = 2 * part.pieces.len() > shard.index.entries;
+            let range = if fits && is_mostly_wanted { Range::All } else { index };
+            (self.objects.key(self.plan, &part.cell.coords), range)
         };
-        let requests: Vec<_> = cells.iter().map(ask).collect();
+        let requests: Vec<_> = parts.iter().map(ask).collect();
         let found = self.objects.get(&requests)?;
         // Whole shards are decoded subchunk by subchunk, to share them out evenly.
         let mut wanted = Vec::new();
-        for (number, (cell, data)) in cells.iter().zip(&found).enumerate() {
+        for (number, (part, data)) in parts.iter().zip(&found).enumerate() {
+            let cell = part.cell;
             match data {
-                None => place_fill(self.plan, &cell.region.count, &self.out.at(&cell.at)),
+                None => place_fill(self.plan, &cell.region, &self.out.at(&cell.at)),
                 Some(data) => {
                     let whole = requests[number].1 == Range::All;
-                    let all = self.wanted(shard, number, cell, data.as_ref(), whole, &mut wanted);
+                    let all = self.wanted(shard, number, part, data.as_ref(), whole, &mut wanted);
                     self.located(cell, all)?;
                 }
             }
@@ -167,23 +177,18 @@ impl<S: Storage> Reader<'_, S> {
             let want = &at_hand[item];
             let data = found[want.shard].as_ref().map_or(&[][..], AsRef::as_ref);
             let data = data.get(want.start as usize..want.stop as usize).unwrap_or_default();
-            self.located(
-                &cells[want.shard],
-                self.place_sub(shard, &cells[want.shard], want, data, arena),
-            )
+            let part = &parts[want.shard];
+            self.located(part.cell, self.place_sub(shard, part, want, data, arena))
         })?;
         let most = (BATCH_BYTES / shard.inner.bytes.max(1)).clamp(1, BATCH_REQUESTS);
-        apart.chunks(most).try_for_each(|batch| self.read_apart(shard, cells, batch))
+        apart.chunks(most).try_for_each(|batch| self.read_apart(shard, &parts, batch))
     }
 
-    fn is_mostly_wanted(&self, shard: &Shard, cell: &Cell) -> bool {
-        let region = match &self.plan.chain.order {
-            None => cell.region,
-            Some(order) => cell.region.permuted(order),
-        };
+    fn part<'a>(&self, shard: &Shard, cell: &'a Cell<'a>) -> Part<'a> {
+        let (region, _) = self.plan.chain.stored(&cell.region, self.out);
         let mut pieces = Pieces::default();
         pieces.fill(&region, &shard.inner.shape);
-        2 * pieces.len() > shard.index.entries
+        Part { cell, pieces }
     }
 
     /// Find the wanted subchunks of a shard; fill in those that are not stored.
@@ -191,7 +196,7 @@ impl<S: Storage> Reader<'_, S> {
         &self,
         shard: &Shard,
         number: usize,
-        cell: &Cell,
+        part: &Part,
         data: &[u8],
         whole: bool,
         wanted: &mut Vec<Wanted>,
@@ -201,14 +206,12 @@ impl<S: Storage> Reader<'_, S> {
         shard.index.decode(encoded, &mut index)?;
         // The size of a shard of which only the index was fetched is not known.
         let length = if whole { data.len() as u64 } else { i64::MAX as u64 };
-        let (region, view) = self.plan.chain.stored(&cell.region, &self.out.at(&cell.at));
-        let mut pieces = Pieces::default();
-        pieces.fill(&region, &shard.inner.shape);
-        for sub in pieces.range(0, pieces.len()) {
+        let (_, view) = self.plan.chain.stored(&part.cell.region, &self.out.at(&part.cell.at));
+        for (sub_number, sub) in part.pieces.range(0, part.pieces.len()).enumerate() {
             match index[shard.number(&sub.coords)].range(length)? {
-                None => place_fill(self.plan, &sub.region.count, &view.at(&sub.at)),
+                None => place_fill(self.plan, &sub.region, &view.at(&sub.at)),
                 Some((start, stop)) => {
-                    wanted.push(Wanted { shard: number, start, stop, cell: sub })
+                    wanted.push(Wanted { shard: number, start, stop, number: sub_number })
                 }
             }
         }
@@ -218,20 +221,20 @@ impl<S: Storage> Reader<'_, S> {
     fn place_sub(
         &self,
         shard: &Shard,
-        cell: &Cell,
+        part: &Part,
         want: &Wanted,
         data: &[u8],
         arena: &mut Arena,
     ) -> Result<()> {
-        let (_, view) = self.plan.chain.stored(&cell.region, &self.out.at(&cell.at));
-        let view = view.at(&want.cell.at);
-        place(self.plan, &shard.inner, data, &want.cell.region, &view, arena)
-            .map_err(|error| in_subchunk(error, &want.cell.coords))
+        let Some(sub) = part.pieces.one(want.number) else { return Ok(()) };
+        let (_, view) = self.plan.chain.stored(&part.cell.region, &self.out.at(&part.cell.at));
+        place(self.plan, &shard.inner, data, &sub.region, &view.at(&sub.at), arena)
+            .map_err(|error| in_subchunk(error, &sub.coords))
     }
 
-    fn read_apart(&self, shard: &Shard, cells: &[Cell], batch: &[Wanted]) -> Result<()> {
+    fn read_apart(&self, shard: &Shard, parts: &[Part], batch: &[Wanted]) -> Result<()> {
         let ask = |want: &Wanted| {
-            let key = self.objects.key(self.plan, &cells[want.shard].coords);
+            let key = self.objects.key(self.plan, &parts[want.shard].cell.coords);
             (key, Range::Span(want.start, want.stop))
         };
         let found = self.objects.get(&batch.iter().map(ask).collect::<Vec<_>>())?;
@@ -241,7 +244,7 @@ impl<S: Storage> Reader<'_, S> {
             let want = &batch[item];
             let data = found[item].as_ref().map(AsRef::as_ref);
             let data = data.filter(|d: &&[u8]| d.len() as u64 == want.stop - want.start);
-            let placed = data.map(|d| self.place_sub(shard, &cells[want.shard], want, d, arena));
+            let placed = data.map(|d| self.place_sub(shard, &parts[want.shard], want, d, arena));
             match placed {
                 Some(Ok(())) => {}
                 Some(Err(error)) if error.kind() != Kind::Corrupt => return Err(error),
@@ -255,18 +258,20 @@ impl<S: Storage> Reader<'_, S> {
         let mut again = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         again.sort_unstable();
         again.dedup();
-        again.into_iter().try_for_each(|number| self.read_chunks(&cells[number..=number]))
+        again
+            .into_iter()
+            .try_for_each(|number| self.read_chunks(std::slice::from_ref(parts[number].cell)))
     }
 }
 
-/// Write memory to a box, whose steps are 1.
+/// Write memory to a selection.
 ///
 /// # Errors
-/// The box leaves the array; a chunk that is written in part is corrupt (the error names it, and
+/// The selection leaves the array; a chunk that is written in part is corrupt (the error names it, and
 /// it is left as it is); the storage fails.
 ///
 /// # Safety
-/// `value` is valid for `region.count` elements, to read, until this returns.
+/// `value` is valid for the elements of the region, to read, until this returns.
 pub unsafe fn write<S: Storage>(
     plan: &Plan,
     objects: &Objects<'_, S>,
@@ -275,10 +280,7 @@ pub unsafe fn write<S: Storage>(
     options: Options,
 ) -> Result<()> {
     plan.check(region)?;
-    if region.step.iter().any(|&step| step != 1) {
-        return Err(Error::invalid("a box to write has steps of 1"));
-    }
-    if region.count.contains(&0) {
+    if region.is_empty() {
         return Ok(());
     }
     let mut pieces = Pieces::default();

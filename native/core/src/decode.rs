@@ -6,8 +6,9 @@ use crate::codec::{BytesCodec, blosc, crc32c, store};
 use crate::dims::Dims;
 use crate::error::{Error, Result};
 use crate::grid::Region;
-use crate::memory::{self, View};
+use crate::memory::{self, Item, View};
 use crate::plan::{Body, Chain, Plain, Plan, Shard};
+use crate::runs::{self, Runs, Unit};
 
 /// Decode a chunk and put a region of it (in the chunk's axes, within it) where `view` says.
 pub(crate) fn place(
@@ -68,7 +69,7 @@ fn place_plain(
             raw = crc32c::check(raw)?;
         }
         check_size(raw.len(), chain.bytes)?;
-        scatter(chain, plain, raw, region, view);
+        scatter(chain, plain, raw, region, view, arena);
         return Ok(());
     }
     let is_direct = region.is_full(&chain.stored_shape)
@@ -91,7 +92,7 @@ fn place_plain(
             }
             _ => decode_raw(chain, plain, data, raw, arena)?,
         }
-        scatter(chain, plain, raw, region, view);
+        scatter(chain, plain, raw, region, view, arena);
         Ok(())
     });
     arena.give(buffer);
@@ -148,10 +149,17 @@ fn decode_bytes(
 }
 
 /// Put a region (stored axes) of decoded bytes in its place.
-fn scatter(chain: &Chain, plain: &Plain, raw: &[u8], region: &Region, view: &View) {
+fn scatter(
+    chain: &Chain,
+    plain: &Plain,
+    raw: &[u8],
+    region: &Region,
+    view: &View,
+    arena: &mut Arena,
+) {
     debug_assert_eq!(raw.len(), chain.bytes);
     let source = memory::view_of(raw, chain.stored_strides).at(&region.start);
-    scatter_from(&source, chain, plain, region, view);
+    scatter_from(&source, plain, region, view, arena);
 }
 
 /// Put a region of a raw chunk in its place, given the bytes from its first element to its last.
@@ -161,21 +169,32 @@ pub(crate) fn scatter_span(
     span: &[u8],
     region: &Region,
     view: &View,
+    arena: &mut Arena,
 ) -> Result<()> {
     let (first, stop) = chain.span(region);
     check_size(span.len(), stop - first)?;
-    scatter_from(&memory::view_of(span, chain.stored_strides), chain, plain, region, view);
+    // Where element 0 of the chunk would be.
+    let source = memory::view_of(span, chain.stored_strides).moved(-(first as isize));
+    scatter_from(&source.at(&region.start), plain, region, view, arena);
     Ok(())
 }
 
-fn scatter_from(source: &View, chain: &Chain, plain: &Plain, region: &Region, view: &View) {
+fn scatter_from(source: &View, plain: &Plain, region: &Region, view: &View, arena: &mut Arena) {
     let strides = Dims::from_fn(region.count.len(), |d| {
-        chain.stored_strides[d].wrapping_mul(region.step[d] as isize)
+        source.strides()[d].wrapping_mul(region.step[d] as isize)
     });
     let source = source.with_strides(strides);
     // SAFETY: the region lies within the chunk, whose bytes the source holds; the view is valid
     // for it.
-    unsafe { memory::copy(view, &source, &region.count, plain.item) };
+    unsafe {
+        match &region.picked {
+            None => memory::copy(view, &source, &region.count, plain.item),
+            Some(picked) => {
+                let runs = &mut arena.runs;
+                runs::copy(view, &source, region, picked, plain.item, Unit::Source, runs);
+            }
+        }
+    }
 }
 
 fn place_shard(
@@ -195,7 +214,7 @@ fn place_shard(
             let entry = index[shard.number(&cell.coords)];
             let target = view.at(&cell.at);
             match entry.range(data.len() as u64)? {
-                None => place_fill(plan, &cell.region.count, &target),
+                None => place_fill(plan, &cell.region, &target),
                 Some((start, stop)) => {
                     let encoded = &data[start as usize..stop as usize];
                     place(plan, &shard.inner, encoded, &cell.region, &target, arena)
@@ -215,8 +234,18 @@ pub(crate) fn in_subchunk(error: Error, coords: &[usize]) -> Error {
     error.within(&format!("subchunk {coords:?} of the shard"))
 }
 
-/// Put the fill value in the place of `counts` elements.
-pub(crate) fn place_fill(plan: &Plan, counts: &[usize], view: &View) {
-    // SAFETY: the view is valid for these elements.
-    unsafe { memory::fill(view, counts, &plan.fill) };
+/// Put the fill value in the place of a region.
+pub(crate) fn place_fill(plan: &Plan, region: &Region, view: &View) {
+    let Some(picked) = &region.picked else {
+        // SAFETY: the view is valid for these elements.
+        unsafe { memory::fill(view, &region.count, &plan.fill) };
+        return;
+    };
+    // A chunk whose elements all lie in the same place.
+    let source = memory::view_of(&plan.fill, Dims::filled(region.count.len(), 0));
+    let item = Item { size: plan.itemsize, swap: 1 };
+    // SAFETY: as above.
+    unsafe {
+        runs::copy(view, &source, region, picked, item, Unit::Source, &mut Runs::default());
+    }
 }

@@ -10,38 +10,39 @@ use crate::error::{Error, Result};
 use crate::grid::{Cell, Pieces, Region};
 use crate::memory::{self, View};
 use crate::plan::{Body, Chain, Plain, Plan, Shard};
+use crate::runs::{self, Unit};
 use crate::shard::Entry;
 
 /// New elements for a chunk.
 #[derive(Clone, Copy)]
-pub(crate) struct Patch {
-    /// Where they go, in the chunk; steps are 1.
-    pub region: Region,
+pub(crate) struct Patch<'a> {
+    /// Where they go, in the chunk.
+    pub region: Region<'a>,
     /// Where they are.
     pub value: View,
     /// How much of the chunk is inside the array, from its first element on.
     pub inside: Dims,
 }
 
-impl Patch {
+impl<'a> Patch<'a> {
     /// Whether nothing of what was stored before is left.
     pub fn is_whole(&self) -> bool {
         self.region.covers(&self.inside)
     }
 
     /// The patch in the order of the stored axes.
-    pub fn stored(&self, chain: &Chain) -> Self {
+    pub fn stored(&self, chain: &'a Chain) -> Self {
         let (region, value) = chain.stored(&self.region, &self.value);
         let inside = chain.order.as_ref().map_or(self.inside, |order| self.inside.permuted(order));
         Self { region, value, inside }
     }
 
     /// The part of the patch in a cell of subchunks of this shape.
-    pub fn of_cell(&self, cell: &Cell, shape: &Dims) -> Self {
+    pub fn of_cell<'b>(&self, cell: &Cell<'b>, shape: &Dims) -> Patch<'b> {
         let inside = Dims::from_fn(shape.len(), |d| {
             self.inside[d].saturating_sub(cell.coords[d] * shape[d]).min(shape[d])
         });
-        Self { region: cell.region, value: self.value.at(&cell.at), inside }
+        Patch { region: cell.region, value: self.value.at(&cell.at), inside }
     }
 }
 
@@ -153,9 +154,22 @@ fn gather(
         None if is_full => {}
         None => memory::fill_slice(raw, &plain.fill),
     }
+    let strides = Dims::from_fn(patch.region.count.len(), |d| {
+        chain.stored_strides[d].wrapping_mul(patch.region.step[d] as isize)
+    });
     let target = memory::view_of_mut(raw, chain.stored_strides).at(&patch.region.start);
+    let target = target.with_strides(strides);
+    let (region, item) = (&patch.region, plain.item);
     // SAFETY: the region lies within the chunk, whose bytes `raw` holds; the value is valid for it.
-    unsafe { memory::copy(&target, &patch.value, &patch.region.count, plain.item) };
+    unsafe {
+        match &region.picked {
+            None => memory::copy(&target, &patch.value, &region.count, item),
+            Some(picked) => {
+                let runs = &mut arena.runs;
+                runs::copy(&target, &patch.value, region, picked, item, Unit::Target, runs);
+            }
+        }
+    }
     Ok(())
 }
 
@@ -197,7 +211,7 @@ pub(crate) struct ShardPatch<'a> {
     pub plan: &'a Plan,
     pub shard: &'a Shard,
     /// In stored axes.
-    pub patch: &'a Patch,
+    pub patch: &'a Patch<'a>,
     /// What is stored, with its index; None where nothing is or nothing of it stays.
     pub before: Option<(&'a [u8], &'a [Entry])>,
     /// The touched subchunks.

@@ -24,13 +24,16 @@ pub mod grid;
 pub mod index_cache;
 mod local;
 pub mod memory;
+mod picks;
 pub mod plan;
 pub mod pool;
 pub mod pyramid;
 pub mod read;
+mod runs;
 pub mod shard;
 pub mod source;
 pub mod storage;
+pub mod tables;
 pub mod write;
 
 pub use dims::Dims;

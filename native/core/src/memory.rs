@@ -42,6 +42,12 @@ impl View {
         Self { base: self.base.wrapping_offset(offset), strides: self.strides }
     }
 
+    /// The view on what lies `bytes` further on.
+    #[must_use]
+    pub fn moved(&self, bytes: isize) -> Self {
+        Self { base: self.base.wrapping_offset(bytes), strides: self.strides }
+    }
+
     /// The address of the first element.
     #[must_use]
     pub fn base(&self) -> *mut u8 {
@@ -109,11 +115,12 @@ pub struct Item {
     pub swap: usize,
 }
 
+/// One axis of a copy.
 #[derive(Clone, Copy, Default)]
-struct Axis {
-    count: usize,
-    target: isize,
-    source: isize,
+pub(crate) struct Axis {
+    pub count: usize,
+    pub target: isize,
+    pub source: isize,
 }
 
 /// The axes of a copy, outermost first, as few as possible.
@@ -166,32 +173,64 @@ impl Axes {
 /// Both views are valid for `counts`; the target's elements are different from each other and
 /// from the source's, and nobody else uses them meanwhile.
 pub unsafe fn copy(target: &View, source: &View, counts: &[usize], item: Item) {
-    let Some(axes) = Axes::new(&target.strides, &source.strides, counts) else { return };
-    let Some((inner, outer)) = axes.all[..axes.len].split_last() else {
-        // SAFETY: one element.
-        unsafe { row(target.base, source.base, Axis { count: 1, target: 0, source: 0 }, item) };
-        return;
-    };
-    let size = item.size as isize;
-    if let Some((second, outer)) = outer.split_last()
-        && inner.source.unsigned_abs() > second.source.unsigned_abs()
-        && inner.target == size
-    {
-        // A transpose: in tiles, so that both sides use whole cache lines.
-        walk(target.base, source.base, outer, |t, s| {
-            // SAFETY: by the caller.
-            unsafe { tiles(t, s, *second, *inner, item) }
-        });
-        return;
-    }
-    walk(target.base, source.base, outer, |t, s| {
+    if let Some(block) = Block::new(&target.strides, &source.strides, counts) {
         // SAFETY: by the caller.
-        unsafe { row(t, s, *inner, item) }
-    });
+        unsafe { block.copy(target.base, source.base, item) }
+    }
+}
+
+/// A copy that is worked out, to be made at any place.
+pub(crate) struct Block {
+    axes: Axes,
+}
+
+impl Block {
+    /// None if there is nothing to copy.
+    pub fn new(target: &[isize], source: &[isize], counts: &[usize]) -> Option<Self> {
+        Axes::new(target, source, counts).map(|axes| Self { axes })
+    }
+
+    /// The axes, outermost first, as few as possible.
+    pub fn axes(&self) -> &[Axis] {
+        &self.axes.all[..self.axes.len]
+    }
+
+    /// Copy from one address to another.
+    ///
+    /// # Safety
+    /// As for [`copy`].
+    pub unsafe fn copy(&self, target: *mut u8, source: *mut u8, item: Item) {
+        let Some((inner, outer)) = self.axes().split_last() else {
+            // SAFETY: one element.
+            unsafe { row(target, source, Axis { count: 1, target: 0, source: 0 }, item) };
+            return;
+        };
+        let size = item.size as isize;
+        if let Some((second, outer)) = outer.split_last()
+            && inner.source.unsigned_abs() > second.source.unsigned_abs()
+            && inner.target == size
+        {
+            // A transpose: in tiles, so that both sides use whole cache lines.
+            walk(target, source, outer, |t, s| {
+                // SAFETY: by the caller.
+                unsafe { tiles(t, s, *second, *inner, item) }
+            });
+            return;
+        }
+        walk(target, source, outer, |t, s| {
+            // SAFETY: by the caller.
+            unsafe { row(t, s, *inner, item) }
+        });
+    }
 }
 
 /// Call `each` with the addresses of every position of the outer axes.
-fn walk(target: *mut u8, source: *mut u8, axes: &[Axis], mut each: impl FnMut(*mut u8, *mut u8)) {
+pub(crate) fn walk(
+    target: *mut u8,
+    source: *mut u8,
+    axes: &[Axis],
+    mut each: impl FnMut(*mut u8, *mut u8),
+) {
     let mut at = [0usize; crate::dims::MAX_DIMS];
     let (mut t, mut s) = (target, source);
     loop {
@@ -261,7 +300,7 @@ macro_rules! contiguous {
 
 /// Copy one row. Safety: as for `copy`.
 #[inline]
-unsafe fn row(target: *mut u8, source: *mut u8, axis: Axis, item: Item) {
+pub(crate) unsafe fn row(target: *mut u8, source: *mut u8, axis: Axis, item: Item) {
     let size = item.size as isize;
     if (axis.target == size && axis.source == size) || axis.count == 1 {
         let bytes = axis.count * item.size;

@@ -1,4 +1,4 @@
-//! Reading boxes from local files, or from members of a local archive.
+//! Reading selections from local files, or from members of a local archive.
 //!
 //! The touched chunks are shared out over threads; of a shard that would keep one thread busy
 //! alone, several take parts. A file is opened once per part, its size taken from the open file,
@@ -63,13 +63,13 @@ impl Source for Files {
     }
 }
 
-/// Read a box into memory.
+/// Read a selection into memory.
 ///
 /// # Errors
-/// The box leaves the array; a chunk is corrupt (the error names it); the system refuses.
+/// The selection leaves the array; a chunk is corrupt (the error names it); the system refuses.
 ///
 /// # Safety
-/// `out` is valid for `region.count` elements, to write, until this returns.
+/// `out` is valid for the elements of the region, to write, until this returns.
 pub unsafe fn read(
     plan: &Plan,
     files: &dyn Source,
@@ -78,7 +78,7 @@ pub unsafe fn read(
     threads: usize,
 ) -> Result<()> {
     plan.check(region)?;
-    if region.count.contains(&0) {
+    if region.is_empty() {
         return Ok(());
     }
     let mut pieces = Pieces::default();
@@ -104,6 +104,10 @@ fn work_of(plan: &Plan, region: &Region, chunks: usize) -> (usize, usize) {
     if plan.chain.open_shard().is_none() {
         return (chunks, chunks.saturating_mul(touched_bytes(&plan.chain, region)));
     }
+    if region.picked.is_some() {
+        let units = chunks.saturating_mul(plan.chain.bytes / unit.bytes.max(1)).min(region.len());
+        return (units, units.saturating_mul(touched_bytes(unit, region)));
+    }
     let shape = match &plan.chain.order {
         // Sizes of subchunks in the array's axes do not matter for an estimate.
         Some(_) => return (chunks, chunks.saturating_mul(plan.chain.bytes)),
@@ -123,7 +127,8 @@ fn touched_bytes(unit: &Chain, region: &Region) -> usize {
         return unit.bytes;
     }
     let wanted = unit.shape.iter().zip(&*region.count).map(|(&n, &c)| n.min(c)).product::<usize>();
-    wanted * unit.itemsize()
+    let points = region.picked.map_or(1, |picked| picked.len());
+    wanted.saturating_mul(points).saturating_mul(unit.itemsize()).min(unit.bytes)
 }
 
 fn parts_per_chunk(chunks: usize, subchunks: usize, threads: usize) -> usize {
@@ -165,7 +170,7 @@ fn read_chunk(
     }
     let Some(file) = files.open(&path)? else {
         if part.number == 0 {
-            place_fill(plan, &cell.region.count, &view);
+            place_fill(plan, &cell.region, &view);
         }
         return Ok(());
     };
@@ -220,8 +225,8 @@ fn read_raw(
     let Some(plain) = chain.raw() else { return Ok(()) };
     let (first, stop) = chain.span(region);
     let size = stop - first;
-    let is_dense = region.count.iter().product::<usize>() * plain.item.size == size;
-    if is_dense && view.is_contiguous(&region.count, plain.item.size) {
+    let is_dense = region.len().checked_mul(plain.item.size) == Some(size);
+    if is_dense && region.picked.is_none() && view.is_contiguous(&region.count, plain.item.size) {
         // SAFETY: the view is valid for the region, whose elements fill `size` bytes.
         let target = unsafe { view.bytes_mut(size) };
         file.read_at(target, offset + first as u64)?;
@@ -231,7 +236,7 @@ fn read_raw(
     let mut buffer = arena.take();
     let result = buffer.get(size).and_then(|data| {
         file.read_at(data, offset + first as u64)?;
-        scatter_span(chain, plain, data, region, view)
+        scatter_span(chain, plain, data, region, view, arena)
     });
     arena.give(buffer);
     result
@@ -307,7 +312,7 @@ impl ShardFile<'_> {
             Some(data) => place(self.plan, &self.shard.inner, data, &cell.region, &target, arena)
                 .map_err(|error| in_subchunk(error, &cell.coords)),
             None => {
-                place_fill(self.plan, &cell.region.count, &target);
+                place_fill(self.plan, &cell.region, &target);
                 Ok(())
             }
         }
@@ -409,7 +414,7 @@ impl ShardFile<'_> {
                 let inner = &self.shard.inner;
                 if let Some(plain) = inner.raw() {
                     let (region, target) = inner.stored(&cell.region, &view.at(&cell.at));
-                    scatter_span(inner, plain, data, &region, &target)?;
+                    scatter_span(inner, plain, data, &region, &target, arena)?;
                 } else {
                     self.place(&cell, Some(data), view, arena)?;
                 }

@@ -1,4 +1,4 @@
-//! Writing boxes to local files.
+//! Writing selections to local files.
 //!
 //! A chunk that is replaced as a whole is never read. Of a shard that is written in part, the
 //! touched subchunks are decoded and encoded again and the encoded bytes of the others are
@@ -39,14 +39,14 @@ pub struct Options {
     pub keep_empty: bool,
 }
 
-/// Write memory to a box, whose steps are 1.
+/// Write memory to a selection.
 ///
 /// # Errors
-/// The box leaves the array; a chunk that is written in part is corrupt (the error names it, and
+/// The selection leaves the array; a chunk that is written in part is corrupt (the error names it, and
 /// it is left as it is); the system refuses.
 ///
 /// # Safety
-/// `value` is valid for `region.count` elements, to read, until this returns.
+/// `value` is valid for the elements of the region, to read, until this returns.
 pub unsafe fn write(
     plan: &Plan,
     files: &Files,
@@ -55,10 +55,7 @@ pub unsafe fn write(
     options: Options,
 ) -> Result<()> {
     plan.check(region)?;
-    if region.step.iter().any(|&step| step != 1) {
-        return Err(Error::invalid("a box to write has steps of 1"));
-    }
-    if region.count.contains(&0) {
+    if region.is_empty() {
         return Ok(());
     }
     let mut pieces = Pieces::default();
@@ -83,7 +80,9 @@ pub unsafe fn write(
 fn touched_bytes(plan: &Plan, region: &Region) -> usize {
     let unit = plan.chain.open_shard().map_or(&plan.chain, |shard| &shard.inner);
     let shape = if plan.chain.order.is_some() { &plan.chain.shape } else { &unit.shape };
-    region.count.iter().zip(&**shape).fold(plan.itemsize, |total, (&count, &edge)| {
+    let points = region.picked.map_or(1, |picked| picked.len());
+    let each = plan.itemsize.saturating_mul(points);
+    region.count.iter().zip(&**shape).fold(each, |total, (&count, &edge)| {
         total.saturating_mul(count.div_ceil(edge)).saturating_mul(edge)
     })
 }
@@ -139,7 +138,7 @@ impl Writer<'_> {
 }
 
 /// What a write puts in one chunk.
-pub(crate) fn patch_of(plan: &Plan, cell: &Cell, value: &View) -> Patch {
+pub(crate) fn patch_of<'a>(plan: &Plan, cell: &Cell<'a>, value: &View) -> Patch<'a> {
     let shape = &plan.chain.shape;
     let inside =
         Dims::from_fn(shape.len(), |d| shape[d].min(plan.shape[d] - cell.coords[d] * shape[d]));

@@ -57,9 +57,9 @@ fn read_from(bytes: &[u8], name: &str, member: Member, region: &Region) -> Resul
     Ok(out)
 }
 
-fn part(start: usize, count: usize) -> Region {
+fn part(start: usize, count: usize) -> Region<'static> {
     let dims = |n| Dims::new(&[n]).expect("one number");
-    Region { start: dims(start), count: dims(count), step: dims(1) }
+    Region { start: dims(start), count: dims(count), step: dims(1), picked: None }
 }
 
 fn crc() -> u32 {

@@ -55,10 +55,8 @@ impl Buffer {
         unsafe { std::slice::from_raw_parts(pointer, ndim) }
     }
 
-    /// Check the shape and return a view on the elements.
-    ///
-    /// The view is valid for as long as the buffer is held.
-    pub fn view(&self, shape: &[usize], itemsize: usize) -> Result<View> {
+    /// Check the shape and the size of elements.
+    pub fn check(&self, shape: &[usize], itemsize: usize) -> Result<()> {
         let found = self.numbers(self.raw.shape);
         let fits = found.len() == shape.len()
             && found.iter().zip(shape).all(|(&n, &m)| usize::try_from(n) == Ok(m));
@@ -69,10 +67,43 @@ impl Buffer {
                 self.raw.itemsize
             )));
         }
-        let strides = Dims::new(self.numbers(self.raw.strides))?;
-        // SAFETY: the protocol gives memory for an array of this shape with these strides, and
-        // it is held; numpy's rules on sharing it between threads apply.
-        Ok(unsafe { View::new(self.raw.buf.cast(), strides) })
+        Ok(())
+    }
+
+    /// Bytes from one element to the next, per axis.
+    pub fn strides(&self) -> &[isize] {
+        self.numbers(self.raw.strides)
+    }
+
+    /// Check the shape and return a view on the elements.
+    ///
+    /// The view is valid for as long as the buffer is held.
+    pub fn view(&self, shape: &[usize], itemsize: usize) -> Result<View> {
+        self.check(shape, itemsize)?;
+        Ok(self.view_at_first(Dims::new(self.strides())?))
+    }
+
+    /// A view that begins at the first element; the strides are some of the buffer's.
+    ///
+    /// It is valid for as long as the buffer is held.
+    pub fn view_at_first(&self, strides: Dims<isize>) -> View {
+        // SAFETY: the protocol gives memory for an array of the shape that was checked, and it is
+        // held; numpy's rules on sharing it between threads apply.
+        unsafe { View::new(self.raw.buf.cast(), strides) }
+    }
+
+    /// The numbers of an array of int64, which must not be negative.
+    pub fn indices(&self) -> Result<Vec<usize>> {
+        let (numbers, rest) = self.bytes()?.as_chunks::<8>();
+        if self.itemsize() != 8 || !rest.is_empty() {
+            return Err(Error::invalid("indices are int64"));
+        }
+        let index = |number: &[u8; 8]| usize::try_from(i64::from_ne_bytes(*number));
+        numbers
+            .iter()
+            .map(index)
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|_| Error::invalid("an index is negative"))
     }
 
     /// All bytes, of a C-contiguous buffer.

@@ -6,6 +6,7 @@ mod buffer;
 mod error;
 mod plan;
 mod pyramid;
+mod selection;
 mod storage;
 
 use pyo3::prelude::pymodule;

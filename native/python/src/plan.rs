@@ -4,13 +4,14 @@ use anyzarr_core::archive::Members;
 use anyzarr_core::batched::{self, Objects};
 use anyzarr_core::read::{Files, read};
 use anyzarr_core::write::{Options, write};
-use anyzarr_core::{Dims, Error, Kind, Region, Result, chunk, pool};
+use anyzarr_core::{Error, Kind, Result, chunk, pool};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::archive::Archive;
 use crate::buffer::Buffer;
 use crate::error::to_python;
+use crate::selection::{Asked, Selection};
 use crate::storage::Callbacks;
 
 /// One array's chunks, compiled from its metadata document.
@@ -58,8 +59,9 @@ impl Plan {
         PyTuple::new(py, &*self.plan()?.chain.shape)
     }
 
-    /// Read a box from the files below `root/path` into a writable buffer of its shape.
-    #[pyo3(signature = (root, path, start, stop, step, out, threads))]
+    /// Read a selection from the files below `root/path` into a writable buffer of its shape;
+    /// `points` takes the place of the box in the dimensions that it has.
+    #[pyo3(signature = (root, path, start, stop, step, out, threads, points=None))]
     #[allow(clippy::too_many_arguments)]
     fn read_local(
         &self,
@@ -71,23 +73,26 @@ impl Plan {
         step: Vec<usize>,
         out: &Bound<'_, PyAny>,
         threads: usize,
+        points: Option<Vec<Asked<'_>>>,
     ) -> PyResult<()> {
         let plan = self.plan()?;
         let buffer = Buffer::new(out, true)?;
+        let selection = Selection::new(start, stop, step, points)?;
         py.detach(|| {
-            let region = region(&start, &stop, &step)?;
-            let view = buffer.view(&region.count, plan.itemsize)?;
-            // SAFETY: the buffer is held, writable, and of the region's shape.
-            #[allow(unsafe_code)]
-            pool::guarded(|| unsafe {
-                read(plan, &Files::new(root, path), &region, &view, threads)
+            let files = Files::new(root, path);
+            selection.with(plan, &buffer, |region, view| {
+                // SAFETY: the buffer is held, writable, and of the selection's shape.
+                #[allow(unsafe_code)]
+                unsafe {
+                    read(plan, &files, region, view, threads)
+                }
             })
         })
         .map_err(|error| to_python(&error))
     }
 
-    /// Read a box from the members below `path` of an archive.
-    #[pyo3(signature = (archive, path, start, stop, step, out, threads))]
+    /// Read a selection from the members below `path` of an archive.
+    #[pyo3(signature = (archive, path, start, stop, step, out, threads, points=None))]
     #[allow(clippy::too_many_arguments)]
     fn read_archive(
         &self,
@@ -99,23 +104,27 @@ impl Plan {
         step: Vec<usize>,
         out: &Bound<'_, PyAny>,
         threads: usize,
+        points: Option<Vec<Asked<'_>>>,
     ) -> PyResult<()> {
         let plan = self.plan()?;
         let buffer = Buffer::new(out, true)?;
+        let selection = Selection::new(start, stop, step, points)?;
         let archive = archive.get();
         py.detach(|| {
-            let region = region(&start, &stop, &step)?;
-            let view = buffer.view(&region.count, plan.itemsize)?;
             let members = Members::new(&archive.core, path)?;
-            // SAFETY: the buffer is held, writable, and of the region's shape.
-            #[allow(unsafe_code)]
-            pool::guarded(|| unsafe { read(plan, &members, &region, &view, threads) })
+            selection.with(plan, &buffer, |region, view| {
+                // SAFETY: the buffer is held, writable, and of the selection's shape.
+                #[allow(unsafe_code)]
+                unsafe {
+                    read(plan, &members, region, view, threads)
+                }
+            })
         })
         .map_err(|error| to_python(&error))
     }
 
-    /// Write a buffer to a box of the files below `root/path`.
-    #[pyo3(signature = (root, path, start, stop, value, threads, keep_empty=false))]
+    /// Write a buffer to a selection of the files below `root/path`.
+    #[pyo3(signature = (root, path, start, stop, step, value, threads, keep_empty=false, points=None))]
     #[allow(clippy::too_many_arguments)]
     fn write_local(
         &self,
@@ -124,28 +133,32 @@ impl Plan {
         path: &str,
         start: Vec<usize>,
         stop: Vec<usize>,
+        step: Vec<usize>,
         value: &Bound<'_, PyAny>,
         threads: usize,
         keep_empty: bool,
+        points: Option<Vec<Asked<'_>>>,
     ) -> PyResult<()> {
         let plan = self.plan()?;
         let buffer = Buffer::new(value, false)?;
+        let selection = Selection::new(start, stop, step, points)?;
         py.detach(|| {
-            let region = region(&start, &stop, &vec![1; start.len()])?;
-            let view = buffer.view(&region.count, plan.itemsize)?;
+            let files = Files::new(root, path);
             let options = Options { threads, keep_empty };
-            // SAFETY: the buffer is held and of the region's shape.
-            #[allow(unsafe_code)]
-            pool::guarded(|| unsafe {
-                write(plan, &Files::new(root, path), &region, &view, options)
+            selection.with(plan, &buffer, |region, view| {
+                // SAFETY: the buffer is held and of the selection's shape.
+                #[allow(unsafe_code)]
+                unsafe {
+                    write(plan, &files, region, view, options)
+                }
             })
         })
         .map_err(|error| to_python(&error))
     }
 
-    /// Read a box through a function that gets many objects at once:
+    /// Read a selection through a function that gets many objects at once:
     /// ``get([(key, None | (start, stop))]) -> [bytes | None]``.
-    #[pyo3(signature = (get, prefix, start, stop, step, out, threads))]
+    #[pyo3(signature = (get, prefix, start, stop, step, out, threads, points=None))]
     #[allow(clippy::too_many_arguments)]
     fn read_many(
         &self,
@@ -157,24 +170,28 @@ impl Plan {
         step: Vec<usize>,
         out: &Bound<'_, PyAny>,
         threads: usize,
+        points: Option<Vec<Asked<'_>>>,
     ) -> PyResult<()> {
         let plan = self.plan()?;
         let buffer = Buffer::new(out, true)?;
+        let selection = Selection::new(start, stop, step, points)?;
         let storage = Callbacks::new(get, None);
         py.detach(|| {
-            let region = region(&start, &stop, &step)?;
-            let view = buffer.view(&region.count, plan.itemsize)?;
             let objects = Objects { storage: &storage, prefix };
-            // SAFETY: the buffer is held, writable, and of the region's shape.
-            #[allow(unsafe_code)]
-            pool::guarded(|| unsafe { batched::read(plan, &objects, &region, &view, threads) })
+            selection.with(plan, &buffer, |region, view| {
+                // SAFETY: the buffer is held, writable, and of the selection's shape.
+                #[allow(unsafe_code)]
+                unsafe {
+                    batched::read(plan, &objects, region, view, threads)
+                }
+            })
         })
         .map_err(|error| storage.explain(&error))
     }
 
-    /// Write a buffer to a box through such a function and one that puts many objects:
+    /// Write a buffer to a selection through such a function and one that puts many objects:
     /// ``put([(key, bytes | None)])``, where None removes.
-    #[pyo3(signature = (get, put, prefix, start, stop, value, threads, keep_empty=false))]
+    #[pyo3(signature = (get, put, prefix, start, stop, step, value, threads, keep_empty=false, points=None))]
     #[allow(clippy::too_many_arguments)]
     fn write_many(
         &self,
@@ -184,21 +201,26 @@ impl Plan {
         prefix: &str,
         start: Vec<usize>,
         stop: Vec<usize>,
+        step: Vec<usize>,
         value: &Bound<'_, PyAny>,
         threads: usize,
         keep_empty: bool,
+        points: Option<Vec<Asked<'_>>>,
     ) -> PyResult<()> {
         let plan = self.plan()?;
         let buffer = Buffer::new(value, false)?;
+        let selection = Selection::new(start, stop, step, points)?;
         let storage = Callbacks::new(get, Some(put));
         py.detach(|| {
-            let region = region(&start, &stop, &vec![1; start.len()])?;
-            let view = buffer.view(&region.count, plan.itemsize)?;
             let objects = Objects { storage: &storage, prefix };
             let options = Options { threads, keep_empty };
-            // SAFETY: the buffer is held and of the region's shape.
-            #[allow(unsafe_code)]
-            pool::guarded(|| unsafe { batched::write(plan, &objects, &region, &view, options) })
+            selection.with(plan, &buffer, |region, view| {
+                // SAFETY: the buffer is held and of the selection's shape.
+                #[allow(unsafe_code)]
+                unsafe {
+                    batched::write(plan, &objects, region, view, options)
+                }
+            })
         })
         .map_err(|error| storage.explain(&error))
     }
@@ -228,18 +250,4 @@ impl Plan {
             .map(|encoded| PyBytes::new(py, &encoded))
             .map_err(|error| to_python(&error))
     }
-}
-
-/// A box as the core knows it.
-fn region(start: &[usize], stop: &[usize], step: &[usize]) -> Result<Region> {
-    if start.len() != stop.len() || start.len() != step.len() || step.contains(&0) {
-        return Err(Error::invalid("a box has a start, a stop and a positive step per dimension"));
-    }
-    let counts: Vec<usize> = start
-        .iter()
-        .zip(stop)
-        .zip(step)
-        .map(|((&a, &b), &s)| b.saturating_sub(a).div_ceil(s))
-        .collect();
-    Ok(Region { start: Dims::new(start)?, count: Dims::new(&counts)?, step: Dims::new(step)? })
 }

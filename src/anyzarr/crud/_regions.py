@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from anyzarr._parallel import for_each
-from anyzarr.abc import ArrayIO, Box, Engine, Store
+from anyzarr.abc import ArrayIO, Box, Engine, IndexedArrayIO, Store
 from anyzarr.crud._buffers import as_out, broadcast_value
 from anyzarr.crud._locks import locked
 from anyzarr.crud._nodes import normalize_path
@@ -123,6 +123,8 @@ def read_region(
     inner = chosen.inner(result)
     if chosen.box is not None:
         read_box(io, meta, chosen.box, inner)
+    elif io.capabilities.indexed:
+        cast(IndexedArrayIO, io).read_indexed(chosen.factors, inner)
     else:
         _gather(io, parts(chosen, meta.subchunk_grid), inner)
     return result
@@ -174,6 +176,8 @@ def write_region(
     with locked(store, keys):
         if chosen.box is not None and chosen.box.is_contiguous:
             io.write(chosen.box, inner)
+        elif io.capabilities.indexed:
+            cast(IndexedArrayIO, io).write_indexed(chosen.factors, inner)
         else:
             _scatter(io, parts(chosen, meta.grid), inner, meta)
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from anyzarr.engines._chunk_access import ChunkAccess
 from anyzarr.engines._codec_edge import CheckedCodec, Data, corrupt, store_name
 from anyzarr.engines._native_archive import ArchivedArray
 from anyzarr.errors import AnyzarrError, MetadataError, StoreError, UnsupportedError
+from anyzarr.indexing import Points, Span
 from anyzarr.metadata import ArrayMetadata, single_chunk, to_v3_equivalent
 from anyzarr.metadata._codecs import byte_orders
 
@@ -94,6 +96,39 @@ def _regular(metadata: ArrayMetadata) -> ArrayMetadata:
 def _memory(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the array in a dtype that every version of numpy hands out as a buffer."""
     return array if array.dtype.kind in "biufc" else array.view(f"V{array.dtype.itemsize}")
+
+
+class _Wanted(NamedTuple):
+    """A selection as the core takes it: a box, and points for some of its dimensions."""
+
+    start: tuple[int, ...]
+    stop: tuple[int, ...]
+    step: tuple[int, ...]
+    points: list[tuple[tuple[int, ...], list[npt.NDArray[np.int64]], tuple[int, ...]]] | None = None
+
+
+def _wanted(factors: Sequence[Span | Points]) -> _Wanted:
+    spans = {factor.dim: factor for factor in factors if isinstance(factor, Span)}
+    points = [factor for factor in factors if isinstance(factor, Points)]
+    none = Span(0, 0, 1, 1)
+    ordered = [spans.get(dim, none) for dim in range(sum(len(f.dims) for f in factors))]
+    return _Wanted(
+        tuple(span.start for span in ordered),
+        tuple(span.stop for span in ordered),
+        tuple(span.step for span in ordered),
+        [(p.dims, [np.ascontiguousarray(a, np.int64) for a in p.arrays], p.shape) for p in points],
+    )
+
+
+def _by_dimension(factors: Sequence[Span | Points], array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a view whose axes follow the first dimensions of the factors."""
+    axes: dict[int, list[int]] = {}
+    n_axes = 0
+    for factor in factors:
+        count = len(factor.shape) if isinstance(factor, Points) else 1
+        axes[factor.dims[0]] = list(range(n_axes, n_axes + count))
+        n_axes += count
+    return array.transpose([axis for dim in sorted(axes) for axis in axes[dim]])
 
 
 class NativeEngine:
@@ -166,10 +201,10 @@ class NativeArrayIO:
 
     @property
     def capabilities(self) -> IOCapabilities:
-        """Any step; the core does the I/O of files, our store layer the others'."""
+        """Any selection; the core does the I/O of files, our store layer the others'."""
         reason = None if self._archived is None else self._archived.reason
         own = self._root is not None or (self._archived is not None and reason is None)
-        return IOCapabilities(steps=True, byte_layer=not own, reason=reason)
+        return IOCapabilities(steps=True, byte_layer=not own, reason=reason, indexed=True)
 
     @property
     def native_handle(self) -> Plan:
@@ -178,7 +213,23 @@ class NativeArrayIO:
 
     def read(self, box: Box, out: npt.NDArray[Any]) -> None:
         """Fill ``out``; see :class:`anyzarr.abc.ArrayIO`."""
-        what = (box.start, box.stop, box.step, _memory(out), concurrency())
+        self._read(_Wanted(box.start, box.stop, box.step), out)
+
+    def write(self, box: Box, value: npt.NDArray[Any]) -> None:
+        """Store ``value``; see :class:`anyzarr.abc.ArrayIO`."""
+        self._write(_Wanted(box.start, box.stop, box.step), value)
+
+    def read_indexed(self, factors: Sequence[Span | Points], out: npt.NDArray[Any]) -> None:
+        """Fill ``out``; see :class:`anyzarr.abc.IndexedArrayIO`."""
+        self._read(_wanted(factors), _by_dimension(factors, out))
+
+    def write_indexed(self, factors: Sequence[Span | Points], value: npt.NDArray[Any]) -> None:
+        """Store ``value``; see :class:`anyzarr.abc.IndexedArrayIO`."""
+        self._write(_wanted(factors), _by_dimension(factors, value))
+
+    def _read(self, wanted: _Wanted, out: npt.NDArray[Any]) -> None:
+        start, stop, step, points = wanted
+        what = (start, stop, step, _memory(out), concurrency(), points)
         try:
             if self._root is not None:
                 self._plan.read_local(self._root, self._path, *what)
@@ -189,10 +240,10 @@ class NativeArrayIO:
         except self._error as error:
             raise self._explained(error, "read") from error
 
-    def write(self, box: Box, value: npt.NDArray[Any]) -> None:
-        """Store ``value``; see :class:`anyzarr.abc.ArrayIO`."""
+    def _write(self, wanted: _Wanted, value: npt.NDArray[Any]) -> None:
+        start, stop, step, points = wanted
         keep_empty = bool(config.get("write_empty_chunks"))
-        what = (box.start, box.stop, _memory(value), concurrency(), keep_empty)
+        what = (start, stop, step, _memory(value), concurrency(), keep_empty, points)
         try:
             # A read-only store says so itself.
             if self._root is not None and self._store.capabilities.writable:

@@ -9,12 +9,14 @@ from anyzarr.indexing._ndsel import normalize
 from anyzarr.indexing._parts import box_parts, parts, plan, touched
 from anyzarr.indexing._resolve import resolve
 from anyzarr.indexing._to_ndsel import to_ndsel
-from anyzarr.indexing._types import Part, Plan, Selection
+from anyzarr.indexing._types import Part, Plan, Points, Selection, Span
 
 __all__ = [
     "Part",
     "Plan",
+    "Points",
     "Selection",
+    "Span",
     "box_parts",
     "from_ndsel",
     "normalize",

@@ -87,6 +87,11 @@ class Points:
     shape: tuple[int, ...]
 
 
+def _is_apart(factor: Span | Points) -> bool:
+    """Return whether there are other dimensions between its own: its axes then come first."""
+    return factor.dims[-1] - factor.dims[0] + 1 != len(factor.dims)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
     """A selection resolved against an array's shape; made by :func:`resolve`.
@@ -122,6 +127,28 @@ class Selection:
     _order: tuple[int, ...] | None = field(default=None, repr=False)
     _factors: tuple[Span | Points, ...] = field(default=(), repr=False)
     _maps: tuple[Map, ...] | None = field(default=None, repr=False)
+
+    @property
+    def factors(self) -> tuple[Span | Points, ...]:
+        """What the selection is the product of: each dimension of the array stands in one.
+
+        In the order of the internal layout (see :meth:`inner`), whose axes are those of the
+        factors one after the other: one of a :class:`Span`, and of :class:`Points` as many as
+        ``shape`` has. Nothing selected at all may have no factors.
+
+        Examples
+        --------
+        >>> from anyzarr.indexing import resolve
+        >>> span, points = resolve((slice(0, 4, 2), [7, 1, 7]), (5, 8)).factors
+        >>> span
+        Span(dim=0, start=0, stop=3, step=2)
+        >>> points.dims, points.arrays
+        ((1,), (array([7, 1, 7]),))
+        """
+        if self.box is not None:
+            box = zip(self.box.start, self.box.stop, self.box.step, strict=True)
+            return tuple(Span(dim, *span) for dim, span in enumerate(box))
+        return tuple(sorted(self._factors, key=lambda factor: (not _is_apart(factor), factor.dims)))
 
     @property
     def n_selected(self) -> int:

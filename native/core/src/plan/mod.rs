@@ -170,10 +170,10 @@ impl Plan {
     ///
     /// # Errors
     /// It does not.
-    pub fn check(&self, region: &Region) -> Result<()> {
+    pub fn check(&self, region: &Region<'_>) -> Result<()> {
         let n = self.shape.len();
         if region.start.len() != n || region.count.len() != n || region.step.len() != n {
-            return Err(Error::invalid(format!("a box of {n} dimensions is needed")));
+            return Err(Error::invalid(format!("a selection of {n} dimensions is needed")));
         }
         for d in 0..n {
             let last = region.count[d].checked_sub(1).map_or(Some(0), |k| {
@@ -181,7 +181,9 @@ impl Plan {
             });
             let inside = last.is_some_and(|last| last < self.shape[d]) || region.count[d] == 0;
             if region.step[d] == 0 || !inside {
-                return Err(Error::invalid(format!("the box leaves the array in dimension {d}")));
+                return Err(Error::invalid(format!(
+                    "the selection leaves the array in dimension {d}"
+                )));
             }
         }
         Ok(())
@@ -191,7 +193,7 @@ impl Plan {
 impl Chain {
     /// A region and the place for it, in the order of the stored axes.
     #[must_use]
-    pub fn stored(&self, region: &Region, view: &View) -> (Region, View) {
+    pub fn stored<'a>(&'a self, region: &Region<'a>, view: &View) -> (Region<'a>, View) {
         match &self.order {
             None => (*region, *view),
             Some(order) => (region.permuted(order), view.permuted(order)),
@@ -218,8 +220,9 @@ impl Chain {
 
     /// First byte, and one past the last, of a region (stored axes, not empty) of the decoded bytes.
     #[must_use]
-    pub fn span(&self, region: &Region) -> (usize, usize) {
-        let (mut first, mut last) = (0, 0);
+    pub fn span(&self, region: &Region<'_>) -> (usize, usize) {
+        let picked = region.picked.map(|picked| picked.span(&self.stored_strides));
+        let (mut first, mut last) = picked.unwrap_or_default();
         for (d, &stride) in self.stored_strides.iter().enumerate() {
             let stride = stride.unsigned_abs();
             first += region.start[d] * stride;
