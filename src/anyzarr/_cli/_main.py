@@ -20,7 +20,10 @@ from anyzarr._cli._console import print_error, print_hint, stdout
 from anyzarr._cli._convert import convert
 from anyzarr._cli._engines import engines
 from anyzarr._cli._info import info
+from anyzarr._cli._options import UsageError
 from anyzarr._cli._preview import preview
+from anyzarr._cli._pyramid import pyramid
+from anyzarr._cli._set import set_app
 from anyzarr._cli._tree import tree
 from anyzarr._cli._validate import validate
 from anyzarr.errors import AnyzarrError, NodeExistsError
@@ -56,8 +59,9 @@ def build_app() -> cyclopts.App:
         default_parameter=cyclopts.Parameter(negative=(), show_default=False),
         version=lambda: f"anyzarr {version('anyzarr')}",
     )
-    for command in (info, tree, validate, convert, engines, bench, preview):
+    for command in (info, tree, validate, convert, pyramid, engines, bench, preview):
         app.command(command, help_epilogue="")
+    app.command(set_app)
     return app
 
 
@@ -86,6 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _fail(f"{error} (on the command line: --overwrite)", debug)
     except AnyzarrError as error:
         code = _fail(str(error), debug)
+    except UsageError as error:
+        print_error(str(error))
+        print_hint(f"see: {_help_command(tokens)}")
+        code = WRONG_USAGE
     except KeyboardInterrupt:
         print_error("interrupted")
         code = INTERRUPTED
@@ -149,6 +157,6 @@ def _usage_message(error: cyclopts.CycloptsError) -> str:
 
 
 def _help_command(tokens: list[str]) -> str:
-    commands = {"info", "tree", "validate", "convert", "engines", "preview"}
+    commands = {"info", "tree", "validate", "convert", "pyramid", "set", "engines", "preview"}
     command = next((token for token in tokens[:1] if token in commands), None)
     return f"anyzarr {command} --help" if command else "anyzarr --help"

@@ -9,10 +9,14 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-__all__ = ["JsonFlag", "OpenOptions", "check_option", "options_of"]
+__all__ = ["JsonFlag", "OpenOptions", "UsageError", "check_option", "options_of"]
 
 JsonFlag = Annotated[bool, Parameter(name="--json")]
 """Print JSON rather than text for people."""
+
+
+class UsageError(ValueError):
+    """The command line is wrong in a way that only its command can tell."""
 
 
 def check_option(type_: Any, values: tuple[str, ...]) -> None:
