@@ -18,7 +18,7 @@ PACKAGE = Path(anyzarr.__file__).parent
 LAYERS: list[set[str]] = [
     {"errors"},
     {"abc", "config", "_atomic", "_optional", "_progress"},
-    {"_url", "_parallel"},
+    {"_dlpack", "_parallel", "_url"},
     {"stores"},
     {"metadata"},
     {"indexing"},
@@ -28,6 +28,7 @@ LAYERS: list[set[str]] = [
     {"_nodes"},
     {"_pyramid"},
     {"ome"},
+    {"_xarray"},
     {"_ozx"},
     {"_convert"},
     {"_validate"},

@@ -9,12 +9,15 @@ import pickle
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import zarr.core.buffer
+import zarr.storage
 
-from anyzarr.abc import ABSENT
+from anyzarr.abc import ABSENT, ByteRange
 from anyzarr.errors import ConflictError, StoreError
 from anyzarr.stores import MemoryStore, from_spec, open_store
 
@@ -146,3 +149,31 @@ def test_read_only_views_share_the_objects(view: Callable[[Any], Any]) -> None:
     assert closed != store
     assert closed.with_read_only(False) == store
     assert "read_only=True" in repr(closed)
+
+
+# ----------------------------------------------------------------------------------- copies
+
+
+def test_whole_bytes_are_handed_over_as_they_are() -> None:
+    data = {"a": b"1" * 1000, "b": b"2" * 1000}
+    store = MemoryStore(data)
+    assert store.get("a") is data["a"]
+    found = store.get_many([("a", None), ("b", None), ("c", None)])
+    assert found[0] is data["a"]
+    assert found[1] is data["b"]
+    assert found[2] is None
+
+
+def test_of_a_range_no_more_than_the_range_is_copied() -> None:
+    size = 1 << 24
+    buffer = zarr.core.buffer.default_buffer_prototype().buffer.from_bytes(bytes(size))
+    wrapped = open_store(zarr.storage.MemoryStore({"a": buffer}))
+    for store in (MemoryStore({"a": bytes(size)}), MemoryStore({"a": bytearray(size)}), wrapped):
+        tracemalloc.start()
+        assert store.get_many([("a", ByteRange(10, 20)), ("a", ByteRange(-7))]) == [
+            bytes(10),
+            bytes(7),
+        ]
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < size // 16

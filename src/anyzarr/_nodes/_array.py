@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from anyzarr import crud
+from anyzarr import _dlpack, crud
 from anyzarr._nodes._indexers import BlockIndex, OrthogonalIndex, VectorizedIndex
 from anyzarr._nodes._node import Node
 from anyzarr._nodes._resize import append, resize
@@ -177,6 +177,31 @@ class Array(Node):
             raise ValueError("a stored array cannot be seen as numpy without a copy; use copy=None")
         data = self.read()
         return data if dtype is None else data.astype(dtype, copy=False)
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """Read everything and hand it over by DLPack: ``torch.from_dlpack(array)``.
+
+        Raises
+        ------
+        BufferError
+            DLPack has no such dtype; another device or a view without a copy is asked for.
+        """
+        if copy is False:
+            raise BufferError("a stored array cannot be handed over without a copy; use copy=None")
+        if dl_device is not None and (int(dl_device[0]), dl_device[1]) != _dlpack.CPU:
+            raise BufferError(f"a stored array is read into host memory, not to {dl_device}")
+        # What was just read is nobody else's: it need not be copied again.
+        return _dlpack.export(self.read(), stream=stream, max_version=max_version)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return _dlpack.CPU
 
     def __len__(self) -> int:
         if not self.shape:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from anyzarr import _dlpack
 from anyzarr.errors import MetadataError
 
 __all__ = ["as_out", "broadcast_value"]
@@ -18,7 +19,8 @@ def as_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArra
     Raises
     ------
     MetadataError
-        It is not a buffer, not writable, or of another shape or dtype.
+        It is not a buffer, not writable, in the memory of a device, or of another shape or
+        dtype.
     """
     array = _view(out)
     if array.shape != shape:
@@ -49,13 +51,25 @@ def _view(out: Any) -> npt.NDArray[Any]:
         return np.asarray(memoryview(out))
     except TypeError:
         pass
-    if hasattr(out, "__dlpack__"):
-        return np.from_dlpack(out)
+    if hasattr(out, "__dlpack__") and hasattr(out, "__dlpack_device__"):
+        return _view_of_tensor(out)
     raise MetadataError(
         f"out is a {type(out).__name__}, which is no buffer; give a numpy array, or any object "
         "with the buffer protocol, __array_interface__ or __dlpack__ in host memory",
         kind="out_type",
     )
+
+
+def _view_of_tensor(out: _dlpack.Exporter) -> npt.NDArray[Any]:
+    try:
+        return _dlpack.view(out)
+    except BufferError as error:
+        raise MetadataError(
+            f"out, a {type(out).__name__}, cannot be written into: {error}; out must be memory "
+            "of the processor that DLPack hands out as it is: read without out, or into such "
+            "memory, and copy the result",
+            kind="out_memory",
+        ) from error
 
 
 def broadcast_value(value: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:

@@ -78,15 +78,17 @@ def read_region(
         dimension by itself), ``vectorized`` (coordinates of points), ``block`` (chunk-grid
         coordinates).
     out
-        A writable array or buffer of the result's shape and the array's dtype, with any
-        strides; nothing is allocated for the result then.
+        Writable memory of the result's shape and the array's dtype, with any strides, written
+        straight into: a numpy array, an object with the buffer protocol, or a tensor that
+        speaks DLPack, of the processor. Nothing is allocated for the result then.
     engine
         The engine to use; by default the first that can (see :mod:`anyzarr.engines`).
 
     Returns
     -------
     numpy.ndarray
-        ``out``, or a fresh C-contiguous array. Elements never written have the fill value.
+        ``out`` (as a numpy array over its memory), or a fresh C-contiguous array. Elements
+        never written have the fill value.
 
     Raises
     ------

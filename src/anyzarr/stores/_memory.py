@@ -167,10 +167,6 @@ class MemoryStore(BaseStore):
         """What the store can do."""
         return Capabilities(writable=not self._spec.read_only, conditional_put=True)
 
-    def _value(self, key: str) -> bytes | memoryview | None:
-        value = self._holding.data.get(key)
-        return None if value is None else self._unpack(key, value)
-
     def _unpack(self, key: str, value: Any) -> bytes | memoryview:
         try:
             return self._holding.unpack(value)
@@ -182,14 +178,21 @@ class MemoryStore(BaseStore):
             ) from error
 
     def _get(self, key: str, byte_range: ByteRange | None) -> bytes | None:
-        value = self._value(key)
-        if value is None or byte_range is None:
-            return None if value is None else bytes(value)
-        start, stop = byte_range.resolve(len(value))
-        return bytes(value[start:stop])
+        return self._part(key, self._holding.data.get(key), byte_range)
 
     def _get_many(self, requests: list[Request]) -> Results:  # type: ignore[override]
-        return [self._get(key, byte_range) for key, byte_range in requests]
+        data, part = self._holding.data, self._part
+        return [part(key, data.get(key), byte_range) for key, byte_range in requests]
+
+    def _part(self, key: str, value: Any, byte_range: ByteRange | None) -> bytes | None:
+        """Return a part of a value: whole ``bytes`` as they are, else one copy of the part."""
+        if value is None or (byte_range is None and type(value) is bytes):
+            return value
+        plain = self._unpack(key, value)
+        if byte_range is None:
+            return bytes(plain)
+        start, stop = byte_range.resolve(len(plain))
+        return bytes(plain[start:stop])
 
     def _put(
         self, key: str, value: bytes | memoryview, precondition: Precondition | None

@@ -97,9 +97,9 @@ class ZarrHolding(Holding):
         return default_buffer_prototype().buffer.from_bytes(value)
 
     def unpack(self, value: Any) -> bytes | memoryview:
-        """Return the bytes of a buffer."""
-        to_bytes = getattr(value, "to_bytes", None)
-        return super().unpack(value) if to_bytes is None else bytes(to_bytes())
+        """Return the bytes of a buffer, without a copy if it is in host memory."""
+        as_numpy = getattr(value, "as_numpy_array", None)
+        return super().unpack(value if as_numpy is None else as_numpy())
 
 
 def _wrap_zarr(store: Any, names: frozenset[str]) -> Store:
