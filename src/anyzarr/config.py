@@ -44,6 +44,7 @@ _SETTINGS: Mapping[str, _Setting] = {
     "engine": _Setting(None, "ANYZARR_ENGINE", str),
     "backend": _Setting(None, "ANYZARR_BACKEND", str),
     "concurrency": _Setting(None, "ANYZARR_CONCURRENCY", _parse_positive),
+    "lock_folder": _Setting(None, "ANYZARR_LOCK_FOLDER", str),
     "write_empty_chunks": _Setting(False, "ANYZARR_WRITE_EMPTY_CHUNKS", _parse_bool),
 }
 
@@ -68,7 +69,8 @@ def get(name: str) -> Any:
     ----------
     name
         ``engine``, ``backend``, ``concurrency`` (threads per read or write; None: the number
-        of processors) or ``write_empty_chunks``.
+        of processors), ``lock_folder`` (where the locks lie that keep processes apart that write
+        to one local dataset) or ``write_empty_chunks``.
 
     Raises
     ------

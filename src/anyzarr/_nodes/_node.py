@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
@@ -11,8 +10,6 @@ from typing import Any, Literal, TypeVar
 from anyzarr import crud
 from anyzarr._nodes._attributes import Attributes
 from anyzarr.abc import Store
-from anyzarr.crud._locks import locked
-from anyzarr.crud._nodes import node_lock_key
 from anyzarr.crud._regions import require_writable
 from anyzarr.metadata import ArrayMetadata, GroupMetadata
 
@@ -90,14 +87,10 @@ class Node(ABC):
 
     def _change_attributes(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         require_writable(self._store, self._path)
-        with locked(self._store, [node_lock_key(self._path)]):
-            self.refresh()
-            document = {
-                **self.metadata.document,
-                "attributes": change(copy.deepcopy(dict(self.metadata.attributes))),
-            }
-            crud.write_metadata(document, self._store, self._path)
-            self._accept(document)
+        document = crud.update_attributes(
+            self._store, self._path, change, zarr_format=self.zarr_format
+        )
+        self._accept(document)
 
     def __enter__(self: Self) -> Self:
         return self

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from anyzarr import crud
 from anyzarr.abc import Box
-from anyzarr.crud._locks import locked
 from anyzarr.crud._nodes import node_lock_key
+from anyzarr.crud._process_locks import exclusive
 from anyzarr.crud._regions import require_writable
 from anyzarr.errors import MetadataError
 from anyzarr.indexing import box_parts
@@ -34,7 +34,7 @@ def _check_shape(array: Array, shape: tuple[int, ...]) -> None:
 def resize(array: Array, shape: tuple[int, ...]) -> None:
     """Change the stored shape of an array and of this handle."""
     require_writable(array.store, array.path)
-    with locked(array.store, [node_lock_key(array.path)]):
+    with exclusive(array.store, [node_lock_key(array.path)]):
         array.refresh()
         _check_shape(array, shape)
         before = array.metadata
@@ -67,7 +67,7 @@ def _erase(array: Array, before: ArrayMetadata, box: Box) -> None:
     for part in box_parts(box, before.grid):
         key = before.chunk_key(array.path, part.coords)
         if part.is_whole:
-            with locked(array.store, [key]):
+            with exclusive(array.store, [key]):
                 array.store.delete(key)
         elif array.store.head(key) is not None:
             crud.write_region(
@@ -89,7 +89,7 @@ def append(array: Array, data: npt.ArrayLike, axis: int) -> tuple[int, ...]:
             f"axis {axis} is not an axis of an array of {array.ndim} dimensions", kind="axis"
         )
     axis %= array.ndim
-    with locked(array.store, [node_lock_key(array.path)]):
+    with exclusive(array.store, [node_lock_key(array.path)]):
         array.refresh()
         _check_appended(array, value, axis)
         old = array.shape

@@ -49,6 +49,7 @@ from anyzarr.crud._regions import (
     write_region,
     write_region_async,
 )
+from anyzarr.crud._update import update_attributes, update_attributes_async
 
 __all__ = [
     "create_new_array",
@@ -81,6 +82,8 @@ __all__ = [
     "read_region_async",
     "read_subchunk",
     "read_subchunk_async",
+    "update_attributes",
+    "update_attributes_async",
     "write_chunk",
     "write_chunk_async",
     "write_encoded_chunk",

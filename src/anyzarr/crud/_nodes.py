@@ -8,6 +8,7 @@ from typing import Any, Literal
 from anyzarr import metadata as _metadata
 from anyzarr.abc import ABSENT, Store
 from anyzarr.crud._locks import locked
+from anyzarr.crud._process_locks import exclusive
 from anyzarr.crud._twins import async_twin
 from anyzarr.errors import AnyzarrError, ConflictError, NodeExistsError, NodeNotFoundError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata
@@ -24,6 +25,9 @@ __all__ = [
     "create_overwrite_group_async",
     "delete_node",
     "delete_node_async",
+    "documents_at",
+    "drop_consolidated",
+    "encode_node",
     "list_children",
     "list_children_async",
     "node_lock_key",
@@ -71,6 +75,13 @@ def normalize_path(path: str) -> str:
 def node_lock_key(path: str) -> str:
     """Return the key whose lock guards the document of the node at ``path``."""
     return join(path, _V3)
+
+
+def encode_node(
+    metadata: Document | ArrayMetadata | GroupMetadata, path: str
+) -> dict[str, bytes]:
+    """Return what to store for the checked document of a node, by key."""
+    return _metadata.encode_documents(_as_document(metadata), path)
 
 
 def _as_document(metadata: Document | ArrayMetadata | GroupMetadata) -> dict[str, Any]:
@@ -221,9 +232,9 @@ def write_metadata(
     """
     path = normalize_path(path)
     document = _as_document(metadata)
-    with locked(store, [node_lock_key(path)]):
+    with exclusive(store, [node_lock_key(path)]):
         _put_documents(document, store, path)
-    _drop_consolidated(store, path)
+    drop_consolidated(store, path)
 
 
 def _put_documents(document: Document, store: Store, path: str, *, new: bool = False) -> None:
@@ -244,7 +255,7 @@ def _ancestors(path: str) -> list[str]:
     return ["/".join(parts[:n]) for n in range(len(parts))]
 
 
-def _drop_consolidated(store: Store, path: str) -> None:
+def drop_consolidated(store: Store, path: str) -> None:
     """Remove consolidated metadata that has just become untrue, at and above a path."""
     groups = [*_ancestors(path), path]
     found = store.get_many([(join(group, _V3), None) for group in groups])
@@ -258,7 +269,7 @@ def _drop_consolidated(store: Store, path: str) -> None:
 
 
 def _drop_inline(store: Store, group: str) -> None:
-    with locked(store, [node_lock_key(group)]):
+    with exclusive(store, [node_lock_key(group)]):
         data = store.get(join(group, _V3))
         if data is None:
             return
@@ -286,7 +297,7 @@ def _create(
             _put_documents(document, store, path, new=not overwrite)
         except ConflictError as error:
             raise _already_there(store, path) from error
-    _drop_consolidated(store, path)
+    drop_consolidated(store, path)
 
 
 def _already_there(store: Store, path: str) -> NodeExistsError:
@@ -431,13 +442,13 @@ def _split_v2(entries: Mapping[str, Any]) -> dict[str, Any]:
 def _listed(store: Store, path: str) -> list[tuple[str, dict[str, Any]]]:
     level = store.list_level(f"{path}/" if path else "")
     children = [prefix.rstrip("/") for prefix in level.prefixes]
-    documents = _documents(store, children, (_V3,))
+    documents = documents_at(store, children, (_V3,))
     missing = [child for child in children if child not in documents]
-    documents |= _documents(store, missing, _V2)
+    documents |= documents_at(store, missing, _V2)
     return sorted((child.rpartition("/")[2], doc) for child, doc in documents.items())
 
 
-def _documents(
+def documents_at(
     store: Store, paths: Sequence[str], names: Iterable[str]
 ) -> dict[str, dict[str, Any]]:
     wanted = tuple(names)
@@ -482,7 +493,7 @@ def delete_node(store: Store, path: str = "") -> None:
             store.delete(join(path, name))
         store.delete_prefix(f"{path}/" if path else "")
     if path:
-        _drop_consolidated(store, path.rpartition("/")[0])
+        drop_consolidated(store, path.rpartition("/")[0])
 
 
 read_metadata_async = async_twin(read_metadata)
