@@ -95,4 +95,3 @@ class _Put:
 def is_document_key(key: str) -> bool:
     """Return whether a key is that of a metadata document rather than of a chunk."""
     return key.rpartition("/")[2] in _DOCUMENTS
-

@@ -77,9 +77,7 @@ def node_lock_key(path: str) -> str:
     return join(path, _V3)
 
 
-def encode_node(
-    metadata: Document | ArrayMetadata | GroupMetadata, path: str
-) -> dict[str, bytes]:
+def encode_node(metadata: Document | ArrayMetadata | GroupMetadata, path: str) -> dict[str, bytes]:
     """Return what to store for the checked document of a node, by key."""
     return _metadata.encode_documents(_as_document(metadata), path)
 
