@@ -267,21 +267,26 @@ def test_a_folder_of_something_else_is_not_emptied(tmp_path):
         ({"plate": {}}, "plate"),
         ({"well": {}}, "well"),
         ({"bioformats2raw.layout": 3}, "series"),
-        ({"labels": []}, "labels"),
     ],
 )
-def test_other_layouts_are_named(attributes, word):
+@pytest.mark.parametrize("layout", ["image", "fov", "tiled"])
+def test_other_layouts_are_named(attributes, word, layout):
     store = {}
     anyzarr.create_group(store, attributes={"ome": {"version": "0.5", **attributes}})
-    with pytest.raises(UnsupportedError, match=word) as caught:
+    with pytest.raises(MetadataError, match=word) as caught:
+        open_ome_zarr(store, layout=layout)
+    assert "one of its images" in str(caught.value)
+
+
+@pytest.mark.parametrize("attributes", [{"labels": []}, {"scene": {}}])
+def test_what_holds_images_is_named_with_them(attributes):
+    store = {}
+    root = anyzarr.create_group(store, attributes={"ome": {"version": "0.6", **attributes}})
+    with open_ome_zarr(root.store.at_prefix("cells/"), mode="w", axes="yx") as image:
+        image.create_image("0", np.zeros((4, 4), "u1"))
+    with pytest.raises(UnsupportedError, match="'cells'") as caught:
         open_ome_zarr(store)
-    assert "single images" in str(caught.value)
-
-
-@pytest.mark.parametrize("layout", ["hcs", "tiled", "bf2raw"])
-def test_layouts_to_come(layout):
-    with pytest.raises(UnsupportedError, match=layout):
-        open_ome_zarr({}, mode="w", layout=layout)
+    assert caught.value.kind == next(iter(attributes))
 
 
 def test_what_is_no_image_is_said(tmp_path):

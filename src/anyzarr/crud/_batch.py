@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from anyzarr._parallel import map_ordered
 from anyzarr.abc import ABSENT, Store
@@ -17,18 +16,20 @@ _REMOTE_WRITES = 32
 _DOCUMENTS = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
 
 
-def read_documents(store: Store, paths: Sequence[str]) -> list[dict[str, Any] | None]:
+def read_documents(store: Store, paths: Sequence[str]) -> list[Document | None]:
     """Return the document of each node, fetched together; None where there is no node.
+
+    Documents of equal bytes are one object, not to be changed.
 
     Raises
     ------
     MetadataError
         A node's document is truncated or not JSON; the message names it.
     """
-    found = documents_at(store, paths, ("zarr.json",))
+    found = documents_at(store, paths, ("zarr.json",), {})
     missing = [path for path in paths if path not in found]
     if missing:
-        found |= documents_at(store, missing, (".zarray", ".zgroup", ".zattrs"))
+        found |= documents_at(store, missing, (".zarray", ".zgroup", ".zattrs"), {})
     return [found.get(path) for path in paths]
 
 

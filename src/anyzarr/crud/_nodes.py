@@ -447,15 +447,27 @@ def _listed(store: Store, path: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def documents_at(
-    store: Store, paths: Sequence[str], names: Iterable[str]
+    store: Store,
+    paths: Sequence[str],
+    names: Iterable[str],
+    known: dict[Found, dict[str, Any]] | None = None,
 ) -> dict[str, dict[str, Any]]:
+    """Return the documents at paths, where there are any, from objects of these names.
+
+    With ``known``, what holds the same bytes is decoded once and is one object.
+    """
     wanted = tuple(names)
     values = iter(store.get_many([(join(p, name), None) for p in paths for name in wanted]))
     found: dict[str, dict[str, Any]] = {}
     for path in paths:
-        document = _decode(store, path, {name: next(values) for name in wanted})
+        data = tuple(next(values) for _ in wanted)
+        document = None if known is None else known.get(data)
+        if document is None:
+            document = _decode(store, path, dict(zip(wanted, data, strict=True)))
         if document is not None:
             found[path] = document
+            if known is not None:
+                known[data] = document
     return found
 
 

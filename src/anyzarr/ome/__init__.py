@@ -1,4 +1,4 @@
-"""OME-Zarr: multiscale images of microscopy, with axes, units and channels."""
+"""OME-Zarr: multiscale images of microscopy, and plates and series of them."""
 
 from anyzarr.ome._array import ImageArray
 from anyzarr.ome._axes import Axis, axes_of, check_axes, default_axes
@@ -11,13 +11,23 @@ from anyzarr.ome._levels import ImageSpec, level_document, multiscale_of, plan_p
 from anyzarr.ome._model import ImageMetadata
 from anyzarr.ome._multiscale import CoordinateSystem, Dataset, Multiscale
 from anyzarr.ome._open import open_ome_zarr
+from anyzarr.ome._plate import Plate
+from anyzarr.ome._plate_model import Acquisition, PlateAxis, PlateMetadata, PlateWell
+from anyzarr.ome._position import Position
+from anyzarr.ome._series import Bioformats2RawSeries
 from anyzarr.ome._storage import default_chunks, default_shards
+from anyzarr.ome._tiled import TiledImageArray, TiledPosition
+from anyzarr.ome._well import Row, Well
+from anyzarr.ome._well_model import FieldOfView, SeriesMetadata, WellMetadata
 
 __all__ = [
+    "Acquisition",
     "Axis",
+    "Bioformats2RawSeries",
     "Channel",
     "CoordinateSystem",
     "Dataset",
+    "FieldOfView",
     "Image",
     "ImageArray",
     "ImageMetadata",
@@ -27,6 +37,17 @@ __all__ = [
     "Labels",
     "Multiscale",
     "Omero",
+    "Plate",
+    "PlateAxis",
+    "PlateMetadata",
+    "PlateWell",
+    "Position",
+    "Row",
+    "SeriesMetadata",
+    "TiledImageArray",
+    "TiledPosition",
+    "Well",
+    "WellMetadata",
     "Window",
     "axes_of",
     "check_axes",

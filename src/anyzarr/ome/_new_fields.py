@@ -13,22 +13,17 @@ from anyzarr.abc import Store
 from anyzarr.crud._batch import create_new_nodes
 from anyzarr.errors import MetadataError
 from anyzarr.metadata import GroupMetadata, group_document, parse_group
-from anyzarr.ome._axes import default_axes
 from anyzarr.ome._levels import ImageSpec
 from anyzarr.ome._plate_layout import Spot
 from anyzarr.ome._position import Position
+from anyzarr.ome._versions import zarr_format_of
 from anyzarr.stores import join
 
-__all__ = ["Make", "NewFields", "PositionOptions", "zarr_format_of"]
+__all__ = ["Make", "NewFields", "PositionOptions"]
 
 Document = Mapping[str, Any]
 Make = Callable[[Sequence[tuple[str, Spot]]], object]
 """Writes fields of view, whole, to the paths given with them."""
-
-
-def zarr_format_of(version: str) -> Literal[2, 3]:
-    """Return the Zarr format that a version of OME-Zarr lies in."""
-    return 2 if version < "0.5" else 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +48,10 @@ class PositionOptions:
     def spec(self, position: Position) -> ImageSpec:
         """Return the image that a position is to hold."""
         shape = tuple(int(n) for n in self.shape or ())
-        has_channels = bool(position._new_channels)
         spec = ImageSpec(
             shape,
             np.dtype(self.dtype),
-            position._new_axes or default_axes(len(shape), has_channels=has_channels),
+            position._axes_for(len(shape)),
             scale=_tuple(self.scale),
             translation=_tuple(self.translation),
             chunks=_tuple(self.chunks),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, overload
 
 from anyzarr import crud
 from anyzarr._nodes import Group
@@ -12,18 +12,145 @@ from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError, UnsupportedError
 from anyzarr.metadata import group_document, is_array_document, parse_group
 from anyzarr.ome._axes import Axis, axes_of, check_axes
+from anyzarr.ome._documents import ome_of
 from anyzarr.ome._image import Image
+from anyzarr.ome._plate import Plate
+from anyzarr.ome._position import Position
+from anyzarr.ome._series import Bioformats2RawSeries
+from anyzarr.ome._tiled import TiledPosition
 from anyzarr.ome._versions import require_writable_version, zarr_format_of
+from anyzarr.ome._well import Well
+from anyzarr.ome._well_model import SeriesMetadata
 from anyzarr.stores import open_store
 
 __all__ = ["open_ome_zarr"]
 
 Layout = Literal["auto", "fov", "hcs", "tiled", "bf2raw", "image"]
 Mode = Literal["r", "r+", "a", "w", "w-"]
+Node: TypeAlias = Plate | Well | Position | Bioformats2RawSeries | Image
+_Axes: TypeAlias = "str | Iterable[str | Axis | Mapping[str, Any]] | None"
 
 _LAYOUTS = ("auto", "fov", "hcs", "tiled", "bf2raw", "image")
-_IMAGE_LAYOUTS = ("auto", "fov", "image")
 _MODES = ("r", "r+", "a", "w", "w-")
+
+_NODES: Mapping[str, type[Node]] = {
+    "auto": Position,
+    "fov": Position,
+    "image": Image,
+    "tiled": TiledPosition,
+    "hcs": Plate,
+    "bf2raw": Bioformats2RawSeries,
+    "well": Well,
+}
+_KEYS = {
+    "fov": "multiscales",
+    "image": "multiscales",
+    "tiled": "multiscales",
+    "hcs": "plate",
+    "bf2raw": "bioformats2raw.layout",
+}
+
+
+@overload
+def open_ome_zarr(
+    location: Any,
+    *,
+    layout: Literal["fov"],
+    mode: Mode = "r",
+    channel_names: Sequence[str] | None = None,
+    axes: _Axes = None,
+    version: str = "0.5",
+    engine: str | None = None,
+    implementation: str | None = None,
+    backend: str | None = None,
+    overwrite: bool = False,
+    **backend_kwargs: Any,
+) -> Position: ...
+
+
+@overload
+def open_ome_zarr(
+    location: Any,
+    *,
+    layout: Literal["tiled"],
+    mode: Mode = "r",
+    channel_names: Sequence[str] | None = None,
+    axes: _Axes = None,
+    version: str = "0.5",
+    engine: str | None = None,
+    implementation: str | None = None,
+    backend: str | None = None,
+    overwrite: bool = False,
+    **backend_kwargs: Any,
+) -> TiledPosition: ...
+
+
+@overload
+def open_ome_zarr(
+    location: Any,
+    *,
+    layout: Literal["hcs"],
+    mode: Mode = "r",
+    channel_names: Sequence[str] | None = None,
+    axes: _Axes = None,
+    version: str = "0.5",
+    engine: str | None = None,
+    implementation: str | None = None,
+    backend: str | None = None,
+    overwrite: bool = False,
+    **backend_kwargs: Any,
+) -> Plate: ...
+
+
+@overload
+def open_ome_zarr(
+    location: Any,
+    *,
+    layout: Literal["bf2raw"],
+    mode: Mode = "r",
+    channel_names: Sequence[str] | None = None,
+    axes: _Axes = None,
+    version: str = "0.5",
+    engine: str | None = None,
+    implementation: str | None = None,
+    backend: str | None = None,
+    overwrite: bool = False,
+    **backend_kwargs: Any,
+) -> Bioformats2RawSeries: ...
+
+
+@overload
+def open_ome_zarr(
+    location: Any,
+    *,
+    layout: Literal["image"],
+    mode: Mode = "r",
+    channel_names: Sequence[str] | None = None,
+    axes: _Axes = None,
+    version: str = "0.5",
+    engine: str | None = None,
+    implementation: str | None = None,
+    backend: str | None = None,
+    overwrite: bool = False,
+    **backend_kwargs: Any,
+) -> Image: ...
+
+
+@overload
+def open_ome_zarr(
+    location: Any,
+    *,
+    layout: Literal["auto"] = "auto",
+    mode: Mode = "r",
+    channel_names: Sequence[str] | None = None,
+    axes: _Axes = None,
+    version: str = "0.5",
+    engine: str | None = None,
+    implementation: str | None = None,
+    backend: str | None = None,
+    overwrite: bool = False,
+    **backend_kwargs: Any,
+) -> Any: ...
 
 
 def open_ome_zarr(
@@ -32,15 +159,15 @@ def open_ome_zarr(
     layout: Layout = "auto",
     mode: Mode = "r",
     channel_names: Sequence[str] | None = None,
-    axes: str | Iterable[str | Axis | Mapping[str, Any]] | None = None,
+    axes: _Axes = None,
     version: str = "0.5",
     engine: str | None = None,
     implementation: str | None = None,
     backend: str | None = None,
     overwrite: bool = False,
     **backend_kwargs: Any,
-) -> Image:
-    """Open or create an OME-Zarr image.
+) -> Node:
+    """Open or create an OME-Zarr image, plate or series of images.
 
     Parameters
     ----------
@@ -48,16 +175,17 @@ def open_ome_zarr(
         A path, a URL, an ``.ozx`` file, a live store object or a dict of bytes. Nothing is
         required of its name.
     layout
-        What is there or to be created: ``image`` or ``fov`` (one multiscale image), or
-        ``auto`` (found out; an image where it is to be created). ``hcs``, ``tiled`` and
-        ``bf2raw`` are not available yet.
+        What is there or to be created: ``fov`` (one field of view), ``image`` (the same,
+        without a place on a plate), ``tiled`` (one whose chunks are tiles), ``hcs`` (a plate),
+        ``bf2raw`` (a series of images, in bioformats2raw's layout), or ``auto``: found out, and
+        a field of view where it is to be created.
     mode
         ``r`` reads; ``r+`` changes what is there; ``a`` creates what is not; ``w`` replaces
         what is there; ``w-`` refuses to.
     channel_names, axes
-        Of an image to be created: one label per channel; ``"tczyx"``, or one name, document
-        or :class:`~anyzarr.ome.Axis` per axis. By default the usual axes for so many
-        dimensions.
+        Of images to be created: one label per channel; ``"tczyx"``, or one name, document
+        or :class:`~anyzarr.ome.Axis` per axis. By default those of the images that are there,
+        else the usual axes for so many dimensions.
     version
         The OME-Zarr version to write: ``0.5`` or ``0.6`` (Zarr v3), or ``0.4`` (v2). 0.1 to 0.6
         are read.
@@ -72,8 +200,8 @@ def open_ome_zarr(
 
     Returns
     -------
-    Image
-        Also a context manager.
+    Plate, Well, Position, TiledPosition, Bioformats2RawSeries or Image
+        Also a context manager. A position is an image.
 
     Raises
     ------
@@ -82,7 +210,7 @@ def open_ome_zarr(
     NodeExistsError
         Something is there (``w-``), or what is there is not Zarr and is not replaced (``w``).
     MetadataError
-        What is there is not OME-Zarr, or an argument is not valid.
+        What is there is not OME-Zarr or of another layout, or an argument is not valid.
     UnsupportedError
         What is there is OME-Zarr of another kind or version, or there is no such engine.
 
@@ -104,10 +232,17 @@ def open_ome_zarr(
         check_axes(new_axes)
     store = open_store(location, backend=backend, mode=mode, **backend_kwargs)
     document = _existing(store, mode)
-    if document is not None:
-        return Image(_group_of(document, store, name), version=version, engine=name)
-    group = _create_group(store, name, replace=mode == "w", version=version)
-    return Image(group, version=version, axes=new_axes, channel_names=channel_names, engine=name)
+    kind: str
+    if document is None:
+        group, kind = _create_group(store, name, replace=mode == "w", version=version), layout
+    else:
+        group = _group_of(document, store, name)
+        kind, version = _found(group, layout, version, writes=mode != "r")
+    if kind == "bf2raw" and "bioformats2raw.layout" not in ome_of(group.metadata.attributes):
+        group.attrs.update(SeriesMetadata(version).to_attributes({}))
+    return _NODES[kind](
+        group, version=version, axes=new_axes, channel_names=channel_names, engine=name
+    )
 
 
 def _check_arguments(layout: str, mode: str, version: str) -> None:
@@ -115,10 +250,6 @@ def _check_arguments(layout: str, mode: str, version: str) -> None:
         raise MetadataError(f"mode {mode!r} is not one of {', '.join(_MODES)}", kind="mode")
     if layout not in _LAYOUTS:
         raise MetadataError(f"layout {layout!r} is not one of {', '.join(_LAYOUTS)}")
-    if layout not in _IMAGE_LAYOUTS:
-        raise UnsupportedError(
-            f"layout {layout!r} is not available yet, only single images are: use layout='image'"
-        )
     require_writable_version(version)
 
 
@@ -182,29 +313,72 @@ def _require_replaceable(store: Store) -> None:
 
 
 def _group_of(document: Mapping[str, Any], store: Store, engine: str | None) -> Group:
-    """Return the group of an image; refuse what is none, by its name."""
-    where = str(store.spec)
     if is_array_document(document):
         raise MetadataError(
-            f"{where} is an array, not an image; open the group that holds it, or the array "
+            f"{store.spec} is an array, not an image; open the group that holds it, or the array "
             "with anyzarr.open_array"
         )
-    attributes = document.get("attributes", {})
-    ome = attributes.get("ome", attributes)
-    if "multiscales" in ome:
-        return Group(parse_group(document), store, "", engine)
-    kinds = {
-        "plate": ("an HCS plate", "one of its images, such as LOCATION/A/1/0"),
-        "well": ("a well of an HCS plate", "one of its images, such as LOCATION/0"),
-        "bioformats2raw.layout": ("a series of images", "one of its images, such as LOCATION/0"),
-        "labels": ("a list of labels", "one of them, such as LOCATION/NAME"),
-        "scene": ("a scene (OME-Zarr 0.6)", "one of its images"),
-    }
-    for key, (what, instead) in kinds.items():
-        if key in ome:
-            raise UnsupportedError(
-                f"{where} is {what}, and only single images can be opened so far; open {instead}"
-            )
+    return Group(parse_group(document), store, "", engine)
+
+
+def _found(group: Group, layout: str, version: str, *, writes: bool) -> tuple[str, str]:
+    """Return the layout of what is there and the version to write, or refuse it by its name."""
+    ome = ome_of(group.metadata.attributes)
+    empty = not {"plate", "well", "multiscales", "bioformats2raw.layout", *_OTHERS} & set(ome)
+    if empty and writes and layout != "auto":
+        return layout, "0.4" if group.zarr_format == 2 else version
+    kind = _kind(ome)
+    if kind is None:
+        raise _refused(group, ome)
+    if layout in {"auto", "image"} and kind == "fov":
+        return layout, version
+    if layout == "auto" or _KEYS.get(layout) == _KEYS.get(kind):
+        return (kind if layout == "auto" else layout), version
     raise MetadataError(
-        f"{where} is a Zarr group without OME-Zarr metadata; open it with anyzarr.open_group"
+        f"{group.url} is {_WHAT[kind][0]}, not what layout={layout!r} opens; leave the layout out"
+        f", or open {_WHAT[kind][1]}"
     )
+
+
+def _kind(ome: Mapping[str, Any]) -> str | None:
+    """Return the layout of a group by its metadata; a plate may be a series besides."""
+    for kind, key in (("hcs", "plate"), ("bf2raw", "bioformats2raw.layout"), ("well", "well")):
+        if key in ome:
+            return kind
+    return "fov" if "multiscales" in ome else None
+
+
+_WHAT = {
+    "hcs": ("an HCS plate", "one of its images, such as LOCATION/A/1/0"),
+    "well": ("a well of an HCS plate", "one of its images, such as LOCATION/0"),
+    "bf2raw": ("a series of images", "one of its images, such as LOCATION/0"),
+    "fov": ("one image", "the group that holds it"),
+}
+_OTHERS = {
+    "labels": ("a list of labels", "one of them, such as LOCATION/NAME"),
+    "scene": ("a scene (OME-Zarr 0.6)", "one of its images"),
+}
+
+
+def _refused(group: Group, ome: Mapping[str, Any]) -> MetadataError | UnsupportedError:
+    for key, (what, instead) in _OTHERS.items():
+        if key in ome:
+            return UnsupportedError(
+                f"{group.url} is {what}, which is no image itself; open {instead}{_members(group)}",
+                kind=key,
+            )
+    return MetadataError(
+        f"{group.url} is a Zarr group without OME-Zarr metadata; open it with anyzarr.open_group"
+    )
+
+
+def _members(group: Group) -> str:
+    """Return the names of members that are images, for a message."""
+    if not group.store.capabilities.listable:
+        return ""
+    names = [
+        name
+        for name, document in crud.list_children(group.store, group.path)
+        if "multiscales" in ome_of(document.get("attributes", {}))
+    ]
+    return f": {', '.join(map(repr, names))}" if names else ""

@@ -222,9 +222,7 @@ class PlateLayout:
             A name or an index is not possible.
         """
         known = self.wells.get(spot.well)
-        # A plate that names no acquisitions has one, whose number need not be told.
-        told = spot.acquisition or not (self.wells or self._acquisitions)
-        if spot.field is not None and told:
+        if spot.field is not None:
             self.name_acquisition(Acquisition(spot.acquisition))
         row = self._rows.place(spot.row, spot.row_index)
         column = self._columns.place(spot.column, spot.column_index)

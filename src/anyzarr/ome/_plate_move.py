@@ -19,9 +19,9 @@ from anyzarr.crud._process_locks import exclusive
 from anyzarr.crud._regions import require_writable
 from anyzarr.errors import MetadataError, NodeExistsError, StoreError
 from anyzarr.metadata import group_document
-from anyzarr.ome._new_fields import zarr_format_of
 from anyzarr.ome._plate_layout import PlateLayout, Spot
 from anyzarr.ome._plate_model import PlateMetadata
+from anyzarr.ome._versions import zarr_format_of
 from anyzarr.stores import join
 
 __all__ = ["rename_well"]

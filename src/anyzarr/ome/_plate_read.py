@@ -9,13 +9,13 @@ from anyzarr import crud
 from anyzarr.abc import Store
 from anyzarr.crud._batch import read_documents
 from anyzarr.errors import AnyzarrError, MetadataError, NodeNotFoundError
-from anyzarr.metadata import is_array_document
+from anyzarr.metadata import GroupMetadata, is_array_document, parse_group
 from anyzarr.ome._documents import ome_of
 from anyzarr.ome._plate_model import PlateMetadata
 from anyzarr.ome._well_model import WellMetadata
 from anyzarr.stores import join
 
-__all__ = ["fields_of", "group_documents", "located", "natural", "well_paths"]
+__all__ = ["fields_of", "groups_at", "located", "natural", "well_paths"]
 
 _TOGETHER = 128
 _LAST = 1 << 30
@@ -71,7 +71,7 @@ def _groups(store: Store, path: str) -> list[str]:
     return sorted((n for n, doc in children if not is_array_document(doc)), key=natural)
 
 
-def fields_of(store: Store, path: str, document: Mapping[str, Any]) -> list[str]:
+def fields_of(store: Store, path: str, metadata: GroupMetadata) -> list[str]:
     """Return the names of a well's fields of view.
 
     Those of its metadata; where it has none, the groups below it that hold images.
@@ -81,7 +81,7 @@ def fields_of(store: Store, path: str, document: Mapping[str, Any]) -> list[str]
     MetadataError
         The metadata is of the wrong kind; the message names the well.
     """
-    attributes = document.get("attributes", {})
+    attributes = metadata.attributes
     if "well" in ome_of(attributes):
         try:
             return [image.path for image in WellMetadata.from_attributes(attributes).images]
@@ -95,10 +95,10 @@ def fields_of(store: Store, path: str, document: Mapping[str, Any]) -> list[str]
     return sorted(found, key=natural)
 
 
-def group_documents(
+def groups_at(
     store: Store, paths: Sequence[str], named_by: str
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Iterate over the documents of groups, fetched many at a time.
+) -> Iterator[tuple[str, GroupMetadata]]:
+    """Iterate over path and metadata of groups, fetched many at a time.
 
     Raises
     ------
@@ -109,18 +109,34 @@ def group_documents(
     """
     for start in range(0, len(paths), _TOGETHER):
         part = paths[start : start + _TOGETHER]
+        # Many fields of view have the same document: it is parsed once.
+        parsed: dict[int, GroupMetadata] = {}
         for path, document in zip(part, read_documents(store, part), strict=True):
             if document is None:
-                raise NodeNotFoundError(
-                    f"there is no group at {path!r} in {store.spec}, and {named_by} names it; "
-                    "restore it, or take it out of that metadata",
-                    store=str(store.spec),
-                    path=path,
-                )
-            if is_array_document(document):
-                raise MetadataError(
-                    f"{path!r} in {store.spec} is an array, and {named_by} names it as a group",
-                    store=str(store.spec),
-                    path=path,
-                )
-            yield path, document
+                raise _missing(store, path, named_by)
+            metadata = parsed.get(id(document))
+            if metadata is None:
+                metadata = parsed[id(document)] = _parsed(store, path, document, named_by)
+            yield path, metadata
+
+
+def _missing(store: Store, path: str, named_by: str) -> NodeNotFoundError:
+    return NodeNotFoundError(
+        f"there is no group at {path!r} in {store.spec}, and {named_by} names it; restore it, or "
+        "take it out of that metadata",
+        store=str(store.spec),
+        path=path,
+    )
+
+
+def _parsed(store: Store, path: str, document: Mapping[str, Any], named_by: str) -> GroupMetadata:
+    if is_array_document(document):
+        raise MetadataError(
+            f"{path!r} in {store.spec} is an array, and {named_by} names it as a group",
+            store=str(store.spec),
+            path=path,
+        )
+    try:
+        return parse_group(document)
+    except AnyzarrError as error:
+        raise located(error, store, path) from error

@@ -17,9 +17,9 @@ from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError
 from anyzarr.metadata import group_document, is_array_document, parse_group
 from anyzarr.ome._axes import Axis
 from anyzarr.ome._documents import ome_of
-from anyzarr.ome._new_fields import zarr_format_of
-from anyzarr.ome._plate_read import group_documents, located, natural
+from anyzarr.ome._plate_read import groups_at, located, natural
 from anyzarr.ome._position import Position
+from anyzarr.ome._versions import zarr_format_of
 from anyzarr.ome._well_model import SeriesMetadata
 from anyzarr.stores import join
 
@@ -178,9 +178,9 @@ class Bioformats2RawSeries:
         """
         names = self.names
         paths = [join(self.path, name) for name in names]
-        found = group_documents(self.store, paths, f"the series {self.url!r}")
-        for name, (path, document) in zip(names, found, strict=True):
-            yield name, self._position(Group(parse_group(document), self.store, path, self._engine))
+        found = groups_at(self.store, paths, f"the series {self.url!r}")
+        for name, (path, metadata) in zip(names, found, strict=True):
+            yield name, self._position(Group(metadata, self.store, path, self._engine))
 
     def __getitem__(self, name: int | str) -> Position:
         """Return an image by its path, or by its number in the order.

@@ -11,12 +11,11 @@ from anyzarr.abc import Store
 from anyzarr.crud._nodes import normalize_path
 from anyzarr.crud._regions import require_writable
 from anyzarr.errors import MetadataError, NodeNotFoundError
-from anyzarr.metadata import parse_group
 from anyzarr.ome._axes import Axis
 from anyzarr.ome._documents import ome_of
 from anyzarr.ome._new_fields import NewFields, PositionOptions
 from anyzarr.ome._plate_layout import Spot
-from anyzarr.ome._plate_read import fields_of, group_documents, located
+from anyzarr.ome._plate_read import fields_of, groups_at, located
 from anyzarr.ome._position import Position
 from anyzarr.ome._well_model import WellMetadata
 from anyzarr.ome._well_write import Writer
@@ -151,12 +150,11 @@ class Well:
         MetadataError
             One cannot be read; the message names it.
         """
-        document = self.refresh()._group.metadata.document
-        names = fields_of(self.store, self.path, document)
+        names = fields_of(self.store, self.path, self.refresh()._group.metadata)
         paths = [join(self.path, name) for name in names]
-        found = group_documents(self.store, paths, f"the well {self.url!r}")
-        for name, (path, child) in zip(names, found, strict=True):
-            yield name, self._position(Group(parse_group(child), self.store, path, self._engine))
+        found = groups_at(self.store, paths, f"the well {self.url!r}")
+        for name, (path, metadata) in zip(names, found, strict=True):
+            yield name, self._position(Group(metadata, self.store, path, self._engine))
 
     def __getitem__(self, name: str) -> Position:
         """Return a field of view by name.
@@ -178,7 +176,7 @@ class Well:
         return isinstance(name, str) and name in self._group
 
     def __iter__(self) -> Iterator[str]:
-        return iter(fields_of(self.store, self.path, self._group.metadata.document))
+        return iter(fields_of(self.store, self.path, self._group.metadata))
 
     def create_position(self, name: str, acquisition: int = 0, **options: Any) -> Position:
         """Create a field of view.

@@ -13,8 +13,9 @@ from anyzarr.crud._batch import create_new_nodes, is_document_key, read_document
 from anyzarr.errors import NodeExistsError
 from anyzarr.metadata import group_document
 from anyzarr.ome._documents import ome_of
-from anyzarr.ome._new_fields import Make, zarr_format_of
+from anyzarr.ome._new_fields import Make
 from anyzarr.ome._plate_layout import Spot
+from anyzarr.ome._versions import zarr_format_of
 from anyzarr.ome._well_model import FieldOfView, WellMetadata
 from anyzarr.stores import join
 
@@ -83,7 +84,7 @@ class Writer:
 
     # -- what is there ---------------------------------------------------------------------
 
-    def _stored_wells(self, base: str, wells: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def _stored_wells(self, base: str, wells: Sequence[str]) -> dict[str, Document]:
         documents = read_documents(self._store, [join(base, well) for well in wells])
         return {well: doc for well, doc in zip(wells, documents, strict=True) if doc is not None}
 
@@ -133,7 +134,12 @@ class Writer:
     ) -> dict[str, int]:
         new = {well: spots for well, spots in by_well.items() if well not in stored}
         counts = {well: len(_images(spots)) for well, spots in new.items()}
-        nodes = [(join(base, well), self._well_document(spots)) for well, spots in new.items()]
+        # As a rule all wells are alike: one document, checked and encoded once.
+        known: dict[tuple[FieldOfView, ...], Document] = {}
+        for spots in new.values():
+            images = _images(spots)
+            known[images] = known.get(images) or self._well_document(images)
+        nodes = [(join(base, well), known[_images(spots)]) for well, spots in new.items()]
         to_change = [well for well in by_well if well in stored]
         try:
             create_new_nodes(nodes, self._store)
@@ -146,8 +152,8 @@ class Writer:
             counts[well] = self._add_to_well(join(base, well), by_well[well])
         return counts
 
-    def _well_document(self, spots: Sequence[Spot]) -> Document:
-        attributes = WellMetadata(self._version, _images(spots)).to_attributes({})
+    def _well_document(self, images: tuple[FieldOfView, ...]) -> Document:
+        attributes = WellMetadata(self._version, images).to_attributes({})
         return group_document(zarr_format=self._format, attributes=attributes)
 
     def _write_rows(self, base: str, rows: Sequence[str]) -> None:
