@@ -13,6 +13,10 @@ use crate::error::{Error, Result};
 /// How often the directory of a new file is made again if someone else removes it meanwhile.
 const ATTEMPTS: usize = 16;
 
+/// Freeing less takes no longer than opening a file does.
+#[cfg(target_os = "linux")]
+const HELD_FROM: usize = 64 << 10;
+
 /// Open a file for reading. None if there is no file, also where a directory is in its place.
 pub(crate) fn open(path: &str) -> Result<Option<(File, Metadata)>> {
     let file = match File::open(path) {
@@ -42,13 +46,34 @@ pub(crate) fn read_at(file: &File, target: &mut [u8], offset: u64) -> Result<()>
 pub(crate) fn replace(path: &str, parts: &[&[u8]]) -> Result<()> {
     let directory = path.rsplit_once('/').map_or(".", |(directory, _)| directory);
     let (file, temporary) = create(directory)?;
-    let result = write_parts(file, parts).and_then(|()| std::fs::rename(&temporary, path));
+    let result = write_parts(file, parts).and_then(|()| {
+        let _before = hold(path, parts);
+        std::fs::rename(&temporary, path)
+    });
     result.map_err(|error| {
         // What is left of the temporary file is hidden anyway.
         let _ = std::fs::remove_file(&temporary);
         Error::io("write the file", &error)
     })
 }
+
+/// A handle on the large file that is about to be replaced, if there is one.
+///
+/// The system frees the content of a file that nobody has when its name goes: while it renames,
+/// and lets nobody else into the directory. Held by us, the content is freed when we let go.
+#[cfg(target_os = "linux")]
+fn hold(path: &str, parts: &[&[u8]]) -> Option<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let size: usize = parts.iter().map(|part| part.len()).sum();
+    // A path only: no permission is needed, and a pipe is not waited for.
+    let flags = libc::O_PATH | libc::O_NOFOLLOW;
+    let open = || OpenOptions::new().read(true).custom_flags(flags).open(path).ok();
+    (size >= HELD_FROM).then(open).flatten()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hold(_: &str, _: &[&[u8]]) {}
 
 fn create(directory: &str) -> Result<(File, String)> {
     let mut attempt = 0;
