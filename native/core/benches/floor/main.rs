@@ -3,8 +3,12 @@
 //! 2048 x 2048 uint16, subchunks of 64 x 64 in shards of 512 x 512, zstd 3. The floor knows
 //! every offset beforehand: per shard one open, one read, 64 decodes into one block, 64 rows
 //! copied per block, on as many threads as the engine. Run with `cargo bench`.
+//!
+//! With a folder as its argument, the floor of the layout described there; see [`layout`].
 #![allow(unsafe_code)] // rows are copied into an output that threads share
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod layout;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -24,6 +28,7 @@ const SHARDS: usize = (SIDE / SHARD) * (SIDE / SHARD);
 const BLOCKS: usize = (SHARD / CHUNK) * (SHARD / CHUNK);
 const BLOCK_BYTES: usize = CHUNK * CHUNK * 2;
 const REPEAT: usize = 21;
+const LAYOUT_REPEAT: usize = 5;
 
 const DOCUMENT: &str = r#"{"shape":[2048,2048],"data_type":"uint16",
 "chunk_grid":{"name":"regular","configuration":{"chunk_shape":[512,512]}},
@@ -34,6 +39,10 @@ const DOCUMENT: &str = r#"{"shape":[2048,2048],"data_type":"uint16",
 
 fn main() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    // Cargo adds options of its own.
+    if let Some(folder) = std::env::args().skip(1).find(|argument| !argument.starts_with('-')) {
+        return layout::compare(Path::new(&folder), LAYOUT_REPEAT, threads);
+    }
     let folder = std::env::temp_dir().join(format!("anyzarr-floor-{}", std::process::id()));
     for (label, values) in [("noisy", noisy()), ("compressible", compressible())] {
         let directory = folder.join(label);
