@@ -17,6 +17,7 @@ from anyzarr.ome._position import Position
 from anyzarr.ome._series import Bioformats2RawSeries
 from anyzarr.ome._storage import default_chunks, default_shards
 from anyzarr.ome._tiled import TiledImageArray, TiledPosition
+from anyzarr.ome._upgrade import UpgradeReport, upgrade
 from anyzarr.ome._well import Row, Well
 from anyzarr.ome._well_model import FieldOfView, SeriesMetadata, WellMetadata
 
@@ -46,6 +47,7 @@ __all__ = [
     "SeriesMetadata",
     "TiledImageArray",
     "TiledPosition",
+    "UpgradeReport",
     "Well",
     "WellMetadata",
     "Window",
@@ -59,5 +61,6 @@ __all__ = [
     "multiscale_of",
     "open_ome_zarr",
     "plan_pyramid",
+    "upgrade",
     "window_of",
 ]
