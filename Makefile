@@ -9,12 +9,15 @@ READY := $(VENV)/.ready-dev
 READY_DEMO := $(VENV)/.ready-demo
 PIP_FLAGS := --quiet --disable-pip-version-check
 NATIVE := $(VENV)/.ready-native
-NATIVE_SOURCES := $(shell find native -name target -prune -o -type f -print)
+NATIVE_SOURCES := $(shell find native \( -name target -o -name fuzz \) -prune -o -type f -print)
 WORKERS ?= auto
+# For each fuzz target: by make fuzz, and within make test.
+FUZZ_SECONDS ?= 300
+FUZZ_TEST_SECONDS ?= 6
 PYTEST := $(BIN)/python -X dev -m pytest
 DEMO_OUTPUT ?= demo-output
 
-.PHONY: help demo test native rust format lint types pytest docs docs-serve floor bench lock clean
+.PHONY: help demo test native rust fuzz asan format lint types pytest docs docs-serve floor bench lock clean
 
 help:  ## Say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -62,10 +65,13 @@ lint: $(READY)  ## Lint
 types: $(READY)  ## Check the types, strictly
 	$(BIN)/mypy
 
-rust: $(READY)  ## Format, lint and test the Rust crates
+rust: $(READY)  ## Format, lint and test the Rust crates, and fuzz them for a minute
 	@if command -v cargo >/dev/null; then \
-		cd native && cargo fmt --check && cargo clippy --quiet --workspace --all-targets -- -D warnings \
-			&& cargo test --quiet -p anyzarr-core; \
+		(cd native && cargo fmt --check && cargo clippy --quiet --workspace --all-targets -- -D warnings \
+			&& cargo test --quiet -p anyzarr-core) \
+		&& (cd native/fuzz && cargo fmt --check \
+			&& cargo clippy --quiet --locked --target-dir ../target --all-targets -- -D warnings) \
+		&& $(BIN)/python tools/fuzz.py --seconds $(FUZZ_TEST_SECONDS); \
 	elif [ "$$CI" = true ] || [ "$$ANYZARR_REQUIRE_NATIVE" = 1 ]; then \
 		echo "There is no cargo, and the native engine is required here."; exit 1; \
 	else \
@@ -112,6 +118,12 @@ $(FLOOR)/.ready: pyproject.toml constraints.txt | $(FLOOR)/bin/python
 bench: $(READY) $(NATIVE)  ## Measure against the peers
 	$(BIN)/python benchmarks/run.py
 
+fuzz: $(READY)  ## Fuzz the native engine, FUZZ_SECONDS (300) for each of FUZZ_TARGETS (all)
+	$(BIN)/python tools/fuzz.py --keep --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+asan: $(READY)  ## Test the native engine's core under the address sanitizer
+	$(BIN)/python tools/asan.py
+
 lock: $(READY)  ## Choose new versions for constraints.txt
 	$(BIN)/python -m pip install $(PIP_FLAGS) uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra all --extra s3fs \
@@ -119,4 +131,4 @@ lock: $(READY)  ## Choose new versions for constraints.txt
 		--upgrade --no-header --no-annotate --quiet --output-file constraints.txt
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) $(FLOOR) native/target site demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FLOOR) native/target native/fuzz/corpus site demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
