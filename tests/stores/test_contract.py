@@ -16,6 +16,7 @@ import pytest
 
 from anyzarr.abc import Store
 from anyzarr.stores import (
+    CachingStore,
     FsspecStore,
     LocalStore,
     MemoryStore,
@@ -122,6 +123,14 @@ def _prefix_of_prefix(folder: Path) -> Store:
     return at_prefix(SubStore(MemoryStore({"x/y": b"1"}), "x/"), "z/größe")
 
 
+def _cache_of_memory(folder: Path) -> Store:
+    return CachingStore(MemoryStore(), 10_000_000)
+
+
+def _cache_of_local(folder: Path) -> Store:
+    return CachingStore(LocalStore(str(_new_directory(folder))), _new_directory(folder))
+
+
 def _obstore_memory(folder: Path) -> Store:
     store = pytest.importorskip("obstore.store", reason="the backend's library")
     return open_store(store.MemoryStore(), mode="a")
@@ -219,6 +228,8 @@ WRITABLE: dict[str, Callable[[Path], Store]] = {
     "dict": _dict,
     "mapping": _mapping,
     "ordered-dict": _ordered_dict,
+    "cache-of-memory": _cache_of_memory,
+    "cache-of-local": _cache_of_local,
     "prefix-of-memory": _prefix_of_memory,
     "prefix-of-local": _prefix_of_local,
     "prefix-of-prefix": _prefix_of_prefix,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyzarr._url import SCHEMES_LOCAL, SCHEMES_OBJECT_STORE
 from anyzarr.stores._base import BaseStore
+from anyzarr.stores._cache import CachingStore, open_cache
 from anyzarr.stores._fsspec import FsspecStore, open_fsspec
 from anyzarr.stores._keys import join, validate_key
 from anyzarr.stores._local import LocalStore, open_local
@@ -34,6 +35,7 @@ __all__ = [
     "SCHEMES_LOCAL",
     "SCHEMES_OBJECT_STORE",
     "BaseStore",
+    "CachingStore",
     "FsspecStore",
     "LocalStore",
     "MemoryStore",
@@ -51,6 +53,7 @@ __all__ = [
     "validate_key",
 ]
 
+register_backend("cache", open_cache)
 register_backend("fsspec", open_fsspec)
 register_backend("local", open_local)
 register_backend("memory", open_memory)
@@ -59,7 +62,16 @@ register_backend("prefix", open_prefix)
 register_backend("zarr-store", open_zarr_store)
 register_backend("zip", open_zip)
 
-del open_fsspec, open_local, open_memory, open_obstore, open_prefix, open_zarr_store, open_zip
+del (
+    open_cache,
+    open_fsspec,
+    open_local,
+    open_memory,
+    open_obstore,
+    open_prefix,
+    open_zarr_store,
+    open_zip,
+)
 
 
 def __getattr__(name: str) -> Any:

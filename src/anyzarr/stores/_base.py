@@ -19,16 +19,27 @@ from anyzarr.abc import (
     ObjectInfo,
     Precondition,
     Request,
+    Store,
     StoreSpec,
 )
 from anyzarr.errors import AnyzarrError, ConflictError, ReadOnlyError, StoreError, UnsupportedError
 from anyzarr.stores._keys import validate_key, validate_prefix
 
-__all__ = ["BaseStore", "Results", "describe", "in_thread", "level_of", "remote_concurrency"]
+__all__ = [
+    "BaseStore",
+    "Results",
+    "describe",
+    "in_thread",
+    "level_of",
+    "remote_concurrency",
+    "with_info_after",
+]
 
 T = TypeVar("T")
 Results: TypeAlias = list[bytes | None]
 """One result per request; a name, because in a store's body ``list`` is a method."""
+Versioned: TypeAlias = list[tuple[bytes, ObjectInfo] | None]
+"""The same, each with the size and ETag of the object it was read from."""
 
 _REMOTE_REQUESTS = 32
 
@@ -193,6 +204,16 @@ class BaseStore(abc.ABC):
             validate_key(key, store=self._label)
         return self._get_many(requests) if requests else []
 
+    def get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
+        """Return each result with the size and ETag of its object.
+
+        Where the store does not say which version it gave, they are looked up afterwards:
+        compare them with those from before.
+        """
+        for key, _ in requests:
+            validate_key(key, store=self._label)
+        return self._get_many_with_info(requests) if requests else []
+
     def put(
         self,
         key: str,
@@ -309,6 +330,9 @@ class BaseStore(abc.ABC):
     def _get_many(self, requests: Sequence[Request]) -> Results:
         return map_ordered(lambda request: self._get(*request), requests)
 
+    def _get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
+        return with_info_after(self, requests)
+
     def _delete_prefix(self, prefix: str) -> None:
         for info in tuple(self._list(prefix)):
             self._delete(info.key)
@@ -341,6 +365,15 @@ class BaseStore(abc.ABC):
 
     async def _list_level_async(self, prefix: str) -> Level:
         return await in_thread(self._list_level, prefix)
+
+
+def with_info_after(store: Store, requests: Sequence[Request]) -> Versioned:
+    """Read, and then look up what was read from."""
+    found = store.get_many(requests)
+    keys = sorted({key for key, _ in requests})
+    infos = dict(zip(keys, map_ordered(store.head, keys, limit=remote_concurrency()), strict=True))
+    pairs = ((data, infos[key]) for (key, _), data in zip(requests, found, strict=True))
+    return [None if data is None or info is None else (data, info) for data, info in pairs]
 
 
 def _as_bytes(value: bytes | bytearray | memoryview) -> bytes | memoryview:

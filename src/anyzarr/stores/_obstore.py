@@ -21,7 +21,14 @@ from anyzarr.abc import (
 )
 from anyzarr.errors import UnsupportedError
 from anyzarr.stores import _live
-from anyzarr.stores._base import BaseStore, Results, describe, in_thread, remote_concurrency
+from anyzarr.stores._base import (
+    BaseStore,
+    Results,
+    Versioned,
+    describe,
+    in_thread,
+    remote_concurrency,
+)
 from anyzarr.stores._keys import as_prefix
 from anyzarr.stores._local import is_no_object, prune
 from anyzarr.stores._locks import key_lock
@@ -207,6 +214,31 @@ class ObstoreStore(BaseStore):
         batches = batches_of(requests, max_gap_bytes=_COALESCE_BYTES)
         map_ordered(read, batches, limit=min(len(batches), remote_concurrency()))
         return results
+
+    def _get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
+        if self._kind == "HTTPStore":
+            return super()._get_many_with_info(requests)  # servers may not know ranges
+        results: Results = [None] * len(requests)
+        infos: dict[int, ObjectInfo] = {}
+
+        def read(batch: Batch) -> None:
+            self._ready(batch.key)
+            try:
+                options = _options(batch.byte_range)
+                found = self._obs.get(self._object_store, batch.key, options=options)
+                batch.deliver(found.bytes(), results)
+            except _ABSENT_ERRORS:
+                return
+            except self._known as error:
+                self._fail(error, batch.key, "read")
+            infos.update(dict.fromkeys((m[0] for m in batch.members), _info(found.meta)))
+
+        batches = batches_of(requests, max_gap_bytes=_COALESCE_BYTES)
+        map_ordered(read, batches, limit=min(len(batches), remote_concurrency()))
+        return [
+            None if data is None or index not in infos else (data, infos[index])
+            for index, data in enumerate(results)
+        ]
 
     async def _get_async(self, key: str, byte_range: ByteRange | None) -> bytes | None:
         data = await self._read_async(key, byte_range)

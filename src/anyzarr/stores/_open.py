@@ -11,6 +11,7 @@ from anyzarr._url import Location, file_url, parse_location, plain_path, redact
 from anyzarr.abc import Store
 from anyzarr.errors import NodeNotFoundError, ReadOnlyError, StoreError
 from anyzarr.stores._base import BaseStore
+from anyzarr.stores._cache import caching, without_cache
 from anyzarr.stores._keys import join
 from anyzarr.stores._memory import is_known_memory
 from anyzarr.stores._prefix import SubStore, at_prefix
@@ -46,7 +47,10 @@ def open_store(
         created or deleted here in any mode; ``r`` and ``r+`` ask that a local path exists.
     **backend_kwargs
         Options of the backend: for object stores ``region``, ``endpoint_url``, ``anon``,
-        ``access_key_id``, ``secret_access_key``, …; for fsspec its storage options.
+        ``access_key_id``, ``secret_access_key``, …; for fsspec its storage options. And of any
+        store, ``cache``: a directory, or a number of bytes of memory, in which to keep what was
+        read, with ``cache_bytes``, ``cache_check`` and ``read_ahead`` as in
+        :class:`~anyzarr.stores.CachingStore`.
 
     Raises
     ------
@@ -75,9 +79,10 @@ def open_store(
             "'a' (create if absent), 'w' (replace) or 'w-' (create, refuse if there)",
             kind="unknown_mode",
         )
+    options, cache = without_cache(backend_kwargs)
     if isinstance(location, str | os.PathLike):
-        return _open_text(location, backend, mode, backend_kwargs)
-    return _open_live(location, backend, mode, backend_kwargs)
+        return _open_text(location, backend, mode, options, cache)
+    return caching(_open_live(location, backend, mode, options), cache)
 
 
 def open_folder(location: Any, *, read_only: bool) -> Store | None:
@@ -128,19 +133,24 @@ def _for_mode(store: Store, mode: Mode) -> Store:
 
 
 def _open_text(
-    location: str | os.PathLike[str], backend: str | None, mode: Mode, options: dict[str, Any]
+    location: str | os.PathLike[str],
+    backend: str | None,
+    mode: Mode,
+    options: dict[str, Any],
+    cache: dict[str, Any],
 ) -> Store:
     parsed = parse_location(location)
     inner = join(*(step.path for step in parsed.adapters))
     if backend is not None:
         factory_of(backend)  # that there is one comes before what it may be used for
     if backend_of(parsed, backend) == "zip" or _holds_archive(parsed):
-        return _open_archive(parsed, inner, backend, mode, options)
+        return _open_archive(parsed, inner, backend, mode, options, cache)
     name = container_backend(parsed, backend)
     _check_fits(parsed, name)
     _check_there(parsed, name, mode)
     root = _local_root(parsed.base, name) if parsed.is_local else parsed.base
-    return at_prefix(_for_mode(_make(name, root, mode == "r", options), mode), inner)
+    store = caching(_make(name, root, mode == "r", options), cache)
+    return at_prefix(_for_mode(store, mode), inner)
 
 
 def _make(name: str, root: str, read_only: bool, options: dict[str, Any]) -> Store:
@@ -221,7 +231,12 @@ def _holds_archive(parsed: Location) -> bool:
 
 
 def _open_archive(
-    parsed: Location, inner: str, backend: str | None, mode: Mode, options: dict[str, Any]
+    parsed: Location,
+    inner: str,
+    backend: str | None,
+    mode: Mode,
+    options: dict[str, Any],
+    cache: dict[str, Any],
 ) -> Store:
     if mode != "r":
         raise ReadOnlyError(
@@ -238,15 +253,16 @@ def _open_archive(
                 f"there is no archive at {parsed.base!r}: check the path",
                 store=parsed.base,
             )
-        if options:
+        if options or cache:
             raise StoreError(
                 f"the archive {parsed.base!r} is a local file and takes no options (got "
-                f"{', '.join(sorted(options))}): leave them out",
+                f"{', '.join(sorted({**options, **cache}))}): leave them out",
                 store=parsed.base,
             )
         archive = ZipStore(parsed.base)
     else:
-        archive = ZipStore(_container(parsed, name, options))
+        folder, key = _container(parsed, name, options)
+        archive = ZipStore((caching(folder, cache), key))
     return at_prefix(archive, inner or _single_folder(archive))
 
 

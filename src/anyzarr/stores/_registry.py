@@ -65,7 +65,7 @@ def list_backends() -> list[str]:
     True
     """
     with _lock:
-        return sorted({*_factories, *_load_plugins()} - {"prefix", "zarr-store"})
+        return sorted({*_factories, *_load_plugins()} - {"cache", "prefix", "zarr-store"})
 
 
 def _load_plugins() -> dict[str, Factory]:
