@@ -248,3 +248,12 @@ def test_old_images_take_no_labels():
     image.group.attrs.put(attributes)
     with pytest.raises(UnsupportedError, match="upgrade"):
         image.create_label("a", SPOTS)
+
+
+def test_a_label_image_opens_by_itself(tmp_path):
+    new_image(tmp_path / "a", levels=1).create_label("l", SPOTS, colors={1: "FF0000"})
+    label = open_ome_zarr(tmp_path / "a" / "labels" / "l")
+    assert isinstance(label, Labels)
+    assert label.colors == {1: (255, 0, 0, 255)}
+    with pytest.raises(MetadataError, match="label image"):
+        open_ome_zarr(tmp_path / "a" / "labels" / "l", layout="hcs")

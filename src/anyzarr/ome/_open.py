@@ -14,6 +14,7 @@ from anyzarr.metadata import group_document, is_array_document, parse_group
 from anyzarr.ome._axes import Axis, axes_of, check_axes
 from anyzarr.ome._documents import ome_of
 from anyzarr.ome._image import Image
+from anyzarr.ome._labels import Labels
 from anyzarr.ome._plate import Plate
 from anyzarr.ome._position import Position
 from anyzarr.ome._series import Bioformats2RawSeries
@@ -41,9 +42,11 @@ _NODES: Mapping[str, type[Node]] = {
     "hcs": Plate,
     "bf2raw": Bioformats2RawSeries,
     "well": Well,
+    "label": Labels,
 }
 _KEYS = {
     "fov": "multiscales",
+    "label": "multiscales",
     "image": "multiscales",
     "tiled": "multiscales",
     "hcs": "plate",
@@ -200,8 +203,8 @@ def open_ome_zarr(
 
     Returns
     -------
-    Plate, Well, Position, TiledPosition, Bioformats2RawSeries or Image
-        Also a context manager. A position is an image.
+    Plate, Well, Position, TiledPosition, Bioformats2RawSeries, Labels or Image
+        Also a context manager. A position is an image, and so is a label image.
 
     Raises
     ------
@@ -345,7 +348,9 @@ def _kind(ome: Mapping[str, Any]) -> str | None:
     for kind, key in (("hcs", "plate"), ("bf2raw", "bioformats2raw.layout"), ("well", "well")):
         if key in ome:
             return kind
-    return "fov" if "multiscales" in ome else None
+    if "multiscales" not in ome:
+        return None
+    return "label" if "image-label" in ome else "fov"
 
 
 _WHAT = {
@@ -353,6 +358,7 @@ _WHAT = {
     "well": ("a well of an HCS plate", "one of its images, such as LOCATION/0"),
     "bf2raw": ("a series of images", "one of its images, such as LOCATION/0"),
     "fov": ("one image", "the group that holds it"),
+    "label": ("a label image", "the image it belongs to"),
 }
 _OTHERS = {
     "labels": ("a list of labels", "one of them, such as LOCATION/NAME"),
