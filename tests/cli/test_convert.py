@@ -171,3 +171,25 @@ def read_some(descriptor: int) -> bytes:
         return os.read(descriptor, 65536)
     except OSError:
         return b""
+
+
+def test_upgrades(run: Run, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.zarr", tmp_path / "new.zarr"
+    with anyzarr.open_ome_zarr(old, mode="w", axes="cyx", version="0.4") as image:
+        image.create_image("0", PIXELS)
+    result = run("convert", old, new, "--version", "0.5", "--shards", "auto")
+    assert result.code == 0
+    assert "upgraded" in result.out
+    assert anyzarr.open_ome_zarr(new).version == "0.5"
+    result = run("convert", old, "--metadata-only")
+    assert result.code == 0
+    assert "OME-Zarr 0.4" in result.out
+    image = anyzarr.open_ome_zarr(old)
+    assert (image.version, image.data.zarr_format) == ("0.5", 3)
+    np.testing.assert_array_equal(image.data[...], PIXELS)
+    for wrong in (
+        [old],
+        [old, new, "--metadata-only"],
+        [old, "--metadata-only", "--shards", "auto"],
+    ):
+        assert run("convert", *wrong).code == 2

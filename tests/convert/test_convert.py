@@ -399,7 +399,7 @@ def test_targets_that_cannot_be(tiff, folder, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"version": "0.6"}, UnsupportedError),
+        ({"version": "0.3"}, UnsupportedError),
         ({"engine": "warp"}, UnsupportedError),
         ({"method": "cubic"}, UnsupportedError),
         ({"levels": 0}, MetadataError),
@@ -416,7 +416,7 @@ def test_bad_options_write_nothing(tiff, tmp_path, options, error):
     assert names_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("options", [{"chunks": (1,)}, {"levels": 3}, {"series": 0}, {"axes": "x"}])
+@pytest.mark.parametrize("options", [{"levels": 3}, {"series": 0}, {"axes": "x"}])
 def test_options_that_would_re_encode_are_refused(folder, tmp_path, options):
     with pytest.raises(UnsupportedError, match=next(iter(options))):
         anyzarr.convert(folder, tmp_path / "out.zarr", **options)
@@ -490,3 +490,56 @@ def test_zip_store_reads_the_order_we_promise(folder, tmp_path):
     assert listed[0] == "zarr.json"
     assert all(name.endswith("zarr.json") for name in listed[:n])
     assert set(listed) == {item.key for item in ZipStore(tmp_path / "a.ozx").list()}
+
+
+@pytest.mark.parametrize("target", ["new.zarr", "new.ozx"])
+def test_ome_zarr_is_brought_to_another_version_on_the_way(tmp_path, target):
+    values = np.arange(2 * 70 * 60, dtype="u2").reshape(2, 70, 60)
+    with anyzarr.open_ome_zarr(tmp_path / "old", mode="w", axes="cyx", version="0.4") as image:
+        image.create_image("0", values, chunks=(1, 32, 32))
+        image.create_label("spots", (values[0] > 9).astype("u1"))
+    before = content(tmp_path / "old")
+    report = anyzarr.convert(
+        tmp_path / "old", tmp_path / target, version="0.5", chunks=(1, 64, 64), shards="auto"
+    )
+    assert report.kind == "upgrade"
+    assert content(tmp_path / "old") == before
+    image = anyzarr.open_ome_zarr(tmp_path / target)
+    assert (image.version, image.data.chunks, image.data.shards) == (
+        "0.5", (1, 64, 60), (1, 128, 60),
+    )  # fmt: skip
+    np.testing.assert_array_equal(image.data[...], values)
+    assert image.get_label("spots").data.chunks == (64, 60)
+    assert anyzarr.validate(tmp_path / target).errors == ()
+    with pytest.raises(NodeExistsError):
+        anyzarr.convert(tmp_path / "old", tmp_path / target, version="0.5")
+    report = anyzarr.convert(tmp_path / "old", tmp_path / target, version="0.6", overwrite=True)
+    image = anyzarr.open_ome_zarr(tmp_path / target)
+    assert (image.version, image.data.chunks, image.data.shards) == ("0.6", (1, 32, 32), None)
+
+
+def test_chunks_alone_leave_the_version(folder, tmp_path):
+    old = anyzarr.open_ome_zarr(folder)
+    chunks = tuple(max(1, n // 3) for n in old.data.shape)
+    anyzarr.convert(folder, tmp_path / "new", chunks=chunks, shards=False)
+    new = anyzarr.open_ome_zarr(tmp_path / "new")
+    assert (new.version, new.data.chunks, new.data.shards) == (old.version, chunks, None)
+    assert [c.name for c in new.data.codecs] == [c.name for c in old.data.codecs]
+    for before, after in zip(old.levels, new.levels, strict=True):
+        np.testing.assert_array_equal(before[...], after[...])
+
+
+def test_what_is_no_ome_zarr_is_not_changed(tmp_path):
+    anyzarr.create_array(tmp_path / "a", data=np.arange(9))
+    with pytest.raises(UnsupportedError, match="chunks"):
+        anyzarr.convert(tmp_path / "a", tmp_path / "b", chunks=(3,))
+    with pytest.raises(MetadataError):
+        anyzarr.convert(tmp_path / "a", tmp_path / "b", version="0.5")
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
+def test_images_are_written_in_every_version(tiff, tmp_path, version):
+    anyzarr.convert(tiff, tmp_path / "out.zarr", version=version, shards="auto")
+    assert anyzarr.open_ome_zarr(tmp_path / "out.zarr").version == version
+    assert anyzarr.validate(tmp_path / "out.zarr").errors == ()

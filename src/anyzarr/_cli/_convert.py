@@ -8,7 +8,7 @@ from cyclopts import Parameter, validators
 
 from anyzarr._cli import _format as fmt
 from anyzarr._cli._console import pairs, print_json, print_warning, stdout
-from anyzarr._cli._options import JsonFlag, check_option, options_of
+from anyzarr._cli._options import JsonFlag, UsageError, check_option, options_of
 from anyzarr._cli._progress import progress_bar
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ __all__ = ["convert"]
 
 
 def _check_extents(type_: Any, text: str | None) -> None:
-    if text is not None and text != "none" and _extents(text) is None:
+    if text is not None and text not in {"none", "auto"} and _extents(text) is None:
         raise ValueError(f"{text!r} is not a list of whole numbers such as 1,512,512")
 
 
@@ -35,7 +35,7 @@ _AtLeast0 = Annotated[int | None, Parameter(validator=validators.Number(gte=0))]
 
 def convert(
     source: str,
-    target: str,
+    target: str | None = None,
     /,
     *,
     overwrite: bool = False,
@@ -47,7 +47,8 @@ def convert(
     name: str | None = None,
     series: _AtLeast0 = None,
     axes: str | None = None,
-    ome_version: str | None = None,
+    ome_version: Annotated[str | None, Parameter(name=["--version", "--ome-version"])] = None,
+    metadata_only: bool = False,
     engine: str | None = None,
     backend: str | None = None,
     option: Annotated[
@@ -64,20 +65,21 @@ def convert(
     """Convert an image to OME-Zarr, or Zarr from one place or form to another.
 
     A TIFF becomes OME-Zarr with a pyramid. Zarr written to a name that ends in .ozx is packed
-    into that file, an .ozx written to another name is unpacked, anything else is copied.
+    into that file, an .ozx written to another name is unpacked, anything else is copied. OME-Zarr
+    for which a version, chunks, shards or a compressor is given is brought to them on the way.
 
     Parameters
     ----------
     source
         A TIFF or OME-TIFF, or Zarr in any store.
     target
-        Where to write: a folder, a URL, or a name ending in .ozx.
+        Where to write: a folder, a URL, or a name ending in .ozx. Left out with --metadata-only.
     overwrite
         Replace what is at the target, once the new is complete.
     chunks
         Chunk shape, one number per axis, such as 1,512,512.
     shards
-        Shard shape, one number per axis, or none.
+        Shard shape, one number per axis, auto (128 MiB at most) or none.
     compressor
         blosc, zstd, gzip or none. Default: blosc.
     levels
@@ -91,7 +93,10 @@ def convert(
     axes
         Names of the axes where the file does not name them, such as zyx.
     ome_version
-        0.5 or 0.4. Default: 0.5.
+        OME-Zarr version to write: 0.4, 0.5 or 0.6. Default: 0.5 for an image file, and that of
+        OME-Zarr as it is.
+    metadata_only
+        Upgrade OME-Zarr in place, to 0.5 unless --version says otherwise: chunks stay untouched.
     engine
         What encodes the chunks.
     backend
@@ -109,9 +114,19 @@ def convert(
     """
     from anyzarr._convert import convert as library_convert
 
+    if metadata_only:
+        if target is not None or any((chunks, shards, compressor)):
+            raise UsageError(
+                "--metadata-only changes the source in place, its chunks untouched: leave out the "
+                "target, --chunks, --shards and --compressor"
+            )
+        _upgrade_in_place(source, ome_version, source_backend or backend, source_option or option)
+        return
+    if target is None:
+        raise UsageError("give a target, or --metadata-only to upgrade OME-Zarr in place")
     given: dict[str, Any] = {
         "chunks": None if chunks is None else _extents(chunks),
-        "shards": False if shards == "none" else None if shards is None else _extents(shards),
+        "shards": _shards(shards),
         "compressor": compressor,
         "levels": levels,
         "method": method,
@@ -142,8 +157,37 @@ def convert(
         _print_report(report)
 
 
+def _shards(text: str | None) -> Any:
+    if text in {None, "auto"}:
+        return text
+    return False if text == "none" else _extents(text or "")
+
+
+def _upgrade_in_place(
+    location: str, version: str | None, backend: str | None, options: tuple[str, ...]
+) -> None:
+    from anyzarr.ome import upgrade
+
+    report = upgrade(
+        location,
+        version=version or "0.5",
+        metadata_only=True,
+        backend=backend,
+        **options_of(options),
+    )
+    rows = [
+        ("upgraded", location),
+        ("from", f"OME-Zarr {report.before}"),
+        ("to", f"OME-Zarr {report.version}"),
+        ("changed", f"{report.n_changed} of {report.n_groups + report.n_arrays} documents"),
+    ]
+    stdout().print(pairs(rows))
+
+
 def _print_report(report: ConversionReport) -> None:
-    verb = {"image": "converted", "pack": "packed"}.get(report.kind, "copied")
+    verb = {"image": "converted", "pack": "packed", "upgrade": "upgraded"}.get(
+        report.kind, "copied"
+    )
     rows = [(verb, report.source), ("to", report.target)]
     if report.level_shapes:
         sizes = zip(report.axes, report.level_shapes[0], strict=True)

@@ -23,6 +23,7 @@ from anyzarr.ome import (
     multiscale_of,
     plan_pyramid,
     window_of,
+    zarr_format_of,
 )
 
 __all__ = ["ImageOptions", "WrittenImage", "write_image"]
@@ -36,12 +37,12 @@ class ImageOptions:
     """How an image is to be stored; None: as is best for it."""
 
     chunks: Sequence[int] | None = None
-    shards: Sequence[int] | Literal[False] | None = None
+    shards: Sequence[int] | Literal["auto", False] | None = None
     compressor: Any = None
     levels: int | Literal["auto"] = "auto"
     method: str = "mean"
     name: str | None = None
-    version: str = "0.5"
+    version: str | None = None
     engine: str | None = None
 
 
@@ -73,7 +74,8 @@ def write_image(
     """
     source = reader.image
     spec = _spec(source, options)
-    zarr_format: Literal[2, 3] = 2 if options.version == "0.4" else 3
+    version = options.version or "0.5"
+    zarr_format = zarr_format_of(version)
     plan = plan_pyramid(spec, n_levels=_n_levels(options.levels), method=options.method)
     arrays = _create(spec, plan, store, zarr_format, options.engine)
     factors = [level.factors for level in plan[1:]]
@@ -81,23 +83,26 @@ def write_image(
     title = options.name or source.name or fallback
     multiscale = multiscale_of(spec.axes, plan, "0", name=title, method=options.method)
     omero = _omero(source, spec, arrays[-1])
-    metadata = ImageMetadata(options.version, (multiscale,), omero)
+    metadata = ImageMetadata("", (multiscale,), omero).to_version(version)
     if source.ome_xml is not None:
-        _keep_ome_xml(source.ome_xml, store, zarr_format, options.version)
+        _keep_ome_xml(source.ome_xml, store, zarr_format, version)
     document = group_document(zarr_format=zarr_format, attributes=metadata.to_attributes())
     crud.create_new_group(document, store)
     return WrittenImage(spec, plan)
 
 
 def _spec(source: SourceImage, options: ImageOptions) -> ImageSpec:
-    shards = options.shards
+    asked = options.shards
+    shards: tuple[int, ...] | Literal[False] | None = False if asked is False else None
+    if asked and asked != "auto":
+        shards = tuple(asked)
     spec = ImageSpec(
         source.shape,
         source.dtype,
         source.axes,
         source.scale,
         chunks=None if options.chunks is None else tuple(options.chunks),
-        shards=tuple(shards) if shards else False if shards is False else None,
+        shards=shards,
         compressor=options.compressor,
     )
     spec.check()

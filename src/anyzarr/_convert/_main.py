@@ -12,7 +12,7 @@ from typing import Any, Literal
 from anyzarr import _atomic
 from anyzarr._convert._copy import copy_contents
 from anyzarr._convert._image import ImageOptions, write_image
-from anyzarr._convert._report import ConversionReport
+from anyzarr._convert._report import ConversionReport, Kind
 from anyzarr._convert._source import ReaderKind, is_image_name, reader_for, require_known
 from anyzarr._convert._target import (
     ARCHIVE_SUFFIXES,
@@ -21,11 +21,13 @@ from anyzarr._convert._target import (
     local_base,
     local_path,
 )
+from anyzarr._convert._upgrade import PlannedUpgrade, changes_ome, planned_upgrade
 from anyzarr._ozx import arrange, pack, require_root
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.abc import Store
 from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
+from anyzarr.ome import require_writable_version
 from anyzarr.stores import LocalStore
 
 __all__ = ["convert"]
@@ -39,14 +41,14 @@ def convert(
     *,
     overwrite: bool = False,
     chunks: Sequence[int] | None = None,
-    shards: Sequence[int] | Literal[False] | None = None,
+    shards: Sequence[int] | Literal["auto", False] | None = None,
     compressor: Any = None,
     levels: int | Literal["auto"] = "auto",
     method: str = "mean",
     name: str | None = None,
     series: int | None = None,
     axes: str | None = None,
-    version: str = "0.5",
+    version: str | None = None,
     engine: str | None = None,
     progress: ProgressCallback | None = None,
     source_backend: str | None = None,
@@ -58,7 +60,9 @@ def convert(
 
     An image file (TIFF) becomes OME-Zarr with a pyramid; a hierarchy written to a name that
     ends in ``.ozx`` is packed, an ``.ozx`` written to another name is unpacked, and anything
-    else is copied byte for byte. The target appears when it is complete, or not at all.
+    else is copied byte for byte. OME-Zarr for which a version, chunks, shards or a compressor is
+    asked for is brought to them on the way, values equal bit for bit. The target appears when it
+    is complete, or not at all.
 
     Parameters
     ----------
@@ -68,8 +72,8 @@ def convert(
         Whether a target that exists is replaced, once the new one is complete.
     chunks, shards, compressor
         How the pixels of an image are stored; by default about 1 MB per chunk, shards of at
-        most 128 MiB, blosc with zstd. ``shards=False``: none. As for
-        :meth:`anyzarr.ome.Image.create_image`.
+        most 128 MiB (``"auto"``), blosc with zstd. ``shards=False``: none. As for
+        :meth:`anyzarr.ome.Image.create_image`. OME-Zarr keeps what is not given.
     levels, method
         Of an image's pyramid: how many levels, the full resolution included (``auto``: until
         the largest spatial axis is 256 or less), and how they are made.
@@ -82,7 +86,8 @@ def convert(
         Names of the axes of the image file that are longer than 1, in its order, where it
         does not name them: ``"zyx"``.
     version
-        The OME-Zarr version to write: ``0.5`` or ``0.4``.
+        The OME-Zarr version to write: ``0.5``, ``0.4`` or ``0.6``; by default ``0.5`` for an
+        image file, and that of OME-Zarr as it is. See :func:`anyzarr.ome.upgrade`.
     engine
         What encodes the chunks.
     progress
@@ -146,10 +151,8 @@ class _Job:
 
     def check(self) -> None:
         """Refuse what can be refused before anything is read."""
-        if self.options.version not in {"0.4", "0.5"}:
-            raise UnsupportedError(
-                f"OME-Zarr {self.options.version} cannot be written; 0.4 and 0.5 can"
-            )
+        if self.options.version is not None:
+            require_writable_version(self.options.version)
         path = local_path(self.target.value)
         if path is not None and is_image_name(path.name):
             raise UnsupportedError(
@@ -183,25 +186,24 @@ class _Job:
             require_known(path, ARCHIVE_SUFFIXES)
         store = self.source.open("r")
         self._refuse_image_options()
+        options = self.options
+        if changes_ome(store, options):
+            return self._upgrade(store, planned_upgrade(store, options))
+        self._refuse(chunks=options.chunks, shards=options.shards, compressor=options.compressor)
         if self.archive is not None:
             return self._pack(store, self.archive)
         return self._copy(store)
 
     def _refuse_image_options(self) -> None:
-        given = {
-            "chunks": self.options.chunks,
-            "shards": self.options.shards,
-            "compressor": self.options.compressor,
-            "name": self.options.name,
-            "series": self.series,
-            "axes": self.axes,
-            "levels": None if self.options.levels == "auto" else self.options.levels,
-        }
+        levels = None if self.options.levels == "auto" else self.options.levels
+        self._refuse(name=self.options.name, series=self.series, axes=self.axes, levels=levels)
+
+    def _refuse(self, **given: Any) -> None:
         asked = [name for name, value in given.items() if value is not None]
         if asked:
             raise UnsupportedError(
-                f"{self.source} is Zarr and is taken over byte for byte, so {', '.join(asked)} "
-                "cannot be changed on the way; leave it out"
+                f"{self.source} is Zarr and is taken over as it is, so {', '.join(asked)} cannot "
+                "be changed on the way; leave it out"
             )
 
     def _convert_image(self, kind: ReaderKind, path: Path) -> ConversionReport:
@@ -230,6 +232,20 @@ class _Job:
         report = self._report("image", packed.size_bytes, packed.n_entries)
         warnings = (*reader.image.warnings, *packed.warnings)
         return replace(report, warnings=warnings, **_facts(written))
+
+    def _upgrade(self, store: Store, planned: PlannedUpgrade) -> ConversionReport:
+        tracker = Tracker(self.progress)
+        if self.archive is not None:
+            with _atomic.scratch_folder(self.archive) as folder:
+                gathered = LocalStore(folder)
+                planned.write(store, gathered, tracker)
+                report = replace(self._pack(gathered, self.archive), kind="upgrade")
+            return replace(report, warnings=(*planned.warnings, *report.warnings))
+        with hierarchy_target(self.target, overwrite=self.overwrite) as target:
+            planned.write(store, target, tracker)
+            contents = arrange(target.list())
+        report = self._report("upgrade", contents.total_bytes, _count(contents))
+        return replace(report, warnings=planned.warnings)
 
     def _pack(self, store: Store, archive: Path) -> ConversionReport:
         packed = pack(store, archive, overwrite=self.overwrite, progress=self.progress)
@@ -265,9 +281,7 @@ class _Job:
                 "elsewhere"
             )
 
-    def _report(
-        self, kind: Literal["image", "pack", "copy"], size_bytes: int, n_objects: int
-    ) -> ConversionReport:
+    def _report(self, kind: Kind, size_bytes: int, n_objects: int) -> ConversionReport:
         return ConversionReport(
             str(self.source), str(self.target), kind, 0.0, size_bytes, n_objects
         )

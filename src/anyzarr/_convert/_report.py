@@ -7,8 +7,12 @@ from typing import Any, Literal
 
 __all__ = ["ConversionReport", "Kind"]
 
-Kind = Literal["image", "pack", "copy"]
-"""An image read by a reader; a hierarchy put into an archive; a hierarchy copied as it is."""
+Kind = Literal["image", "pack", "copy", "upgrade"]
+"""An image read by a reader; a hierarchy put into an archive; one copied as it is; OME-Zarr
+brought to another version, or other chunks and codecs."""
+
+
+_DONE = {"image": "converted", "pack": "packed", "copy": "copied", "upgrade": "upgraded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,8 @@ class ConversionReport:
         Where it read and wrote, as printable addresses.
     kind
         ``image`` (a file read by a reader), ``pack`` (a hierarchy put into an ``.ozx``) or
-        ``copy`` (a hierarchy copied byte for byte; unpacking an ``.ozx`` is one).
+        ``copy`` (a hierarchy copied byte for byte; unpacking an ``.ozx`` is one) or ``upgrade``
+        (OME-Zarr brought to another version, or other chunks and codecs).
     seconds
         How long it took.
     size_bytes
@@ -48,7 +53,7 @@ class ConversionReport:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        done = {"image": "converted", "pack": "packed", "copy": "copied"}[self.kind]
+        done = _DONE[self.kind]
         lines = [f"{done} {self.source} to {self.target}"]
         if self.level_shapes:
             sizes = zip(self.axes, self.level_shapes[0], strict=True)

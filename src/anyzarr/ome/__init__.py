@@ -18,6 +18,11 @@ from anyzarr.ome._series import Bioformats2RawSeries
 from anyzarr.ome._storage import default_chunks, default_shards
 from anyzarr.ome._tiled import TiledImageArray, TiledPosition
 from anyzarr.ome._upgrade import UpgradeReport, upgrade
+from anyzarr.ome._upgrade_arrays import CopyOptions
+from anyzarr.ome._upgrade_attributes import is_ome
+from anyzarr.ome._upgrade_copy import copy_upgraded
+from anyzarr.ome._upgrade_plan import UpgradePlan, plan_upgrade
+from anyzarr.ome._versions import require_writable_version, written_version, zarr_format_of
 from anyzarr.ome._well import Row, Well
 from anyzarr.ome._well_model import FieldOfView, SeriesMetadata, WellMetadata
 
@@ -27,6 +32,7 @@ __all__ = [
     "Bioformats2RawSeries",
     "Channel",
     "CoordinateSystem",
+    "CopyOptions",
     "Dataset",
     "FieldOfView",
     "Image",
@@ -47,20 +53,27 @@ __all__ = [
     "SeriesMetadata",
     "TiledImageArray",
     "TiledPosition",
+    "UpgradePlan",
     "UpgradeReport",
     "Well",
     "WellMetadata",
     "Window",
     "axes_of",
     "check_axes",
+    "copy_upgraded",
     "default_axes",
     "default_channels",
     "default_chunks",
     "default_shards",
+    "is_ome",
     "level_document",
     "multiscale_of",
     "open_ome_zarr",
     "plan_pyramid",
+    "plan_upgrade",
+    "require_writable_version",
     "upgrade",
     "window_of",
+    "written_version",
+    "zarr_format_of",
 ]

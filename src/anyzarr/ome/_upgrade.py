@@ -52,7 +52,7 @@ def upgrade(
     version: str = "0.5",
     metadata_only: bool = False,
     chunks: Sequence[int] | None = None,
-    shards: Sequence[int] | Literal["auto"] | None = None,
+    shards: Sequence[int] | Literal["auto", False] | None = None,
     compressor: Any = None,
     engine: str | None = None,
     backend: str | None = None,
@@ -83,7 +83,7 @@ def upgrade(
     chunks
         Of the images at the target, one number per axis; labels take those of their axes.
     shards
-        Likewise; ``"auto"``: at most 128 MiB, never across time points or channels.
+        Likewise; ``"auto"``: at most 128 MiB, never across time points or channels. False: none.
     compressor
         Of the images at the target, as for :meth:`Image.create_image`.
     engine
@@ -121,7 +121,7 @@ def upgrade(
     """
     options = CopyOptions(
         None if chunks is None else tuple(chunks),
-        shards if shards is None or shards == "auto" else tuple(shards),
+        tuple(shards) if shards and shards != "auto" else shards,  # type: ignore[arg-type]
         compressor,
         engine,
     )

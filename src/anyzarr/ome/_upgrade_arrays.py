@@ -26,7 +26,7 @@ class CopyOptions:
     Attributes
     ----------
     chunks, shards
-        One number per axis; shards also ``"auto"``.
+        One number per axis; shards also ``"auto"``, and False for none.
     compressor
         As for :meth:`anyzarr.ome.Image.create_image`.
     engine
@@ -34,7 +34,7 @@ class CopyOptions:
     """
 
     chunks: tuple[int, ...] | None = None
-    shards: tuple[int, ...] | Literal["auto"] | None = None
+    shards: tuple[int, ...] | Literal["auto", False] | None = None
     compressor: Any = None
     engine: str | None = None
 
@@ -106,7 +106,7 @@ def _of_v2(
     planned["dimension_separator"] = "/"
     if not options.changes_chunks or not node.axes:
         return planned
-    if options.shards is not None:
+    if options.shards:
         raise UnsupportedError("OME-Zarr 0.4 is Zarr v2, which has no shards; leave shards out")
     metadata = parse_array(planned)
     planned["chunks"] = list(_chunks(metadata, options, names, node.axes))
@@ -172,6 +172,8 @@ def _shards(
 ) -> tuple[int, ...] | None:
     if options.shards == "auto":
         return default_shards(metadata.shape, chunks, axes, metadata.dtype)
+    if options.shards is False:
+        return None
     wanted = _picked(options.shards, names, axes)
     if wanted is None and metadata.sharding is not None:
         wanted = metadata.grid.chunk_shape

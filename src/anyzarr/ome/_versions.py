@@ -20,6 +20,7 @@ __all__ = [
     "in_family",
     "require_writable_version",
     "stated_version",
+    "written_version",
     "zarr_format_of",
 ]
 
@@ -78,6 +79,11 @@ def stated_version(attributes: Mapping[str, Any]) -> str:
         if isinstance(document, Mapping) and document.get("version") is not None:
             return str(document["version"])
     return next((_guessed(m) for m in _documents(attributes)), "0.4")
+
+
+def written_version(attributes: Mapping[str, Any]) -> str:
+    """Return the version to write a group in that stays what it is: its own, if that is written."""
+    return max(family(stated_version(attributes)), WRITABLE_VERSIONS[0])
 
 
 _SINGLE = ("plate", "well", "image-label", "omero")
