@@ -160,8 +160,8 @@ def test_progress_on_a_terminal_and_none_in_a_pipe(tiff: Path, tmp_path: Path) -
         facts = process.stdout.read()
     os.close(reading)
     assert process.returncode == 0
-    assert b"level 0" in shown
-    assert b"level 0" not in facts
+    assert b"levels 0" in shown
+    assert b"levels 0" not in facts
     assert b"300" in facts
 
 
