@@ -34,8 +34,13 @@ fn is_absent(error: &std::io::Error) -> bool {
 
 /// Fill `target` with the bytes from `offset` on.
 pub(crate) fn read_at(file: &File, target: &mut [u8], offset: u64) -> Result<()> {
+    let cut_off = || Error::corrupt("the file is cut off");
+    // The system refuses offsets that no file has.
+    if offset.checked_add(target.len() as u64).is_none_or(|end| i64::try_from(end).is_err()) {
+        return Err(cut_off());
+    }
     file.read_exact_at(target, offset).map_err(|error| match error.kind() {
-        ErrorKind::UnexpectedEof => Error::corrupt("the file is cut off"),
+        ErrorKind::UnexpectedEof => cut_off(),
         _ => Error::io("read the file", &error),
     })
 }

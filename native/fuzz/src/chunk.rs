@@ -5,19 +5,17 @@ use std::cell::LazyCell;
 
 use anyzarr_core::batched::{self, Objects};
 use anyzarr_core::chunk::{decode, encode_chunk};
-use anyzarr_core::dims::c_strides;
 use anyzarr_core::memory::{view_of, view_of_mut};
 use anyzarr_core::read::{self, Files};
 use anyzarr_core::write::{self, Options};
-use anyzarr_core::{Dims, Plan, Region, Result};
+use anyzarr_core::{Plan, Region, Result, View};
 
 use crate::input::Input;
+use crate::selected::Selected;
 use crate::stores::{Folder, Memory};
 use crate::{check_error, common};
 
 const KEY: &str = "c/0/0";
-const CHUNK: [usize; 2] = [32, 24];
-const ITEM: usize = 2;
 
 /// Each chain of codecs, compiled.
 pub fn plans() -> Vec<Plan> {
@@ -33,12 +31,11 @@ thread_local! {
     static FOLDER: LazyCell<Folder> = LazyCell::new(Folder::new);
 }
 
-/// Input: a byte for the chain, one of options, start, count and step of two dimensions (a byte
-/// each), the chunk.
+/// Input: a byte for the chain, one of options, a selection (see [`Selected::take`]), the chunk.
 pub fn chunk(data: &[u8]) {
     let mut input = Input(data);
     let (number, options) = (input.byte(), input.byte());
-    let region = region(&mut input);
+    let selected = Selected::take(&mut input);
     PLANS.with(|plans| {
         let stored = Stored { plan: &plans[number % plans.len()], data: input.0 };
         let whole = stored.decoded();
@@ -46,26 +43,9 @@ pub fn chunk(data: &[u8]) {
             stored.encodes_again(value);
         }
         let files = options & 1 != 0;
-        stored.reads_a_part(&region, whole.as_deref(), files);
-        stored.updates_a_part(&region, whole.as_deref(), files, options & 2 != 0);
+        stored.reads_a_part(&selected, whole.as_deref(), files);
+        stored.updates_a_part(&selected, whole.as_deref(), files, options & 2 != 0);
     });
-}
-
-/// A region within the chunk.
-fn region(input: &mut Input<'_>) -> Region {
-    let start = Dims::from_fn(2, |d| input.byte() % CHUNK[d]);
-    let step = Dims::from_fn(2, |_| input.byte() % 5 + 1);
-    let most = Dims::from_fn(2, |d| (CHUNK[d] - 1 - start[d]) / step[d] + 1);
-    let count = Dims::from_fn(2, |d| input.byte() % most[d] + 1);
-    Region { start, count, step }
-}
-
-/// The chunk's elements of a region, one after the other.
-fn elements<'a>(region: &'a Region) -> impl Iterator<Item = usize> + 'a {
-    (0..region.count[0]).flat_map(move |i| {
-        let row = (region.start[0] + i * region.step[0]) * CHUNK[1];
-        (0..region.count[1]).map(move |j| row + region.start[1] + j * region.step[1])
-    })
 }
 
 struct Stored<'a> {
@@ -89,22 +69,23 @@ impl Stored<'_> {
         assert!(again.as_deref() == Some(value), "it decodes to something else");
     }
 
-    fn reads_a_part(&self, region: &Region, whole: Option<&[u8]>, files: bool) {
+    fn reads_a_part(&self, selected: &Selected, whole: Option<&[u8]>, files: bool) {
         let memory = Memory::with(KEY, self.data);
         let objects = Objects { storage: &memory, prefix: "" };
-        let found = read_into(region, |out| {
+        let found = self.read_into(selected, |region, out| {
             // SAFETY: the view is of memory of the region's size.
             unsafe { batched::read(self.plan, &objects, region, out, 1) }
         });
-        let expected = whole.map(|value| part(value, region));
-        assert!(expected.is_none() || found == expected, "a part of it is something else");
+        if let Some(whole) = whole {
+            assert!(found == Some(selected.of(whole)), "a part of it is something else");
+        }
         if !files {
             return;
         }
         let from_files = FOLDER.with(|folder| {
             folder.put(KEY, self.data);
             let files = Files::new(&folder.0.to_string_lossy(), "");
-            read_into(region, |out| {
+            self.read_into(selected, |region, out| {
                 // SAFETY: as above.
                 unsafe { read::read(self.plan, &files, region, out, 1) }
             })
@@ -112,68 +93,63 @@ impl Stored<'_> {
         assert!(from_files == found, "a part is something else in a file");
     }
 
+    fn read_into(
+        &self,
+        selected: &Selected,
+        read: impl FnOnce(&Region, &View) -> Result<()>,
+    ) -> Option<Vec<u8>> {
+        let mut out = vec![0xC3; selected.bytes()];
+        let result = selected
+            .with(self.plan, |region, strides| read(region, &view_of_mut(&mut out, strides)));
+        kept(result).map(|()| out)
+    }
+
     /// Write over a part; where the chunk was good, the rest of it is as before.
-    fn updates_a_part(&self, region: &Region, whole: Option<&[u8]>, files: bool, keep_empty: bool) {
-        let region = Region { step: Dims::filled(2, 1), ..*region };
-        let size = region.count.iter().product::<usize>() * ITEM;
-        let new: Vec<u8> =
-            self.data.iter().rev().copied().chain([0; 7]).cycle().take(size).collect();
-        let value = view_of(&new, c_strides(&region.count, ITEM));
+    fn updates_a_part(
+        &self,
+        selected: &Selected,
+        whole: Option<&[u8]>,
+        files: bool,
+        keep_empty: bool,
+    ) {
+        let bytes = self.data.iter().rev().copied().chain([0; 7]).cycle();
+        let new: Vec<u8> = bytes.take(selected.bytes()).collect();
         let options = Options { threads: 1, keep_empty };
         let memory = Memory::with(KEY, self.data);
         let objects = Objects { storage: &memory, prefix: "" };
-        // SAFETY: the view is of memory of the region's size.
-        let done = kept(unsafe { batched::write(self.plan, &objects, &region, &value, options) });
+        let done = kept(selected.with(self.plan, |region, strides| {
+            // SAFETY: the view is of memory of the region's size.
+            unsafe { batched::write(self.plan, &objects, region, &view_of(&new, strides), options) }
+        }));
         let after = memory.objects().remove(KEY);
         if done.is_none() {
             assert!(whole.is_none(), "a good chunk cannot be changed");
             assert!(after.as_deref() == Some(self.data), "what failed left its traces");
         } else if let Some(whole) = whole {
-            self.is_patched(whole, &region, &new, after.as_deref());
+            let found = after.as_deref().map_or(Some(vec![0; whole.len()]), |data| {
+                Stored { plan: self.plan, data }.decoded()
+            });
+            assert!(found == Some(selected.patched(whole, &new)), "the update is something else");
         }
         if files {
-            FOLDER.with(|folder| {
+            let result = FOLDER.with(|folder| {
                 folder.put(KEY, self.data);
                 let files = Files::new(&folder.0.to_string_lossy(), "");
-                // SAFETY: as above.
-                let result = unsafe { write::write(self.plan, &files, &region, &value, options) };
-                assert!(kept(result) == done, "a file is changed where an object is not");
+                let result = selected.with(self.plan, |region, strides| {
+                    // SAFETY: as above.
+                    unsafe {
+                        write::write(self.plan, &files, region, &view_of(&new, strides), options)
+                    }
+                });
                 assert!(folder.get(KEY) == after, "a file is changed to something else");
+                result
             });
+            assert!(kept(result) == done, "a file is changed where an object is not");
         }
-    }
-
-    fn is_patched(&self, whole: &[u8], region: &Region, new: &[u8], after: Option<&[u8]>) {
-        let mut expected = whole.to_vec();
-        for (element, value) in elements(region).zip(new.chunks_exact(ITEM)) {
-            expected[element * ITEM..][..ITEM].copy_from_slice(value);
-        }
-        let found = match after {
-            None => vec![0; expected.len()],
-            Some(data) => Stored { plan: self.plan, data }
-                .decoded()
-                .unwrap_or_else(|| panic!("what was written cannot be read")),
-        };
-        assert!(found == expected, "the update is something else");
     }
 }
 
 /// A result, unless it is an error, which must be one of bytes that are wrong.
 fn kept<T>(result: Result<T>) -> Option<T> {
     result.map_err(|error| check_error(&error)).ok()
-}
-
-/// Read into memory with a margin that stays as it is.
-fn read_into(
-    region: &Region,
-    read: impl FnOnce(&anyzarr_core::View) -> Result<()>,
-) -> Option<Vec<u8>> {
-    let size = region.count.iter().product::<usize>() * ITEM;
-    let mut out = vec![0xC3; size];
-    let view = view_of_mut(&mut out, c_strides(&region.count, ITEM));
-    kept(read(&view)).map(|()| out)
-}
-
-fn part(whole: &[u8], region: &Region) -> Vec<u8> {
-    elements(region).flat_map(|n| [whole[n * ITEM], whole[n * ITEM + 1]]).collect()
 }

@@ -7,6 +7,7 @@
 #[path = "../../core/tests/common/mod.rs"]
 pub mod common;
 
+pub mod archive;
 pub mod blosc;
 pub mod chunk;
 pub mod codecs;
@@ -15,6 +16,7 @@ pub mod driver;
 pub mod index;
 pub mod input;
 pub mod plan;
+mod selected;
 mod stores;
 
 #[cfg(feature = "libfuzzer")]

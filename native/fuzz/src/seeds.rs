@@ -35,7 +35,8 @@ fn main() -> std::io::Result<()> {
     blosc(&mut seeds)?;
     indices(&mut seeds)?;
     plans_of_documents(&mut seeds)?;
-    chunks(&mut seeds)
+    chunks(&mut seeds)?;
+    archives(&mut seeds)
 }
 
 /// Bytes that compress in different ways.
@@ -150,8 +151,35 @@ fn chunks(seeds: &mut Seeds) -> std::io::Result<()> {
         for (options, value) in [(1, ramp), (3, sparse)] {
             let data = encode_chunk(plan, &value)
                 .map_err(|error| std::io::Error::other(error.to_string()))?;
-            let region: [u8; 6] = [3, 5, 0, (number % 4) as u8, 20, 9];
-            seeds.put("chunk", &[&[number as u8, options], &region, &data])?;
+            let kind = ((number + usize::from(options)) % 5) as u8;
+            let selected = [kind, 3, 5, 0, (number % 4) as u8, 20, 9];
+            // Of points there are up to two lists: a count less one, and the indices.
+            let points: &[u8] = match kind {
+                0 => &[],
+                3 => &[2, 30, 1, 1, 3, 7, 20, 21, 2],
+                4 => &[2, 30, 1, 17, 3, 3, 23],
+                _ => &[3, 9, 4, 4, 20],
+            };
+            seeds.put("chunk", &[&[number as u8, options], &selected, points, &data])?;
+        }
+    }
+    Ok(())
+}
+
+fn archives(seeds: &mut Seeds) -> std::io::Result<()> {
+    let name = anyzarr_fuzz::archive::KEY.as_bytes();
+    for (before, extra) in [(0u8, 0u8), (5, 0), (0, 9)] {
+        let mut file = vec![b'-'; usize::from(before)];
+        file.extend_from_slice(b"PK\x03\x04");
+        file.resize(usize::from(before) + 26, 0);
+        file.extend_from_slice(&[name.len() as u8, 0, extra, 0]);
+        file.extend_from_slice(name);
+        file.resize(file.len() + usize::from(extra), b'+');
+        file.extend_from_slice(b"sixteen bytes ..");
+        let size = file.len() as u8;
+        for options in [0, 1, 2, 3] {
+            let numbers = [before, 0, 16, 0, size, 0];
+            seeds.put("archive", &[&[options, 3, 9], &numbers, &file])?;
         }
     }
     Ok(())
