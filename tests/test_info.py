@@ -14,6 +14,7 @@ from anyzarr._info import (
     ArrayInfo,
     GroupInfo,
     ImageInfo,
+    LabelsInfo,
     StoredSize,
     backends,
     engines,
@@ -161,12 +162,62 @@ def test_image_whose_axes_do_not_fit_its_array() -> None:
     assert caught.value.kind == "metadata"
 
 
+def labelled() -> dict[str, bytes]:
+    store: dict[str, bytes] = {}
+    with anyzarr.open_ome_zarr(store, mode="w", axes="cyx", channel_names=["DAPI"]) as image:
+        image.create_image("0", np.zeros((1, 64, 48), "uint16"))
+        image.create_label("nuclei", np.ones((64, 48), "uint8"), colors={1: "FF0000"})
+        image.create_label("cells", np.ones((64, 48), "uint32"))
+    return store
+
+
 def test_labels_of_an_image() -> None:
+    nuclei, cells = info(labelled()).labels
+    assert (nuclei.name, nuclei.shape, nuclei.dtype) == ("nuclei", (64, 48), "uint8")
+    assert (nuclei.n_levels, nuclei.n_colors, nuclei.source) == (1, 1, "../../")
+    assert (cells.name, cells.dtype, cells.n_colors, cells.error) == ("cells", "uint32", 0, None)
+
+
+def test_label_image_and_list_of_labels() -> None:
+    store = labelled()
+    listed = info(store, path="labels")
+    assert isinstance(listed, LabelsInfo)
+    assert [label.name for label in listed.labels] == ["nuclei", "cells"]
+    one = info(store, path="labels/nuclei")
+    assert isinstance(one, ImageInfo)
+    assert one.label is not None
+    assert (one.label.n_colors, one.label.source) == (1, "../../")
+    assert one.labels == ()
+    assert info(store).label is None
+
+
+def test_label_image_that_is_not_there_is_named() -> None:
     store = ome_store()
     anyzarr.create_group(
         store, path="labels", attributes={"ome": {"version": "0.5", "labels": ["cells"]}}
     )
-    assert info(store).labels == ("cells",)
+    (label,) = info(store).labels
+    assert (label.name, label.shape) == ("cells", None)
+    assert "labels/cells" in str(label.error)
+
+
+def test_attributes_called_labels_make_no_list_of_labels() -> None:
+    group = anyzarr.create_group({}, attributes={"labels": ["a", "b"]})
+    assert isinstance(info(group), GroupInfo)
+
+
+def test_further_multiscales_of_a_group() -> None:
+    store = ome_store()
+    document = json.loads(store["zarr.json"])
+    (first,) = document["attributes"]["ome"]["multiscales"]
+    paths = [{**first["datasets"][0], "path": path} for path in ("s0", "gone")]
+    document["attributes"]["ome"]["multiscales"].append(
+        {**first, "name": "second", "datasets": paths}
+    )
+    store["zarr.json"] = json.dumps(document).encode()
+    (more,) = info(store).more
+    assert (more.name, more.axes) == ("second", ("y", "x"))
+    assert more.levels == (("s0", (8, 6)), ("gone", None))
 
 
 def test_to_dict_is_json_whatever_the_values() -> None:

@@ -76,7 +76,7 @@ def _line(node: TreeNode) -> Text:
 
     line = Text.assemble((node.name, _STYLES[node.kind]), no_wrap=True, overflow="ellipsis")
     if node.kind == "group":
-        return line.append("  image", style="magenta") if node.is_image else line
+        return line.append(f"  {node.ome_kind}", style="magenta") if node.ome_kind else line
     line.append(f"  {fmt.extent(node.shape or ())} {node.dtype}")
     if node.chunks is not None:
         line.append(f"  chunks {fmt.extent(node.chunks)}", style="dim")

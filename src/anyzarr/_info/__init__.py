@@ -7,11 +7,21 @@ from anyzarr._info._models import (
     ChannelInfo,
     GroupInfo,
     ImageInfo,
+    LabelInfo,
     LevelInfo,
     MemberInfo,
+    MultiscaleInfo,
     StoredSize,
 )
 from anyzarr._info._packages import PackageInfo, backends, engines
+from anyzarr._info._plate_models import (
+    LabelsInfo,
+    PlateInfo,
+    PositionInfo,
+    SeriesInfo,
+    WellInfo,
+    WellPlace,
+)
 from anyzarr._info._read import info, locate
 from anyzarr._info._tree import tree
 
@@ -22,10 +32,18 @@ __all__ = [
     "EnginesInfo",
     "GroupInfo",
     "ImageInfo",
+    "LabelInfo",
+    "LabelsInfo",
     "LevelInfo",
     "MemberInfo",
+    "MultiscaleInfo",
     "PackageInfo",
+    "PlateInfo",
+    "PositionInfo",
+    "SeriesInfo",
     "StoredSize",
+    "WellInfo",
+    "WellPlace",
     "backends",
     "engines",
     "explain_engines",

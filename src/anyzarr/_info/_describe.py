@@ -18,6 +18,7 @@ __all__ = [
     "chosen_engine",
     "chunk_shape",
     "codec_chain",
+    "last_part",
     "memory_bytes",
     "shard_shape",
 ]
@@ -117,3 +118,8 @@ def address(store: Store, path: str) -> str:
     """Return the printable address of a node."""
     root = store.spec.root
     return f"{root.rstrip('/')}/{path}" if path else root
+
+
+def last_part(store: Store, path: str) -> str:
+    """Return what a node is called: the last part of its address."""
+    return path.rpartition("/")[2] or store.spec.root.rstrip("/").rpartition("/")[2]

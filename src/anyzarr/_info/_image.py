@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from anyzarr import crud
 from anyzarr._info._describe import (
@@ -10,16 +10,19 @@ from anyzarr._info._describe import (
     chosen_engine,
     chunk_shape,
     codec_chain,
+    last_part,
     memory_bytes,
     shard_shape,
 )
-from anyzarr._info._models import AxisInfo, ChannelInfo, ImageInfo, LevelInfo
+from anyzarr._info._labels import label_facts, label_infos
+from anyzarr._info._members import read_each
+from anyzarr._info._models import AxisInfo, ChannelInfo, ImageInfo, LevelInfo, MultiscaleInfo
 from anyzarr._info._stored import stored_size
 from anyzarr._nodes._tree import says_image
 from anyzarr._parallel import map_ordered
 from anyzarr.abc import Store
 from anyzarr.errors import MetadataError, UnsupportedError
-from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse, parse_array
+from anyzarr.metadata import ArrayMetadata, GroupMetadata, is_array_document, parse_array
 from anyzarr.ome import ImageMetadata, Omero
 from anyzarr.stores import join
 
@@ -62,11 +65,13 @@ def image_info(
             path=path,
         )
     choice = chosen_engine(first, store, paths[0], engine)
+    name = ome.image.name or last_part(store, path)
+    labels, notes = label_infos(metadata, store, path)
     return ImageInfo(
         location=store.spec.root,
         path=path,
         zarr_format=metadata.zarr_format,
-        name=ome.image.name or _last_part(store, path),
+        name=name,
         version=ome.version,
         axes=_axes(ome, first),
         dtype=first.data_type.name,
@@ -74,7 +79,10 @@ def image_info(
             _level(ome, i, array, store, paths[i], stored) for i, array in enumerate(arrays)
         ),
         channels=channel_infos(ome.omero),
-        labels=_labels(store, path),
+        labels=labels,
+        label=label_facts(metadata.attributes, name),
+        more=_more(ome, store, path),
+        notes=notes,
         codecs=codec_chain(first),
         n_bytes=memory_bytes(first),
         **_engine_fields(choice),
@@ -144,18 +152,26 @@ def _placement(
         return None
 
 
-def _labels(store: Store, path: str) -> tuple[str, ...]:
-    """Return the names in ``labels``; an image without labels has no such group."""
-    if not store.capabilities.listable:
-        return ()
-    prefix = join(path, "labels")
-    if not any(store.list_level(f"{prefix}/").keys):
-        return ()
-    attributes = parse(crud.read_metadata(store, prefix)).attributes
-    nested = attributes.get("ome")
-    names = (nested if isinstance(nested, dict) else attributes).get("labels", ())
-    return tuple(map(str, names)) if isinstance(names, list) else ()
+def _more(ome: ImageMetadata, store: Store, path: str) -> tuple[MultiscaleInfo, ...]:
+    """Return the multiscales beside the first, with the shapes of their arrays."""
+    return tuple(
+        MultiscaleInfo(
+            multiscale.name,
+            tuple(axis.name for axis in multiscale.axes),
+            tuple(
+                (dataset.path, _shape(document))
+                for dataset, document in zip(
+                    multiscale.datasets,
+                    read_each(store, [join(path, d.path) for d in multiscale.datasets]),
+                    strict=True,
+                )
+            ),
+        )
+        for multiscale in ome.multiscales[1:]
+    )
 
 
-def _last_part(store: Store, path: str) -> str:
-    return path.rpartition("/")[2] or store.spec.root.rstrip("/").rpartition("/")[2]
+def _shape(document: object) -> tuple[int, ...] | None:
+    if not isinstance(document, Mapping) or not is_array_document(document):
+        return None
+    return parse_array(document).shape

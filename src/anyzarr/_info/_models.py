@@ -14,13 +14,16 @@ __all__ = [
     "ChannelInfo",
     "GroupInfo",
     "ImageInfo",
+    "LabelInfo",
     "LevelInfo",
     "MemberInfo",
+    "MultiscaleInfo",
     "StoredSize",
+    "ToDict",
 ]
 
 
-class _ToDict:
+class ToDict:
     """Gives a frozen dataclass ``to_dict``."""
 
     __slots__ = ()
@@ -48,7 +51,7 @@ class StoredSize:
 
 
 @dataclass(frozen=True, slots=True)
-class ArrayInfo(_ToDict):
+class ArrayInfo(ToDict):
     """What is known of one array.
 
     Attributes
@@ -129,7 +132,7 @@ class MemberInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupInfo(_ToDict):
+class GroupInfo(ToDict):
     """What is known of one group that is not an image.
 
     Attributes
@@ -225,7 +228,55 @@ class ChannelInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageInfo(_ToDict):
+class MultiscaleInfo:
+    """A further multiscale of an image's group, beside the first.
+
+    Attributes
+    ----------
+    name
+        As declared, or None.
+    axes
+        Names of the axes.
+    levels
+        Path and shape of each level, full resolution first; None where its array is not there.
+    """
+
+    name: str | None
+    axes: tuple[str, ...]
+    levels: tuple[tuple[str, tuple[int, ...] | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelInfo:
+    """A label image of an image, or what an image says of itself as one.
+
+    Attributes
+    ----------
+    name
+        Its name in ``labels``.
+    shape, dtype
+        Of level 0; None where it cannot be read.
+    n_levels
+        Resolution levels.
+    n_colors
+        Labels that have a colour of their own.
+    source
+        Path from the label image to the image it labels, or None.
+    error
+        Why it cannot be read, or None.
+    """
+
+    name: str
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    n_levels: int = 0
+    n_colors: int = 0
+    source: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo(ToDict):
     """What is known of one OME-Zarr image.
 
     Attributes
@@ -239,7 +290,13 @@ class ImageInfo(_ToDict):
     axes, levels, channels
         In stored order; ``levels[0]`` is full resolution.
     labels
-        Names of the label images that belong to it.
+        The label images that belong to it.
+    label
+        What it says of itself as a label image, or None where it is none.
+    more
+        Further multiscales of the same group.
+    notes
+        What could not be found out, in sentences.
     dtype, codecs, n_bytes, engine, engine_reason, io
         Of level 0, as for an array.
     """
@@ -255,13 +312,16 @@ class ImageInfo(_ToDict):
     dtype: str
     levels: tuple[LevelInfo, ...]
     channels: tuple[ChannelInfo, ...]
-    labels: tuple[str, ...]
+    labels: tuple[LabelInfo, ...]
     codecs: tuple[str, ...]
     n_bytes: int | None
     engine: str | None
     engine_reason: str | None
     io: str | None
     backend: str
+    label: LabelInfo | None = None
+    more: tuple[MultiscaleInfo, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def _plain(value: Any) -> Any:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from anyzarr import crud
+from anyzarr._info._collections import plate_info, series_info, well_info
 from anyzarr._info._describe import (
     chosen_engine,
     chunk_shape,
     codec_chain,
+    last_part,
     memory_bytes,
     shard_shape,
 )
-from anyzarr._info._image import image_info, is_image
+from anyzarr._info._image import image_info
+from anyzarr._info._labels import labels_info
 from anyzarr._info._models import ArrayInfo, GroupInfo, ImageInfo, MemberInfo
+from anyzarr._info._plate_models import LabelsInfo, PlateInfo, SeriesInfo, WellInfo
 from anyzarr._info._stored import stored_size
 from anyzarr._nodes import Array, Group
+from anyzarr._nodes._tree import ome_kind
 from anyzarr.abc import Store
 from anyzarr.errors import UnsupportedError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse
 from anyzarr.stores import open_store
 
-__all__ = ["info", "locate"]
+__all__ = ["Info", "info", "locate"]
+
+Info: TypeAlias = ArrayInfo | GroupInfo | ImageInfo | PlateInfo | WellInfo | SeriesInfo | LabelsInfo
 
 
 def info(
@@ -29,13 +37,15 @@ def info(
     *,
     path: str = "",
     stored: bool = False,
+    positions: bool = False,
     engine: str | None = None,
     backend: str | None = None,
     **backend_kwargs: Any,
-) -> ArrayInfo | GroupInfo | ImageInfo:
-    """Return what is known of the array, group or OME-Zarr image at a location.
+) -> Info:
+    """Return what is known of what is at a location: array, group, image, plate, well, ...
 
-    Only metadata is read; chunks are not.
+    Only metadata is read; chunks are not. Of a plate, well or series that is its own and that
+    of its first image, however many it holds.
 
     Parameters
     ----------
@@ -45,6 +55,9 @@ def info(
         Path of the node within the location.
     stored
         Count what is stored too, which lists everything below the node.
+    positions
+        Look at every image of a plate, well or series. One that cannot be read is listed with
+        the reason.
     engine
         The engine to ask about; default the one that would be taken.
     backend, **backend_kwargs
@@ -59,6 +72,11 @@ def info(
     UnsupportedError
         No engine is called ``engine``.
 
+    Returns
+    -------
+    ArrayInfo, GroupInfo, ImageInfo, PlateInfo, WellInfo, SeriesInfo or LabelsInfo
+        All have ``kind`` and ``to_dict()``.
+
     Examples
     --------
     >>> import anyzarr
@@ -72,14 +90,39 @@ def info(
     metadata = parse(crud.read_metadata(store, path))
     if isinstance(metadata, ArrayMetadata):
         return _array_info(metadata, store, path, engine, stored)
-    if not is_image(metadata):
-        return _group_info(metadata, store, path, stored)
     try:
-        return image_info(metadata, store, path, engine, stored)
+        return _ome_info(metadata, store, path, engine, stored=stored, positions=positions)
     except UnsupportedError as error:
         if error.kind == "unknown_engine":
             raise
         return _group_info(metadata, store, path, stored, note=error.message)
+
+
+_COLLECTIONS: dict[str | None, Callable[..., PlateInfo | WellInfo | SeriesInfo]] = {
+    "plate": plate_info,
+    "well": well_info,
+    "series": series_info,
+}
+
+
+def _ome_info(
+    metadata: GroupMetadata,
+    store: Store,
+    path: str,
+    engine: str | None,
+    *,
+    stored: bool,
+    positions: bool,
+) -> Info:
+    kind = ome_kind(metadata.attributes, last_part(store, path))
+    if kind in _COLLECTIONS:
+        collected = _COLLECTIONS[kind]
+        return collected(metadata, store, path, engine, stored=stored, positions=positions)
+    if kind == "labels":
+        return labels_info(metadata, store, path, stored)
+    if kind in {"image", "label image"}:
+        return image_info(metadata, store, path, engine, stored)
+    return _group_info(metadata, store, path, stored)
 
 
 def locate(

@@ -11,7 +11,9 @@ from anyzarr.abc import Store
 from anyzarr.metadata import ArrayMetadata, parse
 from anyzarr.stores import join
 
-__all__ = ["TreeNode", "says_image", "tree_of"]
+__all__ = ["OmeKind", "TreeNode", "ome_kind", "says_image", "tree_of"]
+
+OmeKind = Literal["plate", "well", "series", "image", "label image", "labels"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,9 @@ class TreeNode:
         Of an array; None for a group. ``chunks`` are the subchunks where sharded.
     children
         Direct members, sorted by name with numbers by value; empty below the depth asked for.
-    is_image
-        Whether it is a group that says it is an OME-Zarr image.
+    ome_kind
+        What a group says it is in OME-Zarr: ``plate``, ``well``, ``series``, ``image``,
+        ``label image``, ``labels``, or None.
     truncated
         Whether it has members below the depth asked for.
     """
@@ -42,8 +45,13 @@ class TreeNode:
     chunks: tuple[int, ...] | None = None
     shards: tuple[int, ...] | None = None
     children: tuple[TreeNode, ...] = ()
-    is_image: bool = False
+    ome_kind: OmeKind | None = None
     truncated: bool = False
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is a group that says it is an OME-Zarr image."""
+        return self.ome_kind in {"image", "label image"}
 
     @property
     def label(self) -> str:
@@ -80,6 +88,7 @@ class TreeNode:
         else:
             result |= {
                 "is_image": self.is_image,
+                "ome_kind": self.ome_kind,
                 "truncated": self.truncated,
                 "children": [child.to_dict() for child in self.children],
             }
@@ -108,16 +117,33 @@ def _node(
             metadata.sharding.subchunk_shape if metadata.sharding else metadata.grid.chunk_shape,
             metadata.grid.chunk_shape if metadata.sharding else None,
         )
-    is_image = says_image(metadata.attributes)
+    kind = ome_kind(metadata.attributes, name)
     members = crud.list_children(store, path)
     if depth == 0:
-        return TreeNode(name, path, "group", is_image=is_image, truncated=bool(members))
+        return TreeNode(name, path, "group", ome_kind=kind, truncated=bool(members))
     below = None if depth is None else depth - 1
     children = tuple(
         _node(store, join(path, child), child, child_document, below)
         for child, child_document in sorted(members, key=lambda member: _natural(member[0]))
     )
-    return TreeNode(name, path, "group", children=children, is_image=is_image)
+    return TreeNode(name, path, "group", children=children, ome_kind=kind)
+
+
+def ome_kind(attributes: Mapping[str, Any], name: str) -> OmeKind | None:
+    """Return what a group of that name says it is in OME-Zarr, of whatever version, or None."""
+    nested = attributes.get("ome")
+    ome = nested if isinstance(nested, Mapping) else attributes
+    if isinstance(ome.get("plate"), Mapping):
+        return "plate"
+    if "bioformats2raw.layout" in ome or "bioformats2raw.layout" in attributes:
+        return "series"
+    if isinstance(ome.get("well"), Mapping):
+        return "well"
+    if ome.get("multiscales"):
+        return "label image" if "image-label" in ome else "image"
+    # Before 0.5 nothing but the group's name tells the list from attributes of other programs.
+    is_list = isinstance(ome.get("labels"), list) and (ome is nested or name == "labels")
+    return "labels" if is_list else None
 
 
 def says_image(attributes: Mapping[str, Any]) -> bool:

@@ -33,6 +33,11 @@ def open_source(
     if isinstance(facts, ArrayInfo):
         name = path.rpartition("/")[2] or facts.location.rstrip("/").rpartition("/")[2]
         return source_of_array(name, _open(store, path, engine), facts.dimension_names)
+    if not isinstance(facts, ImageInfo):
+        raise UnsupportedError(
+            f"there is a {facts.kind} at {store.spec}, which is no image itself; give the path "
+            "of one of its images"
+        )
     return _source_of_image(facts, store, engine)
 
 
