@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from anyzarr._nodes import (
         Array,
         Group,
+        consolidate_metadata,
         create_array,
         create_group,
         open,  # noqa: A004 - anyzarr.open, as zarr.open
@@ -63,6 +64,7 @@ __all__ = [
     "__version__",
     "abc",
     "config",
+    "consolidate_metadata",
     "convert",
     "create_array",
     "create_group",
@@ -88,7 +90,16 @@ __all__ = [
 
 _HOMES: dict[str, str] = {
     **dict.fromkeys(
-        ("Array", "Group", "create_array", "create_group", "open", "open_array", "open_group"),
+        (
+            "Array",
+            "Group",
+            "consolidate_metadata",
+            "create_array",
+            "create_group",
+            "open",
+            "open_array",
+            "open_group",
+        ),
         "anyzarr._nodes",
     ),
     **dict.fromkeys((name for name in __all__ if name.endswith("Error")), "anyzarr.errors"),

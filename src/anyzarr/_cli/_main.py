@@ -17,6 +17,7 @@ import cyclopts
 from anyzarr import config
 from anyzarr._cli._bench import bench
 from anyzarr._cli._console import print_error, print_hint, stdout
+from anyzarr._cli._consolidate import consolidate
 from anyzarr._cli._convert import convert
 from anyzarr._cli._engines import engines
 from anyzarr._cli._info import info
@@ -59,7 +60,7 @@ def build_app() -> cyclopts.App:
         default_parameter=cyclopts.Parameter(negative=(), show_default=False),
         version=lambda: f"anyzarr {version('anyzarr')}",
     )
-    for command in (info, tree, validate, convert, pyramid, engines, bench, preview):
+    for command in (info, tree, validate, convert, pyramid, consolidate, engines, bench, preview):
         app.command(command, help_epilogue="")
     app.command(set_app)
     return app

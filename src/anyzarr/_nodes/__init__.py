@@ -4,6 +4,7 @@ from anyzarr._nodes._array import Array
 from anyzarr._nodes._attributes import Attributes
 from anyzarr._nodes._group import Group
 from anyzarr._nodes._open import (
+    consolidate_metadata,
     create_array,
     create_group,
     open,  # noqa: A004 - anyzarr.open, as zarr.open
@@ -17,6 +18,7 @@ __all__ = [
     "Attributes",
     "Group",
     "TreeNode",
+    "consolidate_metadata",
     "create_array",
     "create_group",
     "open",

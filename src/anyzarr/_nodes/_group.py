@@ -8,6 +8,7 @@ from typing import Any, Literal
 from anyzarr import crud
 from anyzarr._nodes._array import Array
 from anyzarr._nodes._create import create_array_at, create_group_at
+from anyzarr._nodes._known import Known, known_below
 from anyzarr._nodes._node import Node
 from anyzarr._nodes._tree import TreeNode, tree_of
 from anyzarr.abc import Store
@@ -39,13 +40,31 @@ class Group(Node):
     metadata: GroupMetadata
 
     def __init__(
-        self, metadata: GroupMetadata, store: Store, path: str = "", engine: str | None = None
+        self,
+        metadata: GroupMetadata,
+        store: Store,
+        path: str = "",
+        engine: str | None = None,
+        *,
+        known: Known | None = None,
     ) -> None:
         super().__init__(store, path, engine)
         self.metadata = metadata
+        self._known = known
+        self._has_looked = known is not None
 
     def _accept(self, document: dict[str, Any]) -> None:
         self.metadata = parse_group(document)
+        self._known, self._has_looked = None, False
+
+    @property
+    def _consolidated(self) -> Known | None:
+        """What the consolidated metadata of this group, or of one above, says of what is below."""
+        if not self._has_looked:
+            self._known = known_below(self._store, self._path, self.metadata.document)
+            self._has_looked = True
+        known = self._known
+        return known if known is not None and known.is_current else None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (
@@ -63,8 +82,12 @@ class Group(Node):
         NodeNotFoundError
             There is none (also a ``KeyError``).
         """
-        below = self._below(path)
-        return bind(read_node(self._store, below), self._store, below, self._engine_name)
+        below, known = self._below(path), self._consolidated
+        # What it does not name may have been added by a program that left it as it was.
+        document = None if known is None else known.document(below)
+        if document is None:
+            return bind(read_node(self._store, below), self._store, below, self._engine_name)
+        return bind(document, self._store, below, self._engine_name, known)
 
     def _below(self, path: str) -> str:
         relative = normalize_path(path)
@@ -78,7 +101,9 @@ class Group(Node):
         if not isinstance(path, str):
             return False
         try:
-            crud.read_metadata(self._store, self._below(path))
+            below, known = self._below(path), self._consolidated
+            if known is None or known.document(below) is None:
+                crud.read_metadata(self._store, below)
         except NodeNotFoundError:
             return False
         return True
@@ -93,13 +118,38 @@ class Group(Node):
     def members(self) -> tuple[tuple[str, Array | Group], ...]:
         """Return name and node of each direct member, sorted by name.
 
-        One listing, and the documents fetched together. A member that cannot be read raises;
-        it is never left out.
+        One listing, and the documents fetched together; neither where the metadata of this
+        group, or of the one it was opened from, is consolidated. A member that cannot be read
+        raises; it is never left out.
         """
+        known = self._consolidated
         return tuple(
-            (name, bind(document, self._store, join(self._path, name), self._engine_name))
-            for name, document in crud.list_children(self._store, self._path)
+            (name, bind(document, self._store, join(self._path, name), self._engine_name, known))
+            for name, document in self._children()
         )
+
+    def _children(self) -> list[tuple[str, Mapping[str, Any]]]:
+        known = self._consolidated
+        if known is not None:
+            return known.children(self._path)
+        return [*crud.list_children(self._store, self._path)]
+
+    def consolidate(self) -> Group:
+        """Write the documents of all nodes below into this group's own; return self.
+
+        Whoever opens the group then knows the whole hierarchy with one request. See
+        :func:`anyzarr.crud.consolidate_metadata`.
+
+        Examples
+        --------
+        >>> import anyzarr
+        >>> group = anyzarr.create_group({})
+        >>> _ = group.create_array("a/b", shape=(3,), dtype="uint8")
+        >>> sorted(group.consolidate().metadata.document["consolidated_metadata"]["metadata"])
+        ['a', 'a/b']
+        """
+        crud.consolidate_metadata(self._store, self._path)
+        return self.refresh()
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
         """Iterate over the direct members that are arrays."""
@@ -111,7 +161,7 @@ class Group(Node):
 
     def keys(self) -> list[str]:
         """Return the names of the direct members, sorted."""
-        return [name for name, _ in crud.list_children(self._store, self._path)]
+        return [name for name, _ in self._children()]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -206,12 +256,13 @@ def bind(
     store: Store,
     path: str,
     engine: str | None,
+    known: Known | None = None,
 ) -> Array | Group:
     """Return the node a document describes."""
     metadata = parse(document)
     if isinstance(metadata, ArrayMetadata):
         return Array(metadata, store, path, engine)
-    return Group(metadata, store, path, engine)
+    return Group(metadata, store, path, engine, known=known)
 
 
 def _rebuild(document: Mapping[str, Any], store: Store, path: str, engine: str | None) -> Group:

@@ -18,7 +18,14 @@ from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse_group
 from anyzarr.stores import open_store
 from anyzarr.stores._open import open_folder
 
-__all__ = ["create_array", "create_group", "open", "open_array", "open_group"]
+__all__ = [
+    "consolidate_metadata",
+    "create_array",
+    "create_group",
+    "open",
+    "open_array",
+    "open_group",
+]
 
 Mode = Literal["r", "r+", "a", "w", "w-"]
 _MODES = ("r", "r+", "a", "w", "w-")
@@ -427,3 +434,33 @@ def create_array(
         dimension_names=dimension_names,
     )
     return Array(meta, store, path, engine)
+
+
+def consolidate_metadata(
+    location: Any, *, path: str = "", backend: str | None = None, **backend_kwargs: Any
+) -> Group:
+    """Write the documents of all nodes of a hierarchy into its top; return the group.
+
+    Whoever opens it then knows the whole hierarchy with one request. See
+    :func:`anyzarr.crud.consolidate_metadata`.
+
+    Parameters
+    ----------
+    location, path, backend, **backend_kwargs
+        The group, as for :func:`open`.
+
+    Raises
+    ------
+    MetadataError
+        There is an array at the location.
+
+    Examples
+    --------
+    >>> import anyzarr
+    >>> store = {}
+    >>> _ = anyzarr.create_group(store).create_array("a", shape=(3,), dtype="uint8")
+    >>> list(anyzarr.consolidate_metadata(store))
+    ['a']
+    """
+    group = open_group(location, path=path, mode="r+", backend=backend, **backend_kwargs)
+    return group.consolidate()

@@ -25,6 +25,12 @@ from anyzarr.crud._chunks import (
     write_encoded_chunk,
     write_encoded_chunk_async,
 )
+from anyzarr.crud._consolidated import (
+    consolidate_metadata,
+    consolidate_metadata_async,
+    consolidated_differences,
+    consolidated_differences_async,
+)
 from anyzarr.crud._nodes import (
     create_new_array,
     create_new_array_async,
@@ -52,6 +58,10 @@ from anyzarr.crud._regions import (
 from anyzarr.crud._update import update_attributes, update_attributes_async
 
 __all__ = [
+    "consolidate_metadata",
+    "consolidate_metadata_async",
+    "consolidated_differences",
+    "consolidated_differences_async",
     "create_new_array",
     "create_new_array_async",
     "create_new_group",

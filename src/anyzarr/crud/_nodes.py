@@ -15,6 +15,7 @@ from anyzarr.metadata import ArrayMetadata, GroupMetadata
 from anyzarr.stores import join
 
 __all__ = [
+    "child_documents",
     "create_new_array",
     "create_new_array_async",
     "create_new_group",
@@ -25,15 +26,19 @@ __all__ = [
     "create_overwrite_group_async",
     "delete_node",
     "delete_node_async",
+    "direct_children",
     "documents_at",
     "drop_consolidated",
     "encode_node",
     "list_children",
     "list_children_async",
+    "merge_entries",
     "node_lock_key",
     "normalize_path",
+    "put_document",
     "read_metadata",
     "read_metadata_async",
+    "structural_changes",
     "write_metadata",
     "write_metadata_async",
 ]
@@ -50,6 +55,7 @@ _NAMES: Mapping[ZarrFormat | None, tuple[tuple[str, ...], ...]] = {
     2: (_V2,),
 }
 _CONSOLIDATED_V2 = ".zmetadata"
+_changes = 0
 
 
 def normalize_path(path: str) -> str:
@@ -235,6 +241,14 @@ def write_metadata(
     drop_consolidated(store, path)
 
 
+def put_document(document: Document, store: Store, path: str) -> None:
+    """Replace the document of a node by one that says the same of it to the groups above."""
+    global _changes
+    with exclusive(store, [node_lock_key(path)]):
+        _put_documents(document, store, path)
+    _changes += 1
+
+
 def _put_documents(document: Document, store: Store, path: str, *, new: bool = False) -> None:
     documents = _metadata.encode_documents(document, path)
     main = next(key for key in documents if not key.endswith(".zattrs"))
@@ -253,8 +267,15 @@ def _ancestors(path: str) -> list[str]:
     return ["/".join(parts[:n]) for n in range(len(parts))]
 
 
+def structural_changes() -> int:
+    """Return how often this process has changed the documents of any hierarchy."""
+    return _changes
+
+
 def drop_consolidated(store: Store, path: str) -> None:
     """Remove consolidated metadata that has just become untrue, at and above a path."""
+    global _changes
+    _changes += 1
     groups = [*_ancestors(path), path]
     found = store.get_many([(join(group, _V3), None) for group in groups])
     for group, data in zip(groups, found, strict=True):
@@ -416,28 +437,32 @@ def list_children(store: Store, path: str = "") -> list[tuple[str, dict[str, Any
             return []
         inline = document.get("consolidated_metadata")
         if isinstance(inline, Mapping) and isinstance(inline.get("metadata"), Mapping):
-            return _direct(inline["metadata"])
+            return direct_children(inline["metadata"])
     if v3 is None and consolidated is not None:
-        return _direct(_split_v2(_metadata.decode_document(consolidated).get("metadata", {})))
-    return _listed(store, path)
+        return direct_children(
+            merge_entries(_metadata.decode_document(consolidated).get("metadata", {}))
+        )
+    return child_documents(store, path)
 
 
-def _direct(entries: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def direct_children(entries: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return name and document of the nodes directly below, from those of all by path."""
     return sorted((name, dict(doc)) for name, doc in entries.items() if name and "/" not in name)
 
 
-def _split_v2(entries: Mapping[str, Any]) -> dict[str, Any]:
+def merge_entries(entries: Mapping[str, Any]) -> dict[str, Any]:
     """Merge the flat ``a/.zarray``, ``a/.zattrs`` entries of ``.zmetadata`` into documents."""
     documents: dict[str, Any] = {}
     for key, value in entries.items():
         parent, _, name = key.rpartition("/")
-        if name in {".zarray", ".zgroup"}:
+        if parent and name in {".zarray", ".zgroup"}:
             attributes = entries.get(f"{parent}/.zattrs", {})
             documents[parent] = {**value, "attributes": attributes}
     return documents
 
 
-def _listed(store: Store, path: str) -> list[tuple[str, dict[str, Any]]]:
+def child_documents(store: Store, path: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the nodes directly below a group as the store has them, whatever is consolidated."""
     level = store.list_level(f"{path}/" if path else "")
     children = [prefix.rstrip("/") for prefix in level.prefixes]
     documents = documents_at(store, children, (_V3,))

@@ -12,6 +12,7 @@ from anyzarr.metadata._documents import (
     decode_document,
     document_keys,
     encode_documents,
+    encode_json,
     is_array_document,
     merge_v2,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "document_keys",
     "dtype_of",
     "encode_documents",
+    "encode_json",
     "fill_json",
     "group_document",
     "guess_chunks",

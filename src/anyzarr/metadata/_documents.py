@@ -17,6 +17,7 @@ __all__ = [
     "decode_document",
     "document_keys",
     "encode_documents",
+    "encode_json",
     "is_array_document",
     "merge_v2",
     "plain",
@@ -194,11 +195,11 @@ def encode_documents(document: Mapping[str, Any], path: str = "") -> dict[str, b
             raise invalid(
                 field, value, 'must be a JSON number; write it as a string, such as "NaN"'
             )
-        return {_join(path, "zarr.json"): _encode(_in_order(content))}
+        return {_join(path, "zarr.json"): encode_json(_in_order(content))}
     attributes = content.pop("attributes", None)
-    encoded = {} if attributes is None else {_join(path, ".zattrs"): _encode(attributes)}
+    encoded = {} if attributes is None else {_join(path, ".zattrs"): encode_json(attributes)}
     own = ".zarray" if is_array_document(content) else ".zgroup"
-    return {**encoded, _join(path, own): _encode(_in_order(content))}
+    return {**encoded, _join(path, own): encode_json(_in_order(content))}
 
 
 def _number(value: float) -> float | str:
@@ -224,7 +225,8 @@ def _in_order(content: dict[str, Any]) -> dict[str, Any]:
     return {k: content[k] for k in sorted(content, key=lambda k: _RANK.get(k, len(_RANK)))}
 
 
-def _encode(content: dict[str, Any]) -> bytes:
+def encode_json(content: dict[str, Any]) -> bytes:
+    """Return JSON as documents are stored: indented, in UTF-8."""
     try:
         return json.dumps(content, indent=2, ensure_ascii=False).encode()
     except UnicodeEncodeError:
