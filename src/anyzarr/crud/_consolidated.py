@@ -37,6 +37,7 @@ __all__ = [
 
 _KEY = "consolidated_metadata"
 _V2 = ".zmetadata"
+_OPTIONAL = frozenset({"attributes", "dimension_names", "storage_transformers"})
 _WIDTH = 32
 _ATTEMPTS = 5
 
@@ -208,9 +209,8 @@ def consolidated_differences(store: Store, path: str = "") -> list[str] | None:
 def _plain(document: Mapping[str, Any] | None) -> Any:
     if document is None:
         return None
-    kept = {k: v for k, v in document.items() if k != _KEY}
-    # No attributes and empty ones are the same.
-    return {**kept, "attributes": kept.get("attributes") or {}}
+    # What is not there and what is there and empty are the same: writers differ in that.
+    return {k: v for k, v in document.items() if k != _KEY and (k not in _OPTIONAL or v)}
 
 
 consolidate_metadata_async = async_twin(consolidate_metadata)
