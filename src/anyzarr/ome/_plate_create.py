@@ -32,6 +32,12 @@ _FLUSH_WELLS = 64
 class PlateCreation(PlateNode):
     """A plate to which wells and fields of view can be added."""
 
+    @property
+    def group(self) -> Group:
+        """The group of the plate; what is put off is written first."""
+        self.flush()
+        return self._group
+
     def create_well(
         self, row: str, col: str, row_index: int | None = None, col_index: int | None = None
     ) -> Well:

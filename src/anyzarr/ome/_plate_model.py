@@ -189,8 +189,8 @@ class PlateMetadata:
 
     def to_document(self) -> dict[str, Any]:
         """Return it as it stands in the metadata."""
-        document: dict[str, Any] = {"version": self.version} if self.version < "0.5" else {}
-        document |= stated(name=self.name)
+        # Since 0.5 the version beside the plate counts; readers of either kind are content.
+        document: dict[str, Any] = {"version": self.version, **stated(name=self.name)}
         document["rows"] = [row.to_document() for row in self.rows]
         document["columns"] = [column.to_document() for column in self.columns]
         if self.acquisitions:

@@ -135,6 +135,11 @@ class Bioformats2RawSeries:
         return self._axes
 
     @property
+    def axis_names(self) -> list[str]:
+        """The names of the axes."""
+        return [axis.name for axis in self.axes]
+
+    @property
     def channel_names(self) -> list[str]:
         """The channels of images to be created; by default those of the first image."""
         if self._channels is None:
