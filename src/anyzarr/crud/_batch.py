@@ -33,7 +33,11 @@ def read_documents(store: Store, paths: Sequence[str]) -> list[Document | None]:
     return [found.get(path) for path in paths]
 
 
-def create_new_nodes(nodes: Iterable[tuple[str, Document]], store: Store) -> None:
+def create_new_nodes(
+    nodes: Iterable[tuple[str, Document]],
+    store: Store,
+    encoded: dict[int, dict[str, bytes]] | None = None,
+) -> None:
     """Write the documents of many new nodes, each level of the hierarchy before the one above.
 
     Whoever reads meanwhile, or after an interruption, finds nodes whose members are all there.
@@ -47,6 +51,9 @@ def create_new_nodes(nodes: Iterable[tuple[str, Document]], store: Store) -> Non
         and encoded once.
     store
         The store.
+    encoded
+        What earlier calls have encoded, by the documents' ``id``: for callers that keep these
+        documents.
 
     Raises
     ------
@@ -56,7 +63,7 @@ def create_new_nodes(nodes: Iterable[tuple[str, Document]], store: Store) -> Non
         A document is not valid. Nothing was written.
     """
     levels: dict[int, list[tuple[str, bytes]]] = {}
-    encoded: dict[int, dict[str, bytes]] = {}
+    encoded = {} if encoded is None else encoded
     kept = [(normalize_path(path), document) for path, document in nodes]
     for path, document in kept:
         objects = encoded.get(id(document))

@@ -22,8 +22,8 @@ from anyzarr.stores import join
 __all__ = ["Make", "NewFields", "PositionOptions"]
 
 Document = Mapping[str, Any]
-Make = Callable[[Sequence[tuple[str, Spot]]], object]
-"""Writes fields of view, whole, to the paths given with them."""
+Make = Callable[[Sequence[tuple[str, Spot]]], list[Position]]
+"""Writes fields of view, whole, to the paths given with them; returns handles, if it has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,17 @@ class PositionOptions:
     def __post_init__(self) -> None:
         if (self.shape is None) != (self.dtype is None):
             raise MetadataError("give both shape and dtype, for an array in each field, or neither")
+
+    @property
+    def key(self) -> str | None:
+        """Equal for equal options; None where that cannot be told."""
+        values = [getattr(self, name) for name in self.__dataclass_fields__]
+        plain = (int, float, str, bool, np.dtype, type, type(None))
+        for value in values:
+            parts = value if isinstance(value, tuple | list) else (value,)
+            if not all(isinstance(part, plain) for part in parts):
+                return None
+        return repr(values)
 
     def spec(self, position: Position) -> ImageSpec:
         """Return the image that a position is to hold."""
@@ -99,10 +110,10 @@ class NewFields:
         self._format = zarr_format_of(version)
         self._documents: dict[str, tuple[Document, GroupMetadata]] = {}
         self._below: list[tuple[str, Document]] = []
-        self.positions: list[Position] = []
+        self._encoded: dict[int, dict[str, bytes]] = {}
 
-    def __call__(self, fields: Sequence[tuple[str, Spot]]) -> None:
-        """Write them; their handles are in ``positions`` then, in this order."""
+    def __call__(self, fields: Sequence[tuple[str, Spot]]) -> list[Position]:
+        """Write them; return their handles, in this order."""
         nodes: list[tuple[str, Document]] = []
         positions = []
         for path, spot in fields:
@@ -110,8 +121,8 @@ class NewFields:
             nodes += [(join(path, name), below) for name, below in self._below]
             nodes.append((path, document))
             positions.append(self._position(Group(metadata, self._store, path, self._engine)))
-        create_new_nodes(nodes, self._store)
-        self.positions = positions
+        create_new_nodes(nodes, self._store, self._encoded)
+        return positions
 
     def _document(self, path: str, name: str) -> tuple[Document, GroupMetadata]:
         """Return the document of a field; of all fields of one name the same object."""

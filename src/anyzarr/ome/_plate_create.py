@@ -123,10 +123,8 @@ class PlateCreation(PlateNode):
         """
         spots = [spot if isinstance(spot, Spot) else _spot(spot) for spot in positions]
         chosen = PositionOptions(**options)
-        self._defaults()
-        make = NewFields(self.store, self.version, self._position, chosen, self._engine)
-        self._create(spots, make, replace_leftovers=chosen.replace_leftovers)
-        return make.positions
+        make = self._fields(chosen)
+        return self._create(spots, make, replace_leftovers=chosen.replace_leftovers)
 
     # -- its life ------------------------------------------------------------------------
 
@@ -134,11 +132,12 @@ class PlateCreation(PlateNode):
         """Write what is put off, if anything is."""
         if not self._pending:
             return
-        arrivals = self._pending
-        document = crud.update_attributes(self.store, self.path, self._change(arrivals))
-        self._pending, self._layout = [], None
-        self._group._accept(document)
-        self._flushed_at = time.monotonic()
+        with exclusive(self.store, [node_lock_key(self.path)]):
+            change = self._change(self._pending)
+            document = crud.update_attributes(self.store, self.path, change)
+            self._pending, self._layout = [], None
+            self._group._accept(document)
+            self._flushed_at = time.monotonic()
 
     def close(self) -> None:
         """Write what is put off."""
@@ -165,23 +164,31 @@ class PlateCreation(PlateNode):
 
     # -- inside --------------------------------------------------------------------------
 
+    def _fields(self, options: PositionOptions) -> NewFields:
+        """Return what makes fields, the same one for the same options again and again."""
+        key = (options.key, self._defaults(), self.version)
+        if options.key is None or self._maker is None or self._maker[0] != key:
+            made = NewFields(self.store, self.version, self._position, options, self._engine)
+            self._maker = key, made
+        return self._maker[1]
+
     def _create(
         self,
         spots: Sequence[Spot],
-        make: Make = lambda fields: None,
+        make: Make = lambda fields: [],
         *,
         acquisitions: Mapping[int, Acquisition] | None = None,
         replace_leftovers: bool = False,
-    ) -> None:
+    ) -> list[Position]:
         """Have fields of view written where the spots are, and name them."""
         require_writable(self.store, self.path)
         _require_unique(spots)
         if not spots:
-            return
+            return []
         writer = Writer(self.store, self.version, replace_leftovers=replace_leftovers)
         try:
             with exclusive(self.store, [node_lock_key(self.path)]):
-                self._create_locked(spots, writer, make, acquisitions or {})
+                return self._create_locked(spots, writer, make, acquisitions or {})
         except BaseException:
             # The layout may hold wells that were not written: it is made again when needed.
             self._layout = None
@@ -191,7 +198,7 @@ class PlateCreation(PlateNode):
 
     def _create_locked(
         self, spots: Sequence[Spot], writer: Writer, make: Make, known: Mapping[int, Acquisition]
-    ) -> None:
+    ) -> list[Position]:
         if self._layout is None:
             self._group.refresh()
             self._layout = PlateLayout(self._stored)
@@ -203,7 +210,7 @@ class PlateCreation(PlateNode):
                     f"the plate {self.url!r} has a well {spot.well!r} already", path=spot.well
                 )
             Arrival(spot, 0, known.get(spot.acquisition)).enter(layout)
-        counts = writer.write_plate(
+        positions, counts = writer.write_plate(
             self.path, spots, lambda well: well in listed or self._names_now(well), make
         )
         arrivals = [Arrival(s, counts[s.well], known.get(s.acquisition)) for s in spots]
@@ -212,6 +219,7 @@ class PlateCreation(PlateNode):
         self._pending += arrivals
         if not self._deferring or self._due():
             self.flush()
+        return positions
 
     def _names_now(self, well: str) -> bool:
         """Return whether the stored plate names a well: what this handle knows may be older."""

@@ -9,7 +9,9 @@ from anyzarr import crud
 from anyzarr.crud._copy import copy_objects
 from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
 from anyzarr.ome._documents import ome_of
+from anyzarr.ome._new_fields import Make
 from anyzarr.ome._plate_layout import PlateLayout, Spot
+from anyzarr.ome._position import Position
 from anyzarr.ome._well_model import WellMetadata
 from anyzarr.stores import join
 
@@ -103,11 +105,10 @@ def _spot(path: str, numbers: Mapping[int, Acquisition], acquisition: int) -> Sp
     return Spot(parts[0], parts[1], parts[2], acquisition=number)
 
 
-def _copier(
-    plate: Plate, other: Plate, sources: Mapping[str, str]
-) -> Callable[[Sequence[tuple[str, Spot]]], None]:
-    def copy(fields: Sequence[tuple[str, Spot]]) -> None:
+def _copier(plate: Plate, other: Plate, sources: Mapping[str, str]) -> Make:
+    def copy(fields: Sequence[tuple[str, Spot]]) -> list[Position]:
         for path, spot in fields:
             copy_objects(other.store, join(other.path, sources[spot.path]), plate.store, path)
+        return []
 
     return copy

@@ -10,6 +10,7 @@ from anyzarr.abc import Store
 from anyzarr.errors import MetadataError
 from anyzarr.ome._axes import Axis
 from anyzarr.ome._documents import ome_of
+from anyzarr.ome._new_fields import NewFields
 from anyzarr.ome._plate_layout import Arrival, PlateLayout
 from anyzarr.ome._plate_model import PlateMetadata
 from anyzarr.ome._plate_read import fields_of, groups_at, located, well_paths
@@ -50,6 +51,7 @@ class PlateNode:
         self._parsed: tuple[Any, PlateMetadata] | None = None
         self._layout: PlateLayout | None = None
         self._pending: list[Arrival] = []
+        self._maker: tuple[Any, NewFields] | None = None
         self._deferring = 0
         self._flushed_at = 0.0
 

@@ -208,9 +208,9 @@ class Well:
         make = NewFields(self.store, version, self._position, chosen, self._engine)
         writer = Writer(self.store, version, replace_leftovers=chosen.replace_leftovers)
         spots = [Spot("A", "1", name, acquisition=acquisition)]
-        writer.write_fields(self.path, spots, make)
+        position = writer.write_fields(self.path, spots, make)[0]
         self.refresh()
-        return make.positions[0]
+        return position
 
     def tree(self, *, max_depth: int | None = None) -> TreeNode:
         """Return what the group holds, as a tree."""

@@ -15,6 +15,7 @@ from anyzarr.metadata import group_document
 from anyzarr.ome._documents import ome_of
 from anyzarr.ome._new_fields import Make
 from anyzarr.ome._plate_layout import Spot
+from anyzarr.ome._position import Position
 from anyzarr.ome._versions import zarr_format_of
 from anyzarr.ome._well_model import FieldOfView, WellMetadata
 from anyzarr.stores import join
@@ -45,8 +46,8 @@ class Writer:
 
     def write_plate(
         self, base: str, spots: Sequence[Spot], is_listed: Callable[[str], bool], make: Make
-    ) -> dict[str, int]:
-        """Put fields of view below a plate; return how many each well has then.
+    ) -> tuple[list[Position], dict[str, int]]:
+        """Put fields of view below a plate; return them, and how many each well has then.
 
         Parameters
         ----------
@@ -70,17 +71,20 @@ class Writer:
         for well, document in wells.items():
             listed = functools.partial(is_listed, well)
             self._make_room(join(base, well), document, by_well[well], listed)
-        make([(join(base, spot.path), spot) for spot in spots if spot.field is not None])
+        positions = make(
+            [(join(base, spot.path), spot) for spot in spots if spot.field is not None]
+        )
         counts = self._write_wells(base, by_well, wells)
         self._write_rows(base, [row for row in rows if row not in there])
-        return counts
+        return positions, counts
 
-    def write_fields(self, path: str, spots: Sequence[Spot], make: Make) -> None:
+    def write_fields(self, path: str, spots: Sequence[Spot], make: Make) -> list[Position]:
         """Put fields of view into the well at a path, whose plate is not known."""
         document = crud.read_metadata(self._store, path)
         self._make_room(path, document, spots, lambda: True)
-        make([(join(path, str(spot.field)), spot) for spot in spots])
+        positions = make([(join(path, str(spot.field)), spot) for spot in spots])
         self._add_to_well(path, spots)
+        return positions
 
     # -- what is there ---------------------------------------------------------------------
 
