@@ -230,6 +230,7 @@ impl ShardPatch<'_> {
         out: &mut Output,
         entries: &mut Vec<Entry>,
     ) -> Result<()> {
+        reserve(entries, to - from)?;
         let origin = out.len();
         for (number, coords) in (from..).zip(Coords::range(&self.shard.counts, from, to)) {
             let start = out.len();
@@ -299,8 +300,7 @@ fn encode_shard(
             out.truncate(start);
             return Ok(false);
         }
-        let mut index = Vec::with_capacity(shard.index.bytes());
-        finish_index(shard, &mut entries, &mut index);
+        let index = finish_index(shard, &mut entries)?;
         if shard.index.at_start {
             out.tail_mut(start)?[..index.len()].copy_from_slice(&index);
         } else {
@@ -315,12 +315,20 @@ fn encode_shard(
 }
 
 /// Encode the index of subchunks whose offsets are counted from the first subchunk.
-pub(crate) fn finish_index(shard: &Shard, entries: &mut [Entry], index: &mut Vec<u8>) {
+pub(crate) fn finish_index(shard: &Shard, entries: &mut [Entry]) -> Result<Vec<u8>> {
     let shift = if shard.index.at_start { shard.index.bytes() as u64 } else { 0 };
     for entry in entries.iter_mut().filter(|entry| **entry != Entry::NONE) {
         entry.offset += shift;
     }
-    shard.index.encode(entries, index);
+    let mut index = Vec::new();
+    reserve(&mut index, shard.index.bytes())?;
+    shard.index.encode(entries, &mut index);
+    Ok(index)
+}
+
+/// Make room where the metadata says how much: a document may ask for more than there is.
+pub(crate) fn reserve<T>(list: &mut Vec<T>, count: usize) -> Result<()> {
+    list.try_reserve(count).map_err(|_| Error::memory(count.saturating_mul(size_of::<T>())))
 }
 
 /// Coordinates in C order.

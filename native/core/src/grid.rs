@@ -148,7 +148,8 @@ impl Pieces {
                 let taken = ((edge - start - 1) / step + 1).min(count - at);
                 self.all.push(Piece { cell: index, start, count: taken, at });
                 at += taken;
-                position += taken * step;
+                // Past the last element it may be anywhere.
+                position = position.wrapping_add(taken.wrapping_mul(step));
             }
         }
         self.first.push(self.all.len());

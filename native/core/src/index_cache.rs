@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::shard::Entry;
+use crate::shard::{Entry, IndexLayout};
 
 /// Half of the memory for indices; the other half holds those used before.
 const GENERATION_BYTES: usize = 8 << 20;
@@ -50,7 +50,10 @@ impl Stamp {
     }
 }
 
-type Known = HashMap<String, (Stamp, Arc<[Entry]>)>;
+/// What an index is of: another layout finds another index in the same file.
+type Version = (Stamp, IndexLayout);
+
+type Known = HashMap<String, (Version, Arc<[Entry]>)>;
 
 #[derive(Default)]
 struct Generations {
@@ -66,33 +69,34 @@ pub struct IndexCache(Mutex<Generations>);
 impl IndexCache {
     /// The index of this version of the file, if it is known.
     #[must_use]
-    pub fn get(&self, path: &str, stamp: &Stamp) -> Option<Arc<[Entry]>> {
+    pub fn get(&self, path: &str, stamp: Stamp, layout: IndexLayout) -> Option<Arc<[Entry]>> {
+        let wanted = (stamp, layout);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((have, index)) = known.young.get(path) {
-            return (have == stamp).then(|| Arc::clone(index));
+            return (*have == wanted).then(|| Arc::clone(index));
         }
         let (key, (have, index)) = known.old.remove_entry(path)?;
-        let found = (have == *stamp).then(|| Arc::clone(&index))?;
+        let found = (have == wanted).then(|| Arc::clone(&index))?;
         known.insert(key, have, index);
         Some(found)
     }
 
-    /// Remember the index of a file, unless it changed only now.
-    pub fn put(&self, path: &str, stamp: Stamp, index: &[Entry]) {
+    /// Remember the index of a file, unless it changed only now or the index is huge.
+    pub fn put(&self, path: &str, stamp: Stamp, layout: IndexLayout, index: &[Entry]) {
         let age = stamp.modified().and_then(|then| SystemTime::now().duration_since(then).ok());
-        if age.is_none_or(|age| age < SETTLED) {
+        if age.is_none_or(|age| age < SETTLED) || size_of_val(index) > GENERATION_BYTES {
             return;
         }
         let index = Arc::from(index);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(path.to_owned(), stamp, index);
+        known.insert(path.to_owned(), (stamp, layout), index);
     }
 }
 
 impl Generations {
-    fn insert(&mut self, path: String, stamp: Stamp, index: Arc<[Entry]>) {
+    fn insert(&mut self, path: String, version: Version, index: Arc<[Entry]>) {
         self.young_bytes += size_of_val(&*index) + path.len() + 64;
-        self.young.insert(path, (stamp, index));
+        self.young.insert(path, (version, index));
         if self.young_bytes > GENERATION_BYTES {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;

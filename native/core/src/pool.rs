@@ -281,4 +281,27 @@ mod tests {
         });
         assert!(result.is_err_and(|e| e.kind() == Kind::Internal && e.message().contains("seven")));
     }
+
+    #[test]
+    fn a_panic_in_a_helper_is_an_error_and_the_helper_goes_on() -> Result<()> {
+        let caller = std::thread::current().id();
+        let is_helper = || std::thread::current().id() != caller;
+        for _ in 0..20 {
+            let met = std::sync::Barrier::new(2);
+            let result = run(2, 2, |_, _| {
+                met.wait(); // one item each
+                assert!(!is_helper(), "of a helper");
+                Ok(())
+            });
+            let error = result.err().map(|error| (error.kind(), error.message().to_owned()));
+            let (kind, message) = error.unwrap_or((Kind::Invalid, String::new()));
+            assert!(kind == Kind::Internal && message.contains("of a helper"), "{message}");
+            // Both take part again.
+            run(2, 2, |_, _| {
+                met.wait();
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
 }

@@ -85,7 +85,7 @@ pub unsafe fn read(
     pieces.fill(region, &plan.chain.shape);
     let chunks = pieces.len();
     let (subchunks, bytes) = work_of(plan, region, chunks);
-    let threads = if bytes <= INLINE_BYTES { 1 } else { threads.max(1) };
+    let threads = if bytes <= INLINE_BYTES { 1 } else { threads.clamp(1, pool::MAX_THREADS) };
     let parts = parts_per_chunk(chunks, subchunks, threads);
     pool::run(threads, chunks.saturating_mul(parts), |arena, item| {
         let Some(cell) = pieces.one(item / parts) else { return Ok(()) };
@@ -328,7 +328,7 @@ impl ShardFile<'_> {
         arena: &mut Arena,
     ) -> Result<()> {
         let cache = &pool::process().indices;
-        if let Some(index) = cache.get(self.path, &self.file.stamp) {
+        if let Some(index) = cache.get(self.path, self.file.stamp, self.shard.index) {
             return self.read_wanted(&index, pieces, from, to, view, arena);
         }
         let layout = &self.shard.index;
@@ -338,7 +338,7 @@ impl ShardFile<'_> {
             let encoded = buffer.get(layout.bytes())?;
             self.file.read_at(encoded, offset)?;
             layout.decode(encoded, &mut index)?;
-            cache.put(self.path, self.file.stamp, &index);
+            cache.put(self.path, self.file.stamp, *layout, &index);
             self.read_wanted(&index, pieces, from, to, view, arena)
         });
         arena.give(buffer);

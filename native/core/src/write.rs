@@ -11,7 +11,7 @@
 use crate::arena::Arena;
 use crate::buffer::Output;
 use crate::dims::Dims;
-use crate::encode::{Patch, ShardPatch, encode, finish_index};
+use crate::encode::{Patch, ShardPatch, encode, finish_index, reserve};
 use crate::error::{Error, Result};
 use crate::grid::{Cell, Pieces, Region};
 use crate::local;
@@ -170,7 +170,9 @@ pub(crate) fn encode_shard_runs(
         pieces: &pieces,
         keep_empty: options.keep_empty,
     };
-    Ok(Runs::new(shard, encode_runs(&all, options.threads)?))
+    let mut entries = Vec::new();
+    reserve(&mut entries, shard.index.entries)?;
+    Runs::new(shard, encode_runs(&all, options.threads)?, entries)
 }
 
 /// An encoded shard, in parts.
@@ -181,8 +183,8 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    fn new(shard: &Shard, runs: Vec<Run>) -> Option<Self> {
-        let mut entries = Vec::with_capacity(shard.index.entries);
+    /// Join runs; `entries` is empty and has room for all of theirs.
+    fn new(shard: &Shard, runs: Vec<Run>, mut entries: Vec<Entry>) -> Result<Option<Self>> {
         let mut offset = 0;
         for run in &runs {
             entries.extend(run.entries.iter().map(|entry| match *entry {
@@ -192,11 +194,10 @@ impl Runs {
             offset += run.bytes.len() as u64;
         }
         if entries.iter().all(|entry| *entry == Entry::NONE) {
-            return None;
+            return Ok(None);
         }
-        let mut index = Vec::with_capacity(shard.index.bytes());
-        finish_index(shard, &mut entries, &mut index);
-        Some(Self { runs, index, index_first: shard.index.at_start })
+        let index = finish_index(shard, &mut entries)?;
+        Ok(Some(Self { runs, index, index_first: shard.index.at_start }))
     }
 
     /// The parts, in the order they are stored.
@@ -230,7 +231,7 @@ struct Run {
 /// Encode all subchunks of a shard, in runs.
 fn encode_runs(all: &ShardPatch<'_>, threads: usize) -> Result<Vec<Run>> {
     let total = all.shard.index.entries;
-    let count = (4 * threads).min(total / PART_SUBCHUNKS).max(1);
+    let count = (4 * threads.min(pool::MAX_THREADS)).min(total / PART_SUBCHUNKS).max(1);
     let cut = |n: usize| (total / count) * n + (total % count).min(n);
     let runs: Vec<Mutex<Run>> = (0..count).map(|_| Mutex::default()).collect();
     pool::run(threads, count, |arena, item| {

@@ -7,8 +7,11 @@
 mod common;
 
 use anyzarr_core::chunk::{decode, encode_chunk};
+use anyzarr_core::memory::view_of_mut;
+use anyzarr_core::read::{self, Files};
 use anyzarr_core::shard::{Entry, IndexLayout};
-use anyzarr_core::{Kind, Plan};
+use anyzarr_core::write::{self, Options};
+use anyzarr_core::{Dims, Kind, Plan, Region};
 use common::{LITTLE, Random, chains, document};
 
 fn rounds(default: usize) -> usize {
@@ -146,5 +149,77 @@ fn absurd_sizes_are_refused_not_allocated() {
             "codecs":[{LITTLE}]}}"#
         );
         assert!(Plan::compile(&document, &[0, 0], false).is_err(), "{shape} {chunk}");
+    }
+}
+
+fn document_1d(shape: &str, chunk: &str, inner: &str, location: &str) -> String {
+    format!(
+        r#"{{"shape":[{shape}],"data_type":"uint8","chunk_grid":{{"name":"regular",
+        "configuration":{{"chunk_shape":[{chunk}]}}}},"chunk_key_encoding":"default",
+        "codecs":[{{"name":"sharding_indexed","configuration":{{"chunk_shape":[{inner}],
+        "codecs":[{LITTLE}],"index_codecs":[{LITTLE}],"index_location":"{location}"}}}}]}}"#
+    )
+}
+
+fn span(start: usize, count: usize) -> Region<'static> {
+    let one = |n| Dims::filled(1, n);
+    Region { start: one(start), count: one(count), step: one(1), picked: None }
+}
+
+#[test]
+fn an_index_that_was_read_for_another_layout_is_not_used() {
+    let folder = std::env::temp_dir().join(format!("anyzarr-hostile-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("c")).unwrap();
+    // 16 elements, of which an index at the start and one at the end find the same.
+    let value: Vec<u8> = (0..16).collect();
+    let mut stored = Vec::new();
+    for (location, inner) in [("end", "8"), ("end", "1"), ("start", "4")] {
+        let plan = Plan::compile(&document_1d("16", "16", inner, location), &[0], false).unwrap();
+        stored.push((encode_chunk(&plan, &value).unwrap(), plan));
+    }
+    let path = folder.join("c/0");
+    let files = Files::new(&folder.to_string_lossy(), "");
+    // One part at a time, so that the index is read by itself; the file is old enough to be known.
+    for (data, own) in &stored {
+        std::fs::write(&path, data).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+        file.set_modified(then).unwrap();
+        for plan in [own, &stored[0].1, &stored[1].1, &stored[2].1, own] {
+            let mut out = [0xEE; 2];
+            let view = view_of_mut(&mut out, Dims::filled(1, 1));
+            // SAFETY: the view is of as many elements as the region has.
+            #[allow(unsafe_code)]
+            let result = unsafe { read::read(plan, &files, &span(14, 2), &view, 1) };
+            match result {
+                Ok(()) if std::ptr::eq(plan, own) => assert_eq!(out, [14, 15]),
+                Ok(()) => {}
+                Err(error) => {
+                    assert_eq!(error.kind(), Kind::Corrupt, "{error}");
+                    assert!(!std::ptr::eq(plan, own), "{error}");
+                }
+            }
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn shards_with_more_subchunks_than_memory_are_refused() {
+    let size = "1099511627776";
+    for location in ["start", "end"] {
+        let plan = Plan::compile(&document_1d(size, size, "1", location), &[0], false).unwrap();
+        for threads in [1, 4] {
+            let folder = std::env::temp_dir().join(format!("anyzarr-huge-{}", std::process::id()));
+            let files = Files::new(&folder.to_string_lossy(), "");
+            let mut value = vec![1; 1 << 20];
+            let view = view_of_mut(&mut value, Dims::filled(1, 1));
+            let options = Options { threads, keep_empty: false };
+            // SAFETY: the view is of as many elements as the region has.
+            #[allow(unsafe_code)]
+            let result = unsafe { write::write(&plan, &files, &span(5, 1 << 20), &view, options) };
+            assert_eq!(result.expect_err("too much").kind(), Kind::Memory);
+            assert!(!folder.exists());
+        }
     }
 }

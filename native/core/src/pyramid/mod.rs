@@ -113,7 +113,7 @@ fn run<T: number::Number>(task: &Task, method: Method, threads: usize) -> Result
     }
     let item = Item { size: size_of::<T>(), swap: 1 };
     let bytes = product(&task.shape).map_or(usize::MAX, |n| n.saturating_mul(item.size));
-    let threads = if bytes <= INLINE_BYTES { 1 } else { threads.max(1) };
+    let threads = if bytes <= INLINE_BYTES { 1 } else { threads.clamp(1, pool::MAX_THREADS) };
     if method == Method::Stride {
         stride(task, item);
         return Ok(());

@@ -44,6 +44,10 @@ pub fn decode_span(
         clz::decode(frame, target)?;
         return Ok(header.size);
     }
+    // What is counted from here on is within the frame.
+    if header.n_blocks() > (frame.len() - HEADER) / 4 {
+        return Err(cut_off());
+    }
     let mut block = std::mem::take(&mut cx.blosc.block);
     let result = (|| {
         // No larger than the target, whatever the frame says.
