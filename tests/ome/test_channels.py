@@ -279,3 +279,45 @@ def test_reading_only(tmp_path):
     ):
         with pytest.raises(ReadOnlyError):
             change()
+
+
+def test_handles_that_are_behind_undo_nothing():
+    image = new_image()
+    image.compute_pyramid(levels=2)
+    first, second = (open_ome_zarr(image.store, mode="r+") for _ in range(2))
+    assert first.channel_names == second.channel_names
+    first.append_channel("x")
+    second.append_channel("y")
+    first.rename_channel("GFP", "tubulin")
+    second.set_channel("DAPI", color="123456")
+    second.set_contrast_limits("DAPI", (1, 2))
+    with pytest.raises(MetadataError):
+        second.append_channel("x")
+    with pytest.raises(MetadataError):
+        second.rename_channel("y", "tubulin")
+    first.set_scale("y", 3)
+    second.set_unit("x", "micrometer")
+    second.set_scale("x", 5)
+    fresh = open_ome_zarr(image.store)
+    assert fresh.channel_names == ["DAPI", "tubulin", "x", "y"]
+    assert [level.shape[1] for level in fresh.levels] == [4, 4]
+    assert (fresh.channels[0].color, fresh.channels[0].window.end) == ("123456", 2)
+    assert fresh.scale == [1, 1, 3, 5]
+    assert fresh.axes[3].unit == "micrometer"
+    assert len(fresh) == 2
+
+
+def test_threads_that_append_named_channels():
+    image = new_image()
+    handles = [open_ome_zarr(image.store, mode="r+") for _ in range(6)]
+    threads = [
+        threading.Thread(target=handle.append_channel, args=(f"new {i}",))
+        for i, handle in enumerate(handles)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    fresh = open_ome_zarr(image.store)
+    assert sorted(fresh.channel_names[2:]) == [f"new {i}" for i in range(6)]
+    assert fresh.data.shape[1] == len(fresh.channels) == 8

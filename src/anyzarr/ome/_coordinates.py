@@ -18,7 +18,7 @@ from anyzarr.ome._transforms import (
     inverse_of,
 )
 
-__all__ = ["check_steps", "from_intrinsic", "to_intrinsic", "with_shared_steps"]
+__all__ = ["check_steps", "from_intrinsic", "to_intrinsic", "with_own_steps", "with_shared_steps"]
 
 
 def to_intrinsic(
@@ -115,6 +115,28 @@ def check_steps(steps: Sequence[Any]) -> tuple[dict[str, Any], ...]:
                 "{'type': 'scale', 'scale': [1, 0.5, 0.5]}"
             )
     return tuple(dict(step) for step in steps)
+
+
+def with_own_steps(
+    multiscale: Multiscale, path: str, steps: Sequence[dict[str, Any]]
+) -> Multiscale:
+    """Return an image with other transformations of the level whose array is at a path.
+
+    Raises
+    ------
+    MetadataError
+        They do not fit the axes, or there is no such level any more.
+    UnsupportedError
+        They are more than a scale and a translation.
+    """
+    index = next((i for i, d in enumerate(multiscale.datasets) if d.path == path), None)
+    if index is None:
+        raise MetadataError(f"the image has no level {path!r} any more; open it again")
+    dataset = replace(multiscale.datasets[index], transformations=tuple(steps))
+    alone = replace(multiscale, transformations=(), systems=(), datasets=(dataset,))
+    dataset = dataset.placed(*alone.placement(0), system=multiscale.system)
+    datasets = (*multiscale.datasets[:index], dataset, *multiscale.datasets[index + 1 :])
+    return replace(multiscale, datasets=datasets)
 
 
 def with_shared_steps(multiscale: Multiscale, steps: Sequence[dict[str, Any]]) -> Multiscale:

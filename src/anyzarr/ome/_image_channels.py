@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from anyzarr._nodes import Array
+from anyzarr.crud._regions import require_writable
 from anyzarr.errors import MetadataError
 from anyzarr.ome._channels import Channel, Omero, Window, channels_of_length
 from anyzarr.ome._contrast import window_of
@@ -44,19 +46,7 @@ class ImageChannels(ImageLevels):
         MetadataError
             There is none of this name, or several.
         """
-        names = self.channel_names
-        if isinstance(name, int):
-            if 0 <= name < len(names):
-                return name
-        elif names.count(name) == 1:
-            return names.index(name)
-        problem = "several channels called" if name in names else "no channel"
-        raise MetadataError(
-            f"the image at {self.url!r} has {problem} {name!r}; its channels are "
-            f"{', '.join(map(repr, names)) or 'not named'}",
-            kind="channel",
-            path=self.path,
-        )
+        return self._index_in(self.channel_names, name)
 
     def append_channel(self, name: str, resize_arrays: bool = True) -> int:
         """Add a channel after the last one; return its number.
@@ -84,28 +74,29 @@ class ImageChannels(ImageLevels):
         >>> image.channel_names, image.data.shape, [c.color for c in image.channels]
         (['DAPI', 'GFP'], (2, 8, 8), ['0000FF', '00FF00'])
         """
-        self._require_new(name)
-        axis = self._channel_axis
-        before = self.channels
-        if self.metadata.omero is None:
-            before = channels_of_length((), self.data.shape[axis], self.data.dtype)
-        n = len(before) + 1
-        self.metadata.to_attributes()  # refuses a version that is not written, before the arrays
-        if resize_arrays:
-            for array in self.levels:
-                shape = list(array.refresh().shape)
-                # A call that was cut short has grown some of them already.
-                if shape[axis] < n:
-                    Array.resize(array, (*shape[:axis], n, *shape[axis + 1 :]))
-        dtype = self.data.dtype
+        axis, dtype = self._channel_axis, self.data.dtype
+        while True:
+            self._group.refresh()
+            before = self.channels
+            if self.metadata.omero is None:
+                before = channels_of_length((), self.data.refresh().shape[axis], dtype)
+            self._require_new(name)
+            if resize_arrays:
+                self._grow(axis, len(before) + 1)
+            try:
+                self._update(lambda metadata: _with_channel(metadata, before, name, dtype))  # noqa: B023
+            except _OthersWereFasterError:
+                continue
+            return len(self.channels) - 1
 
-        def change(metadata: ImageMetadata) -> ImageMetadata:
-            omero = metadata.omero or Omero(before)
-            new = channels_of_length(omero.channels, len(omero.channels) + 1, dtype, [name])
-            return replace(metadata, omero=replace(omero, channels=new))
-
-        self._update(change)
-        return len(self.channels) - 1
+    def _grow(self, axis: int, n: int) -> None:
+        """Give the arrays of all levels this many channels; of those cut short, some have them."""
+        require_writable(self.store, self.path)
+        self.metadata.to_attributes()  # refuses a version that is not written
+        for array in self.levels:
+            shape = array.refresh().shape
+            if shape[axis] < n:
+                Array.resize(array, (*shape[:axis], n, *shape[axis + 1 :]))
 
     def rename_channel(self, old: str | int, new: str) -> None:
         """Give a channel another label. Colour and contrast stay.
@@ -115,10 +106,8 @@ class ImageChannels(ImageLevels):
         MetadataError
             There is no such channel, or one of the new name already.
         """
-        index = self.get_channel_index(old)
-        if self.channel_names[index] != new:
-            self._require_new(new)
-        self._change_channel(index, label=new)
+        self.get_channel_index(old)
+        self._change_channel(old, label=new)
 
     def set_channel(
         self,
@@ -141,11 +130,9 @@ class ImageChannels(ImageLevels):
         active
             Whether viewers show it at first.
         """
-        index = self.get_channel_index(channel)
-        if label is not None and label != self.channel_names[index]:
-            self._require_new(label)
+        self.get_channel_index(channel)
         given = {"label": label, "color": color, "active": active}
-        self._change_channel(index, **{k: v for k, v in given.items() if v is not None})
+        self._change_channel(channel, **{k: v for k, v in given.items() if v is not None})
 
     def update_channel(self, name: str | int, target: int | str, data: npt.ArrayLike) -> None:
         """Replace the elements of one channel in a level.
@@ -205,7 +192,7 @@ class ImageChannels(ImageLevels):
                 )
         else:
             found = _window(window, known)
-        self._change_channel(index, window=found)
+        self._change_channel(channel, window=found)
         return found
 
     # -- inside --------------------------------------------------------------------------
@@ -220,23 +207,58 @@ class ImageChannels(ImageLevels):
             f"{', '.join(map(repr, self.axis_names))}"
         )
 
-    def _require_new(self, name: str) -> None:
-        if name in self.channel_names:
+    def _index_in(self, names: Sequence[str], name: str | int) -> int:
+        if isinstance(name, int):
+            if 0 <= name < len(names):
+                return name
+        elif list(names).count(name) == 1:
+            return names.index(name)
+        problem = "several channels called" if name in names else "no channel"
+        raise MetadataError(
+            f"the image at {self.url!r} has {problem} {name!r}; its channels are "
+            f"{', '.join(map(repr, names)) or 'not named'}",
+            kind="channel",
+            path=self.path,
+        )
+
+    def _require_new(self, name: str, names: Sequence[str] | None = None) -> None:
+        if name in (self.channel_names if names is None else names):
             raise MetadataError(
                 f"the image at {self.url!r} has a channel {name!r} already; give another name",
                 kind="channel",
                 path=self.path,
             )
 
-    def _change_channel(self, index: int, **changes: Any) -> None:
+    def _change_channel(self, channel: str | int, **changes: Any) -> None:
         def change(metadata: ImageMetadata) -> ImageMetadata:
             omero = metadata.omero or Omero(())
             channels = list(omero.channels)
+            names = [c.label or "" for c in channels]
+            index = self._index_in(names, channel)
+            label = changes.get("label", names[index])
+            if label != names[index]:
+                self._require_new(label, names)
             channels[index] = replace(channels[index], **changes)
             channels[index].check()
             return replace(metadata, omero=replace(omero, channels=tuple(channels)))
 
         self._update(change)
+
+
+class _OthersWereFasterError(Exception):
+    """Another handle changed the number of channels meanwhile."""
+
+
+def _with_channel(
+    metadata: ImageMetadata, before: Sequence[Channel], name: str, dtype: np.dtype[Any]
+) -> ImageMetadata:
+    """Return metadata with one more channel, where there are still as many as before."""
+    stored = metadata.omero.channels if metadata.omero is not None else tuple(before)
+    if len(stored) != len(before):
+        raise _OthersWereFasterError
+    channels = channels_of_length(stored, len(stored) + 1, dtype, [name])
+    omero = metadata.omero or Omero(())
+    return replace(metadata, omero=replace(omero, channels=channels))
 
 
 def _window(given: Window | Mapping[str, float] | Sequence[float], known: Window) -> Window:

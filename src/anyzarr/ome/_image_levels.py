@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from anyzarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
 from anyzarr.ome._array import ImageArray
 from anyzarr.ome._axes import Axis
 from anyzarr.ome._image_node import ImageNode
+from anyzarr.ome._model import ImageMetadata
 from anyzarr.ome._multiscale import Multiscale
 from anyzarr.stores import join
 
@@ -122,6 +123,19 @@ class ImageLevels(ImageNode):
         elements = [self._handle(dataset.path, stated).size for dataset in stated.datasets]
         order = sorted(range(n), key=lambda i: -elements[i])
         return replace(stated, datasets=tuple(stated.datasets[i] for i in order))
+
+    def _change_image(self, change: Callable[[Multiscale], Multiscale]) -> None:
+        """Change this image of the group, starting from what is stored, in one write.
+
+        ``change`` is given it with its levels largest first, and may be called again.
+        """
+
+        def changed(metadata: ImageMetadata) -> ImageMetadata:
+            images = list(metadata.multiscales)
+            images[self._which] = change(self._largest_first(images[self._which]))
+            return replace(metadata, multiscales=tuple(images))
+
+        self._update(changed)
 
     def _levels_changed(self) -> None:
         """Bring along what is to have as many levels as the image."""

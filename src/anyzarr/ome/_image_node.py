@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -188,21 +187,13 @@ class ImageNode:
             parse_array(document), self.store, path, self._engine, axes=axes, group=self._group
         )
 
-    def _write_image(self, multiscale: Multiscale) -> None:
-        """Write this image of the group; what else the metadata has stays as it is stored."""
-
-        def change(metadata: ImageMetadata) -> ImageMetadata:
-            images = list(metadata.multiscales)
-            images[self._which] = multiscale
-            return replace(metadata, multiscales=tuple(images))
-
-        self._update(change)
-
     def _update(self, change: Callable[[ImageMetadata], ImageMetadata]) -> None:
         """Change the metadata, starting from what is stored, in one write."""
 
         def changed(stored: dict[str, Any]) -> dict[str, Any]:
             metadata = ImageMetadata.from_attributes(stored)
+            if metadata.needs_arrays:
+                metadata.to_attributes()  # refuses: these versions are not written
             return {**stored, **change(metadata).to_attributes()}
 
         self._group._change_attributes(changed)

@@ -14,7 +14,13 @@ from anyzarr._nodes import Array
 from anyzarr.errors import MetadataError
 from anyzarr.metadata import parse_array
 from anyzarr.ome._axes import check_axes
-from anyzarr.ome._coordinates import check_steps, from_intrinsic, to_intrinsic, with_shared_steps
+from anyzarr.ome._coordinates import (
+    check_steps,
+    from_intrinsic,
+    to_intrinsic,
+    with_own_steps,
+    with_shared_steps,
+)
 from anyzarr.ome._image_levels import ImageLevels
 from anyzarr.ome._multiscale import Multiscale
 from anyzarr.stores import join
@@ -90,10 +96,14 @@ class ImagePlacement(ImageLevels):
         sizes = self._sizes(axis, value)
         if unit is not None and not isinstance(axis, str):
             raise MetadataError("give a unit with one axis, or set units with set_unit(axis, unit)")
-        multiscale = self._rescaled(self._multiscale, sizes)
-        if unit is not None and isinstance(axis, str):
-            multiscale = self._with_unit(multiscale, axis, unit)
-        self._write_image(multiscale)
+
+        def change(multiscale: Multiscale) -> Multiscale:
+            rescaled = _rescaled(multiscale, sizes)
+            if unit is None or not isinstance(axis, str):
+                return rescaled
+            return self._with_unit(rescaled, axis, unit)
+
+        self._change_image(change)
 
     def set_unit(self, axis: str, unit: str | None) -> None:
         """Set what the scale counts along an axis, as in ``"micrometer"``; None: not known.
@@ -103,7 +113,7 @@ class ImagePlacement(ImageLevels):
         MetadataError
             There is no such axis, or the unit is not in UDUNITS-2.
         """
-        self._write_image(self._with_unit(self._multiscale, axis, unit))
+        self._change_image(lambda multiscale: self._with_unit(multiscale, axis, unit))
 
     def set_transform(self, level: int | str, transformations: Sequence[Mapping[str, Any]]) -> None:
         """Replace the transformations of a level, or of the whole image.
@@ -123,18 +133,12 @@ class ImagePlacement(ImageLevels):
         MetadataError
             They are not what the version allows, or do not fit the axes.
         """
-        multiscale = self._multiscale
         steps = check_steps(transformations)
         if level == "*":
-            self._write_image(with_shared_steps(multiscale, steps))
-            return
-        index = self._index_of(level)
-        alone = replace(multiscale, transformations=(), systems=())
-        dataset = replace(multiscale.datasets[index], transformations=steps)
-        placed = replace(alone, datasets=(dataset,)).placement(0)
-        dataset = dataset.placed(*placed, system=multiscale.system)
-        datasets = (*multiscale.datasets[:index], dataset, *multiscale.datasets[index + 1 :])
-        self._write_image(replace(multiscale, datasets=datasets))
+            self._change_image(lambda multiscale: with_shared_steps(multiscale, steps))
+        else:
+            path = self._multiscale.datasets[self._index_of(level)].path
+            self._change_image(lambda multiscale: with_own_steps(multiscale, path, steps))
 
     def to_world(
         self, points: npt.ArrayLike, level: int | str = 0, *, system: str | None = None
@@ -217,25 +221,26 @@ class ImagePlacement(ImageLevels):
                 )
         return {index: float(size) for index, size in sizes.items()}
 
-    def _rescaled(self, multiscale: Multiscale, sizes: Mapping[int, float]) -> Multiscale:
-        """Return it with level 0 of these sizes; ratios and offsets between levels stay."""
-        own = [multiscale.placement(i) for i in range(len(multiscale.datasets))]
-        effective = multiscale.effective_placement(0)[0]
-        datasets = []
-        for dataset, (scale, shift) in zip(multiscale.datasets, own, strict=True):
-            scales, shifts = list(scale), list(shift)
-            for axis, size in sizes.items():
-                shared = effective[axis] / own[0][0][axis]
-                wanted = size / shared
-                scales[axis] = wanted * (scale[axis] / own[0][0][axis])
-                first = own[0][1][axis]
-                shifts[axis] = first + (shift[axis] - first) * (wanted / own[0][0][axis])
-            datasets.append(dataset.placed(scales, shifts, system=multiscale.system))
-        return replace(multiscale, datasets=tuple(datasets))
-
     def _with_unit(self, multiscale: Multiscale, axis: str, unit: str | None) -> Multiscale:
         index = self.get_axis_index(axis)
         axes = list(multiscale.axes)
         axes[index] = replace(axes[index], unit=unit)
         check_axes(axes)
         return multiscale.with_axes(axes)
+
+
+def _rescaled(multiscale: Multiscale, sizes: Mapping[int, float]) -> Multiscale:
+    """Return it with level 0 of these sizes; ratios and offsets between levels stay."""
+    own = [multiscale.placement(i) for i in range(len(multiscale.datasets))]
+    effective = multiscale.effective_placement(0)[0]
+    datasets = []
+    for dataset, (scale, shift) in zip(multiscale.datasets, own, strict=True):
+        scales, shifts = list(scale), list(shift)
+        for axis, size in sizes.items():
+            shared = effective[axis] / own[0][0][axis]
+            wanted = size / shared
+            scales[axis] = wanted * (scale[axis] / own[0][0][axis])
+            first = own[0][1][axis]
+            shifts[axis] = first + (shift[axis] - first) * (wanted / own[0][0][axis])
+        datasets.append(dataset.placed(scales, shifts, system=multiscale.system))
+    return replace(multiscale, datasets=tuple(datasets))

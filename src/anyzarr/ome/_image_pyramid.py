@@ -22,7 +22,7 @@ from anyzarr.ome._levels import (
     multiscale_of,
     plan_pyramid,
 )
-from anyzarr.ome._multiscale import Dataset
+from anyzarr.ome._multiscale import Dataset, Multiscale
 from anyzarr.stores import join
 
 __all__ = ["ImagePyramid"]
@@ -212,30 +212,30 @@ class ImagePyramid(ImageLevels):
         datasets = self._multiscale.datasets
         if len(datasets) == 1:
             return
-        self._write_image(replace(self._multiscale, datasets=datasets[:1]))
+        self._change_image(lambda image: replace(image, datasets=image.datasets[:1]))
         for dataset in datasets[1:]:
             self._arrays.pop(dataset.path, None)
             crud.delete_node(self.store, join(self.path, dataset.path))
 
     def _write_levels(self, plan: Sequence[PyramidLevel], method: str) -> None:
-        before = self._multiscale
-        first = before.datasets[0]
-        new = multiscale_of(before.axes, plan, first.path, name=None, method=method)
-        paths = [dataset.path for dataset in before.datasets]
-        if len(paths) != len(plan):
-            paths = [level_path(first.path, index) for index in range(len(plan))]
-        there = {dataset.path: dataset for dataset in before.datasets}
-        coarser = [
-            there.get(path, Dataset(path, ())).placed(
-                level.scale, level.translation, system=before.system
-            )
-            for path, level in zip(paths[1:], plan[1:], strict=True)
-        ]
-        self._write_image(
-            replace(
+        def change(before: Multiscale) -> Multiscale:
+            first = before.datasets[0]
+            new = multiscale_of(before.axes, plan, first.path, name=None, method=method)
+            paths = [dataset.path for dataset in before.datasets]
+            if len(paths) != len(plan):
+                paths = [level_path(first.path, index) for index in range(len(plan))]
+            there = {dataset.path: dataset for dataset in before.datasets}
+            coarser = [
+                there.get(path, Dataset(path, ())).placed(
+                    level.scale, level.translation, system=before.system
+                )
+                for path, level in zip(paths[1:], plan[1:], strict=True)
+            ]
+            return replace(
                 before,
                 datasets=(first, *coarser),
                 type=new.type or before.type,
                 metadata=new.metadata or before.metadata,
             )
-        )
+
+        self._change_image(change)
