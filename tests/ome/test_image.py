@@ -422,3 +422,24 @@ def test_repr_tree_and_dask(tmp_path):
         np.testing.assert_array_equal(image.to_dask().compute(), values)
         again = pickle.loads(pickle.dumps(image.data))
         np.testing.assert_array_equal(again[...], values)
+
+
+def test_images_on_s3_are_no_local_folder(s3, tmp_path, monkeypatch):
+    pytest.importorskip("obstore")
+    monkeypatch.chdir(tmp_path)
+    place = f"s3://{s3.new_bucket()}/deep/cells.zarr"
+    values = pixels("cyx")
+    with open_ome_zarr(
+        place, mode="w-", axes="cyx", channel_names=["DAPI", "GFP"], **s3.options
+    ) as image:
+        image.create_image("0", values)
+        image.compute_pyramid(levels=2)
+        image.create_label("cells", (values[0] > 9).astype("u1"))
+        image.append_channel("Cy5")
+        image.set_scale("y", 0.5, "micrometer")
+    with open_ome_zarr(place, **s3.options) as image:
+        np.testing.assert_array_equal(image.data[:2], values)
+        assert image.channel_names == ["DAPI", "GFP", "Cy5"]
+        assert image.label_names == ["cells"]
+        assert image.scale == [1, 0.5, 1]
+    assert list(tmp_path.iterdir()) == []

@@ -257,3 +257,19 @@ def test_a_label_image_opens_by_itself(tmp_path):
     assert label.colors == {1: (255, 0, 0, 255)}
     with pytest.raises(MetadataError, match="label image"):
         open_ome_zarr(tmp_path / "a" / "labels" / "l", layout="hcs")
+
+
+def test_labels_have_the_units_of_the_image():
+    image = new_image(levels=1)
+    image.set_unit("y", "micrometer")
+    label = image.create_label("a", SPOTS)
+    assert [axis.unit for axis in label.axes] == [None, "micrometer", None]
+
+
+def test_a_label_that_is_listed_and_not_there_is_told():
+    image = new_image(levels=1)
+    image.create_label("a", SPOTS)
+    image.create_label("b", SPOTS)
+    del image.group["labels/a"]
+    with pytest.raises(NodeNotFoundError, match="'a'"):
+        list(open_ome_zarr(image.store).labels())

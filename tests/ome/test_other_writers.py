@@ -1,6 +1,8 @@
-"""Images that independent libraries wrote, OME-Zarr 0.4 and 0.5, read with equal values."""
+"""Images that independent libraries wrote, OME-Zarr 0.4 to 0.6, read with equal values."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ def test_iohub(tmp_path: Path, version: str) -> None:
     np.testing.assert_array_equal(image[1][...], expected)
 
 
-@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
 def test_ngff_zarr(tmp_path: Path, version: str) -> None:
     ngff_zarr = pytest.importorskip("ngff_zarr", reason="needs Python 3.12 or newer")
     sizes = {"t": 1.0, "c": 1.0, "z": 2.0, "y": 0.5, "x": 0.5}
@@ -71,6 +73,84 @@ def test_ome_zarr_models(tmp_path: Path, version: str) -> None:
     check(image, version, [1, 1, 2, 0.5, 0.5])
     assert image.translation == [0, 0, 1, 3, 4]
     assert (image.name, image.data.path) == ("theirs", "full")
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_iohub_labels(tmp_path: Path, version: str) -> None:
+    iohub = pytest.importorskip("iohub", minversion="0.3", reason="needs Python 3.12 or newer")
+    cells = (PIXELS[:, 0] > 500).astype("u2")
+    with iohub.open_ome_zarr(
+        tmp_path / "a.zarr", layout="fov", mode="w-", channel_names=["a", "b"], version=version
+    ) as position:
+        position.create_image("0", PIXELS)
+        position.create_label("cells", cells, colors={1: [255, 0, 0, 255]})
+    image = anyzarr.open_ome_zarr(tmp_path / "a.zarr")
+    ((name, label),) = image.labels()
+    assert name == "cells"
+    assert list(label.colors) == [1]  # iohub writes other numbers than it is given
+    np.testing.assert_array_equal(label.data[...], cells)
+
+
+def test_yaozarrs(tmp_path: Path) -> None:
+    v05 = pytest.importorskip("yaozarrs.v05")
+    write = pytest.importorskip("yaozarrs.write.v05")
+    spatial = [v05.SpaceAxis(name=n, unit="micrometer") for n in "yx"]
+    cells = (PIXELS[0, 0, 0] > 500).astype("u2")
+
+    def multiscale(**more: Any) -> Any:
+        scale = v05.ScaleTransformation(scale=[0.5, 0.25])
+        dataset = v05.Dataset(path="s0", coordinateTransformations=[scale])
+        return v05.Multiscale(axes=spatial, datasets=[dataset], **more)
+
+    write.write_image(
+        tmp_path / "a.zarr",
+        v05.Image(multiscales=[multiscale(name="theirs")]),
+        PIXELS[0, 0, 0],
+        labels={
+            "cells": (v05.LabelImage(multiscales=[multiscale()], **{"image-label": {}}), cells)
+        },
+    )
+    image = anyzarr.open_ome_zarr(tmp_path / "a.zarr")
+    assert (image.version, image.name, image.data.path) == ("0.5", "theirs", "s0")
+    assert image.scale == [0.5, 0.25]
+    np.testing.assert_array_equal(image.data[...], PIXELS[0, 0, 0])
+    np.testing.assert_array_equal(image.get_label("cells").data[...], cells)
+
+
+def test_tensorstore_by_hand(tmp_path: Path) -> None:
+    """A writer that has nothing but tensorstore and JSON, as bioformats2raw lays images out."""
+    ts = pytest.importorskip("tensorstore")
+    for series in range(2):
+        for level, values in enumerate((PIXELS, PIXELS[..., ::2, ::2])):
+            spec = {
+                "driver": "zarr",
+                "kvstore": {"driver": "file", "path": f"{tmp_path}/a.zarr/{series}/{level}"},
+                "metadata": {
+                    "shape": values.shape,
+                    "chunks": [1, 1, 1, 64, 64],
+                    "dtype": ">u2",
+                    "dimension_separator": "/",
+                    "compressor": {"id": "zlib", "level": 1},
+                },
+                "create": True,
+            }
+            ts.open(spec).result()[...] = values + series
+        folder = tmp_path / "a.zarr" / str(series)
+        (folder / ".zgroup").write_text('{"zarr_format": 2}')
+        axes = [{"name": n, "type": t} for n, t in zip("tczyx", TYPES, strict=True)]
+        datasets = [
+            {
+                "path": str(level),
+                "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 1, f, f]}],
+            }
+            for level, f in enumerate((0.5, 1.0))
+        ]
+        multiscales = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+        (folder / ".zattrs").write_text(json.dumps({"multiscales": multiscales}))
+    image = anyzarr.open_ome_zarr(tmp_path / "a.zarr" / "1")
+    assert image.version == "0.4"
+    np.testing.assert_array_equal(image.data[...], PIXELS + 1)
+    np.testing.assert_array_equal(image[1][...], PIXELS[..., ::2, ::2] + 1)
 
 
 TYPES = ("time", "channel", "space", "space", "space")
