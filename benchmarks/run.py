@@ -23,6 +23,7 @@ BENCHMARKS = (
     "table1",
     "table2",
     "table3",
+    "selections",
     "archive",
     "remote",
 )  # table1 prints the floor

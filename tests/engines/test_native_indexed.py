@@ -331,6 +331,18 @@ def test_many_points_from_several_threads(
         list(pool.map(read, wanted * 2))
 
 
+def test_indices_of_more_than_32_bits() -> None:
+    """Tables of the core are not that wide; the rest of the library is."""
+    document = array_document(shape=(3, 2**33), dtype="int16", chunks=(2, 64))
+    store = MemoryStore()
+    index = ([0, 2, 0, 1], [2**32 + 5, 7, 2**33 - 1, 2**32 + 5])
+    crud.write_region(document, store, "a", index, [1, 2, 3, 4], engine="native")
+    found = crud.read_region(document, store, "a", index, engine="native")
+    assert found.tolist() == [1, 2, 3, 4]
+    beside = crud.read_region(document, store, "a", ([1], [5]), engine="native")
+    assert beside.tolist() == [0]
+
+
 # ------------------------------------------------------------------ what is no selection
 
 
@@ -338,6 +350,7 @@ BAD_POINTS: dict[str, Any] = {
     "out of bounds": ([((0, 1), ["i8:0,96", "i8:0,0"], (2,))], (2,)),
     "negative": ([((0, 1), ["i8:0,-1", "i8:0,0"], (2,))], (2,)),
     "huge": ([((0, 1), ["i8:0,9223372036854775807", "i8:0,0"], (2,))], (2,)),
+    "wide": ([((0, 1), ["i8:0,4294967296", "i8:0,0"], (2,))], (2,)),
     "too few indices": ([((0, 1), ["i8:0,1", "i8:0"], (2,))], (2,)),
     "another shape": ([((0, 1), ["i8:0,1", "i8:0,0"], (3,))], (3,)),
     "a shape too large to count": ([((0, 1), ["i8:0,1", "i8:0,0"], (2**40, 2**40))], (2,)),

@@ -52,7 +52,7 @@ impl Groups {
         let mut made = Self::default();
         for table in &tables.all {
             made.begin(table.dims.iter().copied());
-            made.groups.push(Group { from: 0, to: table.memory.len() });
+            made.groups.push(Group { from: 0, to: table.numbers.len() });
             let places = table.dims.iter().map(|&axis| Place { axis, cell: 0, origin: 0 });
             made.places.extend(places);
         }
@@ -89,14 +89,16 @@ impl Groups {
                 let first = self.places.len();
                 for (j, (place, coords)) in part.places.iter().zip(&part.table.coords).enumerate() {
                     let axis = part.axis(j);
-                    let number = (coords[from] - place.origin) / cell[axis];
+                    let number = (coords[from] as usize - place.origin) / cell[axis];
                     let origin = place.origin + number * cell[axis];
                     self.places.push(Place { axis, cell: number, origin });
                 }
                 let mut to = part.to;
                 for (place, coords) in self.places[first..].iter().zip(&part.table.coords) {
                     let inside = place.origin..place.origin.saturating_add(cell[place.axis]);
-                    to = from + coords[from..to].iter().take_while(|i| inside.contains(i)).count();
+                    let run = coords[from..to].iter();
+                    to =
+                        from + run.take_while(|&&index| inside.contains(&(index as usize))).count();
                 }
                 self.groups.push(Group { from, to });
                 from = to;
@@ -248,7 +250,7 @@ impl<'a> Part<'a> {
     }
 
     /// The indices along each dimension, with the unit's origin and axis.
-    pub fn columns(&self) -> impl Iterator<Item = (&'a [usize], usize, usize)> {
+    pub fn columns(&self) -> impl Iterator<Item = (&'a [u32], usize, usize)> {
         let columns = self.table.coords.iter().zip(self.places).enumerate();
         columns
             .map(|(j, (coords, place))| (&coords[self.from..self.to], place.origin, self.axis(j)))
@@ -257,7 +259,7 @@ impl<'a> Part<'a> {
     fn offset(&self, point: usize, strides: &[isize]) -> isize {
         let columns = self.table.coords.iter().zip(self.places).enumerate();
         columns.fold(0, |sum, (j, (coords, place))| {
-            sum + (coords[point] - place.origin) as isize * strides[self.axis(j)]
+            sum + (coords[point] as usize - place.origin) as isize * strides[self.axis(j)]
         })
     }
 
@@ -298,7 +300,7 @@ mod tests {
     fn every_unit_holds_a_run_of_points() -> Result<()> {
         let plan = Plan::compile(DOCUMENT, &[0], false)?;
         // All elements, backwards and twice.
-        let all: Vec<usize> = (0..240).chain(0..240).rev().collect();
+        let all: Vec<u32> = (0..240).chain(0..240).rev().collect();
         let coords = vec![
             all.iter().map(|i| i / 12).collect::<Vec<_>>(),
             all.iter().map(|i| i % 12).collect(),

@@ -49,15 +49,16 @@ impl Runs {
         for part in picked.parts() {
             let start = self.all.len();
             self.first.push(start);
-            let memory = &part.table.memory[part.from..part.to];
-            self.all.extend(memory.iter().map(|&at| match unit {
-                Unit::Source => Run { target: at, source: 0, count: 1 },
-                Unit::Target => Run { target: 0, source: at, count: 1 },
+            let memory = &part.table.memory;
+            let numbers = &part.table.numbers[part.from..part.to];
+            self.all.extend(numbers.iter().map(|&number| match unit {
+                Unit::Source => Run { target: memory.at(number), source: 0, count: 1 },
+                Unit::Target => Run { target: 0, source: memory.at(number), count: 1 },
             }));
             for (indices, origin, axis) in part.columns() {
                 let stride = strides[axis];
                 for (run, &index) in self.all[start..].iter_mut().zip(indices) {
-                    let offset = ((index - origin) as isize).wrapping_mul(stride);
+                    let offset = ((index as usize - origin) as isize).wrapping_mul(stride);
                     match unit {
                         Unit::Source => run.source = run.source.wrapping_add(offset),
                         Unit::Target => run.target = run.target.wrapping_add(offset),

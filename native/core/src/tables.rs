@@ -14,7 +14,7 @@ pub struct Points {
     /// The dimensions, ascending.
     pub dims: Vec<usize>,
     /// Per dimension the indices of all points, in C order of `shape`.
-    pub coords: Vec<Vec<usize>>,
+    pub coords: Vec<Vec<u32>>,
     /// Shape of the table: the axes that it takes in memory.
     pub shape: Vec<usize>,
 }
@@ -24,9 +24,19 @@ pub struct Points {
 pub(crate) struct Table {
     pub dims: Vec<usize>,
     /// Per dimension the indices of all points.
-    pub coords: Vec<Vec<usize>>,
-    /// Where each point lies in memory, in bytes from the first.
-    pub memory: Vec<isize>,
+    pub coords: Vec<Vec<u32>>,
+    /// Which point of the table as it was given each one is.
+    pub numbers: Vec<u32>,
+    pub memory: Memory,
+}
+
+/// Where the points of a table as it was given lie in memory, in bytes from the first.
+#[derive(Debug)]
+pub(crate) enum Memory {
+    /// So far from each other.
+    Even(isize),
+    /// There.
+    Each(Vec<isize>),
 }
 
 /// All tables of a selection.
@@ -98,7 +108,8 @@ fn check(plan: &Plan, table: &Points) -> Result<()> {
     }
     for (&dim, coords) in table.dims.iter().zip(&table.coords) {
         let size = plan.shape.get(dim).copied().unwrap_or(0);
-        if let Some(index) = coords.iter().find(|&&index| index >= size) {
+        let largest = coords.iter().max().map_or(0, |&index| index as usize);
+        if let Some(index) = (largest >= size && !coords.is_empty()).then_some(largest) {
             return Err(Error::invalid(format!(
                 "index {index} is out of bounds in dimension {dim} of size {size}"
             )));
@@ -127,73 +138,160 @@ fn levels(chain: &Chain) -> Vec<Dims> {
 }
 
 fn sorted(table: Points, strides: &[isize], levels: &[Dims]) -> Result<Table> {
-    let memory = offsets(&table.shape, strides);
-    let count = u32::try_from(memory.len())
+    let count = table.coords.first().map_or(0, Vec::len);
+    let count = u32::try_from(count)
         .map_err(|_| Error::unsupported("a table of 2**32 points or more is not covered"))?;
-    let mut order: Vec<u32> = (0..count).collect();
-    let mut scratch: Vec<Vec<(u64, u32)>> = levels.iter().map(|_| Vec::new()).collect();
-    if arrange(&mut order, &table, levels, &mut scratch) {
-        return Ok(Table { dims: table.dims, coords: table.coords, memory });
+    let memory = Memory::new(&table.shape, strides);
+    let mut sorter = Sorter::new(count);
+    // The coarsest last: points of one cell keep the order that they have by then.
+    for shape in levels.iter().rev() {
+        sorter.sort(&table, shape);
     }
-    let coords = table.coords.iter();
-    Ok(Table {
-        dims: table.dims,
-        coords: coords.map(|c| order.iter().map(|&i| c[i as usize]).collect()).collect(),
-        memory: order.iter().map(|&i| memory[i as usize]).collect(),
-    })
+    let numbers = sorter.order;
+    let mut coords = table.coords;
+    if !sorter.was_sorted {
+        for column in &mut coords {
+            *column = numbers.iter().map(|&number| column[number as usize]).collect();
+        }
+    }
+    Ok(Table { dims: table.dims, coords, numbers, memory })
 }
 
-/// Byte offsets of the elements of an array in C order.
-fn offsets(shape: &[usize], strides: &[isize]) -> Vec<isize> {
-    let mut all = vec![0isize];
-    for (&count, &stride) in shape.iter().zip(strides) {
-        let along = |base: isize| {
-            (0..count).map(move |i| base.wrapping_add(stride.wrapping_mul(i as isize)))
-        };
-        all = all.into_iter().flat_map(along).collect();
+impl Memory {
+    /// For points in C order.
+    fn new(shape: &[usize], strides: &[isize]) -> Self {
+        let (mut all, mut even) = (vec![0isize], None);
+        for (&count, &stride) in shape.iter().zip(strides).rev() {
+            even = match even {
+                _ if count == 1 => even,
+                None => Some((stride, stride.wrapping_mul(count as isize))),
+                Some((step, next)) if stride == next => {
+                    Some((step, next.wrapping_mul(count as isize)))
+                }
+                Some(_) => {
+                    all.clear();
+                    break;
+                }
+            };
+        }
+        if !all.is_empty() {
+            return Self::Even(even.map_or(0, |(step, _)| step));
+        }
+        all.push(0);
+        for (&count, &stride) in shape.iter().zip(strides) {
+            let mut next = Vec::with_capacity(all.len() * count);
+            for base in all {
+                next.extend((0..count).map(|i| base.wrapping_add(stride.wrapping_mul(i as isize))));
+            }
+            all = next;
+        }
+        Self::Each(all)
     }
-    all
+
+    /// Where a point lies.
+    #[inline]
+    pub fn at(&self, number: u32) -> isize {
+        match self {
+            Self::Even(step) => step.wrapping_mul(number as isize),
+            Self::Each(all) => all[number as usize],
+        }
+    }
 }
 
-/// Sort points by their cell on each level, those of one cell staying in order; true if they
-/// were sorted already.
-fn arrange(
-    order: &mut [u32],
-    table: &Points,
-    levels: &[Dims],
-    scratch: &mut [Vec<(u64, u32)>],
-) -> bool {
-    let (Some((shape, finer)), Some((keys, rest))) =
-        (levels.split_first(), scratch.split_first_mut())
-    else {
-        return true;
-    };
-    keys.clear();
-    keys.extend(order.iter().map(|&point| (0, point)));
-    for (&dim, coords) in table.dims.iter().zip(&table.coords) {
-        // The product of all grid extents fits: the number of elements does.
-        let edge = shape[dim] as u64;
-        let most = order.iter().map(|&i| coords[i as usize]).max().unwrap_or(0) as u64 / edge;
-        for (key, point) in keys.iter_mut() {
-            *key = *key * (most + 1) + coords[*point as usize] as u64 / edge;
+/// Bits that one pass of sorting looks at.
+const DIGIT: u32 = 11;
+
+/// Points, by and by in the order of their cells.
+struct Sorter {
+    order: Vec<u32>,
+    was_sorted: bool,
+    /// The number of the cell of each point.
+    cells: Vec<u64>,
+    other: Vec<u32>,
+}
+
+impl Sorter {
+    fn new(count: u32) -> Self {
+        Self { order: (0..count).collect(), was_sorted: true, cells: Vec::new(), other: Vec::new() }
+    }
+
+    /// Sort points by their cell, in C order of the table's dimensions; those of one cell keep
+    /// their order.
+    fn sort(&mut self, table: &Points, shape: &Dims) {
+        let cells = self.number_cells(table, shape);
+        let all = &self.cells;
+        if self.order.is_sorted_by_key(|&point| all[point as usize]) {
+            return;
+        }
+        self.was_sorted = false;
+        self.other.resize(self.order.len(), 0);
+        let bits = u64::BITS - cells.leading_zeros();
+        for shift in (0..bits).step_by(DIGIT as usize) {
+            self.sort_by_digit(shift);
         }
     }
-    let mut was_sorted = keys.is_sorted_by_key(|&(key, _)| key);
-    if !was_sorted {
-        keys.sort_by_key(|&(key, _)| key);
-        for (place, &(_, point)) in order.iter_mut().zip(&*keys) {
-            *place = point;
+
+    /// Number the cells of all points; return one more than the largest number there may be.
+    fn number_cells(&mut self, table: &Points, shape: &Dims) -> u64 {
+        self.cells.clear();
+        self.cells.resize(self.order.len(), 0);
+        let mut total = 1;
+        for (&dim, coords) in table.dims.iter().zip(&table.coords) {
+            let edge = Divisor::new(shape[dim] as u64);
+            // The product of all extents fits: the number of elements does.
+            let extent = edge.quotient(coords.iter().max().copied().unwrap_or(0)) + 1;
+            for (cell, &index) in self.cells.iter_mut().zip(coords) {
+                *cell = *cell * extent + edge.quotient(index);
+            }
+            total *= extent;
+        }
+        total
+    }
+
+    fn sort_by_digit(&mut self, shift: u32) {
+        let cells = &self.cells;
+        let digit = |point: u32| (cells[point as usize] >> shift) as usize & ((1 << DIGIT) - 1);
+        let mut next = [0usize; 1 << DIGIT];
+        for &point in &self.order {
+            next[digit(point)] += 1;
+        }
+        let mut start = 0;
+        for slot in &mut next {
+            start += std::mem::replace(slot, start);
+        }
+        for &point in &self.order {
+            let slot = &mut next[digit(point)];
+            self.other[*slot] = point;
+            *slot += 1;
+        }
+        std::mem::swap(&mut self.order, &mut self.other);
+    }
+}
+
+/// Division of 32-bit numbers by the same number again and again.
+enum Divisor {
+    /// By 1.
+    One,
+    /// By a multiplication with `2**64 / divisor`, rounded up.
+    Inverse(u64),
+}
+
+impl Divisor {
+    fn new(divisor: u64) -> Self {
+        match (u64::MAX / divisor.max(1)).checked_add(1) {
+            None => Self::One,
+            Some(inverse) => Self::Inverse(inverse),
         }
     }
-    if !finer.is_empty() {
-        let mut order = order;
-        for run in keys.chunk_by(|a, b| a.0 == b.0) {
-            let (points, after) = order.split_at_mut(run.len());
-            was_sorted &= arrange(points, table, finer, rest);
-            order = after;
+
+    /// Exact: what the inverse was rounded up by adds less than `2**-32`.
+    #[inline]
+    fn quotient(&self, number: u32) -> u64 {
+        match self {
+            Self::One => u64::from(number),
+            Self::Inverse(inverse) => ((u128::from(*inverse) * u128::from(number)) >> 64) as u64,
         }
     }
-    was_sorted
 }
 
 #[cfg(test)]
@@ -213,14 +311,14 @@ pub(crate) mod tests {
     #[test]
     fn what_is_no_table_of_the_array_is_refused() -> Result<()> {
         let plan = Plan::compile(DOCUMENT, &[0], false)?;
-        let made = |dims: &[usize], coords: &[&[usize]], shape: &[usize]| Points {
+        let made = |dims: &[usize], coords: &[&[u32]], shape: &[usize]| Points {
             dims: dims.to_vec(),
             coords: coords.iter().map(|c| c.to_vec()).collect(),
             shape: shape.to_vec(),
         };
         for bad in [
             made(&[0], &[&[20]], &[1]),
-            made(&[0], &[&[usize::MAX]], &[1]),
+            made(&[0], &[&[u32::MAX]], &[1]),
             made(&[2], &[&[0]], &[1]),
             made(&[1, 0], &[&[0], &[0]], &[1]),
             made(&[0, 1], &[&[0]], &[1]),
@@ -236,9 +334,37 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn offsets_are_those_of_c_order() {
-        assert_eq!(offsets(&[2, 3], &[100, -4]), [0, -4, -8, 100, 96, 92]);
-        assert_eq!(offsets(&[], &[]), [0]);
-        assert_eq!(offsets(&[2, 0], &[1, 1]), [0; 0]);
+    fn places_in_memory_are_those_of_c_order() {
+        let places = |shape: &[usize], strides: &[isize]| {
+            let memory = Memory::new(shape, strides);
+            let count = shape.iter().product::<usize>() as u32;
+            (
+                matches!(memory, Memory::Even(_)),
+                (0..count).map(|i| memory.at(i)).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(places(&[2, 3], &[100, -4]), (false, vec![0, -4, -8, 100, 96, 92]));
+        assert_eq!(places(&[2, 3], &[-12, -4]), (true, vec![0, -4, -8, -12, -16, -20]));
+        assert_eq!(places(&[2, 1, 2], &[6, 99, 3]), (true, vec![0, 3, 6, 9]));
+        assert_eq!(places(&[], &[]), (true, vec![0]));
+        assert_eq!(places(&[1], &[7]), (true, vec![0]));
+        assert_eq!(places(&[2, 0], &[1, 1]).1, [0; 0]);
+    }
+
+    #[test]
+    fn quotients_are_exact() {
+        let edges = (1..70).chain([4095, 65536, 99_999, u64::from(u32::MAX), 1 << 33, u64::MAX]);
+        for divisor in edges {
+            let edge = Divisor::new(divisor);
+            let multiples = (0..70).chain([4096, 65536, 1 << 31, u64::from(u32::MAX)]);
+            for number in multiples.flat_map(|n| {
+                let multiple = n.saturating_mul(divisor);
+                [multiple.saturating_sub(1), multiple, multiple.saturating_add(1)]
+            }) {
+                if let Ok(narrow) = u32::try_from(number) {
+                    assert_eq!(edge.quotient(narrow), number / divisor);
+                }
+            }
+        }
     }
 }

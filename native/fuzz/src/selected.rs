@@ -36,7 +36,7 @@ impl Selected {
         let table = |dims: &[usize], coords: Vec<Vec<usize>>| Points {
             dims: dims.to_vec(),
             shape: vec![coords[0].len()],
-            coords,
+            coords: coords.iter().map(|c| c.iter().map(|&i| i as u32).collect()).collect(),
         };
         let mut axes = [0, 1].map(|d| {
             (0..region.count[d]).map(|i| region.start[d] + i * region.step[d]).collect::<Vec<_>>()

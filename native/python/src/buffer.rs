@@ -92,18 +92,23 @@ impl Buffer {
         unsafe { View::new(self.raw.buf.cast(), strides) }
     }
 
-    /// The numbers of an array of int64, which must not be negative.
-    pub fn indices(&self) -> Result<Vec<usize>> {
+    /// The numbers of an array of int64, which must not be negative, nor `2**32` or more.
+    pub fn indices(&self) -> Result<Vec<u32>> {
         let (numbers, rest) = self.bytes()?.as_chunks::<8>();
         if self.itemsize() != 8 || !rest.is_empty() {
             return Err(Error::invalid("indices are int64"));
         }
-        let index = |number: &[u8; 8]| usize::try_from(i64::from_ne_bytes(*number));
-        numbers
-            .iter()
-            .map(index)
-            .collect::<std::result::Result<_, _>>()
-            .map_err(|_| Error::invalid("an index is negative"))
+        let mut bits = 0;
+        let index = |number: &[u8; 8]| {
+            let number = u64::from_ne_bytes(*number);
+            bits |= number;
+            number as u32
+        };
+        let indices = numbers.iter().map(index).collect();
+        if bits >> 32 == 0 {
+            return Ok(indices);
+        }
+        Err(Error::invalid("an index is negative, or 2**32 or more"))
     }
 
     /// All bytes, of a C-contiguous buffer.

@@ -50,6 +50,9 @@ _MISSING: Final = (
     'pip install "anyzarr-native"'
 )
 
+_MOST_INDICES: Final = 2**32
+"""Indices in the tables of the core have 32 bits."""
+
 _plans: BoundedCache[Plan] = BoundedCache(256)
 
 
@@ -204,7 +207,12 @@ class NativeArrayIO:
         """Any selection; the core does the I/O of files, our store layer the others'."""
         reason = None if self._archived is None else self._archived.reason
         own = self._root is not None or (self._archived is not None and reason is None)
-        return IOCapabilities(steps=True, byte_layer=not own, reason=reason, indexed=True)
+        return IOCapabilities(
+            steps=True,
+            byte_layer=not own,
+            reason=reason,
+            indexed=max(self._metadata.shape, default=0) <= _MOST_INDICES,
+        )
 
     @property
     def native_handle(self) -> Plan:
