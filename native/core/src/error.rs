@@ -98,6 +98,13 @@ impl Error {
         self
     }
 
+    /// Say which stored object it is about, where no chunk is known.
+    #[must_use]
+    pub fn of(mut self, key: &str) -> Self {
+        self.0.key.get_or_insert_with(|| key.to_owned());
+        self
+    }
+
     /// Put a context before the message.
     #[must_use]
     pub fn within(mut self, context: &str) -> Self {
@@ -117,7 +124,7 @@ impl Error {
         &self.0.message
     }
 
-    /// The key of the object, relative to the array.
+    /// The key of the object: relative to the array where the chunk is known, else to the store.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.0.key.as_deref()

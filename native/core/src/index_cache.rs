@@ -1,4 +1,4 @@
-//! Shard indices read before, as long as the file is the same.
+//! Shard indices read before, as long as the file or object is the same.
 
 use std::collections::HashMap;
 use std::fs::Metadata;
@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::shard::{Entry, IndexLayout};
+use crate::storage::Version;
 
 /// Half of the memory for indices; the other half holds those used before.
 const GENERATION_BYTES: usize = 8 << 20;
@@ -50,21 +51,61 @@ impl Stamp {
     }
 }
 
-/// What an index is of: another layout finds another index in the same file.
-type Version = (Stamp, IndexLayout);
+type Known<S> = HashMap<String, ((S, IndexLayout), Arc<[Entry]>)>;
 
-type Known = HashMap<String, (Version, Arc<[Entry]>)>;
-
-#[derive(Default)]
-struct Generations {
-    young: Known,
+struct Generations<S> {
+    young: Known<S>,
     young_bytes: usize,
-    old: Known,
+    old: Known<S>,
+}
+
+impl<S> Default for Generations<S> {
+    fn default() -> Self {
+        Self { young: HashMap::new(), young_bytes: 0, old: HashMap::new() }
+    }
 }
 
 /// A bounded cache by path; what is not used for long is forgotten.
-#[derive(Default)]
-pub struct IndexCache(Mutex<Generations>);
+pub struct IndexCache<S = Stamp>(Mutex<Generations<S>>);
+
+impl<S> Default for IndexCache<S> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl IndexCache<Version> {
+    /// What is known of an object: of which version, which the caller is to check, and its index.
+    #[must_use]
+    pub fn recall(&self, path: &str, layout: IndexLayout) -> Option<(Version, Arc<[Entry]>)> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.young.contains_key(path) {
+            let (key, (version, index)) = known.old.remove_entry(path)?;
+            known.insert(key, version, index);
+        }
+        let ((version, read_as), index) = known.young.get(path)?;
+        (*read_as == layout).then(|| (version.clone(), Arc::clone(index)))
+    }
+
+    /// Remember the index of a version of an object, unless the index is huge.
+    pub fn remember(&self, path: &str, version: Version, layout: IndexLayout, index: &[Entry]) {
+        if size_of_val(index) > GENERATION_BYTES {
+            return;
+        }
+        let version = (version, layout);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.young.get(path).is_none_or(|(have, _)| *have != version) {
+            known.insert(path.to_owned(), version, Arc::from(index));
+        }
+    }
+
+    /// Forget an object.
+    pub fn forget(&self, path: &str) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.young.remove(path);
+        known.old.remove(path);
+    }
+}
 
 impl IndexCache {
     /// The index of this version of the file, if it is known.
@@ -93,8 +134,8 @@ impl IndexCache {
     }
 }
 
-impl Generations {
-    fn insert(&mut self, path: String, version: Version, index: Arc<[Entry]>) {
+impl<S> Generations<S> {
+    fn insert(&mut self, path: String, version: (S, IndexLayout), index: Arc<[Entry]>) {
         self.young_bytes += size_of_val(&*index) + path.len() + 64;
         self.young.insert(path, (version, index));
         if self.young_bytes > GENERATION_BYTES {

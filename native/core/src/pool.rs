@@ -12,6 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::arena::Arena;
 use crate::error::{Error, Kind, Result};
 use crate::index_cache::IndexCache;
+use crate::objects::Clients;
+use crate::storage::Version;
 
 /// The most threads that work on one call.
 pub const MAX_THREADS: usize = 64;
@@ -25,8 +27,12 @@ pub struct Process {
     wake: Condvar,
     workers: AtomicUsize,
     arenas: Mutex<Vec<Arena>>,
-    /// Shard indices read before.
+    /// Shard indices read before, of files.
     pub indices: IndexCache,
+    /// The same, of objects.
+    pub versions: IndexCache<Version>,
+    /// Clients of object stores, and the runtime that they work on.
+    pub(crate) objects: Clients,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -66,6 +72,8 @@ impl Process {
             workers: AtomicUsize::new(0),
             arenas: Mutex::default(),
             indices: IndexCache::default(),
+            versions: IndexCache::default(),
+            objects: Clients::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 mod archive;
 mod buffer;
 mod error;
+mod objects;
 mod plan;
 mod pyramid;
 mod selection;
@@ -20,6 +21,8 @@ mod anyzarr_native {
     use super::archive::Archive;
     #[pymodule_export]
     use super::error::NativeError;
+    #[pymodule_export]
+    use super::objects::ObjectStore;
     #[pymodule_export]
     use super::plan::Plan;
     #[pymodule_export]

@@ -30,7 +30,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn plan(&self) -> PyResult<&anyzarr_core::Plan> {
+    /// What was compiled.
+    pub fn plan(&self) -> PyResult<&anyzarr_core::Plan> {
         self.compiled.as_ref().map_err(to_python)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use anyzarr_core::storage::{Range, Storage};
+use anyzarr_core::storage::{Answer, Costs, Fetch, Found, Range, Request, Storage};
 use anyzarr_core::{Error, Kind, Result};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -40,19 +40,17 @@ impl Callbacks {
 impl Storage for Callbacks {
     type Blob = PyBackedBytes;
 
-    fn get_many(&self, requests: &[(String, Range)]) -> Result<Vec<Option<PyBackedBytes>>> {
-        let asked: Vec<Ask<'_>> = requests
-            .iter()
-            .map(|(key, range)| {
-                let range = match *range {
-                    Range::All => None,
-                    Range::Span(start, stop) => Some((start as i64, Some(stop))),
-                    Range::Last(size) => Some((-(size as i64), None)),
-                };
-                (key.as_str(), range)
-            })
-            .collect();
-        self.call(|py| self.get.call1(py, (asked,))?.extract(py))
+    /// The store merges what it wants merged; only what touches is one request from the start.
+    fn costs(&self) -> Costs {
+        Costs { gap_bytes: 0, run_bytes: 8 << 20, round_trip_bytes: 0, least_requests: 1 }
+    }
+
+    fn identity(&self) -> Option<u64> {
+        None
+    }
+
+    fn fetch(&self) -> Box<dyn Fetch<PyBackedBytes> + '_> {
+        Box::new(Batch { store: self, requests: Vec::new() })
     }
 
     fn put_many(&self, objects: Vec<(String, Option<Vec<u8>>)>) -> Result<()> {
@@ -67,4 +65,46 @@ impl Storage for Callbacks {
             }
         })
     }
+}
+
+/// What was asked for since the last call of the function: one call answers all of it.
+struct Batch<'a> {
+    store: &'a Callbacks,
+    requests: Vec<Request>,
+}
+
+impl Fetch<PyBackedBytes> for Batch<'_> {
+    fn ask(&mut self, requests: Vec<Request>) {
+        self.requests.extend(requests);
+    }
+
+    fn wait(&mut self) -> Result<Vec<Answer<PyBackedBytes>>> {
+        let requests = std::mem::take(&mut self.requests);
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked: Vec<Ask<'_>> = requests.iter().map(ask).collect();
+        let found: Vec<Option<PyBackedBytes>> =
+            self.store.call(|py| self.store.get.call1(py, (asked,))?.extract(py))?;
+        if found.len() != requests.len() {
+            return Err(Error::new(
+                Kind::Storage,
+                "the store gave another number of results than was asked for",
+            ));
+        }
+        let answer = |(request, data): (Request, Option<PyBackedBytes>)| {
+            let is_whole = request.range == Range::All;
+            (request.token, Ok(data.map(|data| Found { data, is_whole, version: None })))
+        };
+        Ok(requests.into_iter().zip(found).map(answer).collect())
+    }
+}
+
+fn ask(request: &Request) -> Ask<'_> {
+    let range = match request.range {
+        Range::All => None,
+        Range::Span(start, stop) => Some((start as i64, Some(stop))),
+        Range::Last(size) => Some((-(size as i64), None)),
+    };
+    (request.key.as_str(), range)
 }

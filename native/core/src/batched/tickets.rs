@@ -1,0 +1,122 @@
+//! What is asked for, and what its answer is for.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::grid::{Cell, Pieces};
+use crate::memory::View;
+use crate::plan::{Plan, Shard};
+use crate::storage::{Costs, Range, Version};
+
+/// A touched chunk.
+pub struct Chunk<'a> {
+    pub cell: Cell<'a>,
+    /// Its object.
+    pub key: String,
+    /// What is wanted of it, if it is a shard.
+    pub subs: Option<Subs>,
+    /// Whether it is fetched again as a whole, so that nothing else of it counts any more.
+    pub is_again: AtomicBool,
+}
+
+/// The wanted part of a shard, in stored axes.
+pub struct Subs {
+    pub view: View,
+    pub pieces: Pieces,
+}
+
+impl<'a> Chunk<'a> {
+    pub fn new(plan: &Plan, cell: Cell<'a>, key: String, out: &View) -> Self {
+        let subs = plan.chain.open_shard().map(|shard| {
+            let (region, view) = plan.chain.stored(&cell.region, &out.at(&cell.at));
+            let mut pieces = Pieces::default();
+            pieces.fill(&region, &shard.inner.shape);
+            Subs { view, pieces }
+        });
+        Self { cell, key, subs, is_again: AtomicBool::new(false) }
+    }
+
+    /// Whether more than half of the shard is wanted.
+    pub fn is_mostly_wanted(&self, shard: &Shard) -> bool {
+        self.subs.as_ref().is_none_or(|subs| 2 * subs.pieces.len() > shard.index.entries)
+    }
+}
+
+/// A request that is to be made, or under way.
+pub struct Ticket<'a> {
+    pub chunk: Arc<Chunk<'a>>,
+    pub part: Part,
+    /// About how many bytes the answer has.
+    pub cost: usize,
+}
+
+/// Which part of the chunk's object.
+pub enum Part {
+    Whole,
+    Index,
+    Run(Run),
+}
+
+impl<'a> Ticket<'a> {
+    pub fn whole(plan: &Plan, chunk: Arc<Chunk<'a>>) -> Self {
+        Self { chunk, part: Part::Whole, cost: plan.chain.bytes }
+    }
+
+    pub fn index(shard: &Shard, chunk: Arc<Chunk<'a>>) -> Self {
+        Self { chunk, part: Part::Index, cost: shard.index.bytes() }
+    }
+
+    pub fn run(chunk: Arc<Chunk<'a>>, run: Run) -> Self {
+        let cost = usize::try_from(run.stop - run.start).unwrap_or(usize::MAX);
+        Self { chunk, part: Part::Run(run), cost }
+    }
+
+    /// What to ask the storage for.
+    pub fn range(&self, plan: &Plan) -> Range {
+        match (&self.part, plan.chain.open_shard()) {
+            (Part::Run(run), _) => Range::Span(run.start, run.stop),
+            (Part::Index, Some(shard)) => {
+                let size = shard.index.bytes() as u64;
+                if shard.index.at_start { Range::Span(0, size) } else { Range::Last(size) }
+            }
+            _ => Range::All,
+        }
+    }
+}
+
+/// Bytes `[start, stop)` of a shard, which hold some of its subchunks.
+pub struct Run {
+    pub start: u64,
+    pub stop: u64,
+    pub wanted: Vec<Wanted>,
+    /// Of which version of the shard the index was.
+    pub version: Option<Version>,
+}
+
+/// A wanted subchunk, by its number among the pieces, and where it lies in the shard.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    pub number: usize,
+    pub start: u64,
+    pub stop: u64,
+}
+
+/// Merge what lies close together.
+pub fn runs(mut wanted: Vec<Wanted>, version: Option<&Version>, costs: &Costs) -> Vec<Run> {
+    wanted.sort_unstable_by_key(|want| (want.start, want.stop));
+    let mut runs: Vec<Run> = Vec::new();
+    for want in wanted {
+        if let Some(run) = runs.last_mut() {
+            let is_near = want.start <= run.stop.saturating_add(costs.gap_bytes);
+            let stop = run.stop.max(want.stop);
+            if is_near && stop - run.start <= costs.run_bytes {
+                run.stop = stop;
+                run.wanted.push(want);
+                continue;
+            }
+        }
+        let Wanted { start, stop, .. } = want;
+        runs.push(Run { start, stop, wanted: vec![want], version: version.cloned() });
+    }
+    runs
+}
