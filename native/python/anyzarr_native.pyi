@@ -27,6 +27,44 @@ class Archive:
         names: Mapping[str, bytes],
     ) -> None: ...
 
+class ObjectStore:
+    def __init__(
+        self,
+        service: str,
+        url: str,
+        prefix: str,
+        settings: Mapping[str, str],
+        client: Mapping[str, str] | None,
+        headers: Mapping[str, bytes],
+        certificates: bytes,
+        retry: tuple[int, float, float, float, float] | None,
+    ) -> None: ...
+    def read(
+        self,
+        width: int,
+        plan: Plan,
+        prefix: str,
+        start: Sequence[int],
+        stop: Sequence[int],
+        step: Sequence[int],
+        out: Buffer,
+        threads: int,
+        points: Sequence[_Points] | None = None,
+    ) -> None: ...
+    def write(
+        self,
+        width: int,
+        plan: Plan,
+        prefix: str,
+        start: Sequence[int],
+        stop: Sequence[int],
+        step: Sequence[int],
+        value: Buffer,
+        threads: int,
+        keep_empty: bool,
+        points: Sequence[_Points] | None = None,
+    ) -> None: ...
+
 class Plan:
     def __init__(self, document: str, fill: bytes, big_endian: bool = False) -> None: ...
     @property

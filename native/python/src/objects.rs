@@ -12,7 +12,8 @@ use pyo3::prelude::*;
 
 use crate::buffer::Buffer;
 use crate::error::to_python;
-use crate::plan::{Plan, region};
+use crate::plan::Plan;
+use crate::selection::{Asked, Selection};
 
 /// An object store that the core reads and writes by itself, in this and in forked processes.
 ///
@@ -68,6 +69,7 @@ impl ObjectStore {
                 headers: headers.into_iter().collect(),
                 certificates,
                 retry: retry.map(retry_of).transpose()?,
+                environment: Config::environment(),
             });
             Clients::get(&config)?;
             Ok(Self { config })
@@ -75,13 +77,14 @@ impl ObjectStore {
         pool::guarded(make).map_err(|error| to_python(&error))
     }
 
-    /// Read a box of the array below `prefix` into a writable buffer of its shape; at most `width`
-    /// requests are under way at once.
-    #[pyo3(signature = (plan, prefix, start, stop, step, out, threads, width))]
+    /// Read a selection of the array below `prefix` into a writable buffer of its shape; at most
+    /// `width` requests are under way at once.
+    #[pyo3(signature = (width, plan, prefix, start, stop, step, out, threads, points=None))]
     #[allow(clippy::too_many_arguments)]
     fn read(
         &self,
         py: Python<'_>,
+        width: usize,
         plan: &Bound<'_, Plan>,
         prefix: &str,
         start: Vec<usize>,
@@ -89,52 +92,60 @@ impl ObjectStore {
         step: Vec<usize>,
         out: &Bound<'_, PyAny>,
         threads: usize,
-        width: usize,
+        points: Option<Vec<Asked<'_>>>,
     ) -> PyResult<()> {
         let plan = plan.get().plan()?;
         let buffer = Buffer::new(out, true)?;
+        let selection = Selection::new(start, stop, step, points)?;
         let signals = Signals::default();
         let check = || signals.check();
         py.detach(|| {
-            let region = region(&start, &stop, &step)?;
-            let view = buffer.view(&region.count, plan.itemsize)?;
             let storage = ObjectStorage::new(&self.config, width, &check)?;
             let objects = Objects { storage: &storage, prefix };
-            // SAFETY: the buffer is held, writable, and of the region's shape.
-            #[allow(unsafe_code)]
-            pool::guarded(|| unsafe { batched::read(plan, &objects, &region, &view, threads) })
+            selection.with(plan, &buffer, |region, view| {
+                // SAFETY: the buffer is held, writable, and of the selection's shape.
+                #[allow(unsafe_code)]
+                unsafe {
+                    batched::read(plan, &objects, region, view, threads)
+                }
+            })
         })
         .map_err(|error| signals.explain(&error))
     }
 
-    /// Write a buffer to a box of the array below `prefix`.
-    #[pyo3(signature = (plan, prefix, start, stop, value, threads, keep_empty, width))]
+    /// Write a buffer to a selection of the array below `prefix`.
+    #[pyo3(signature = (width, plan, prefix, start, stop, step, value, threads, keep_empty=false, points=None))]
     #[allow(clippy::too_many_arguments)]
     fn write(
         &self,
         py: Python<'_>,
+        width: usize,
         plan: &Bound<'_, Plan>,
         prefix: &str,
         start: Vec<usize>,
         stop: Vec<usize>,
+        step: Vec<usize>,
         value: &Bound<'_, PyAny>,
         threads: usize,
         keep_empty: bool,
-        width: usize,
+        points: Option<Vec<Asked<'_>>>,
     ) -> PyResult<()> {
         let plan = plan.get().plan()?;
         let buffer = Buffer::new(value, false)?;
+        let selection = Selection::new(start, stop, step, points)?;
         let signals = Signals::default();
         let check = || signals.check();
         py.detach(|| {
-            let region = region(&start, &stop, &vec![1; start.len()])?;
-            let view = buffer.view(&region.count, plan.itemsize)?;
             let storage = ObjectStorage::new(&self.config, width, &check)?;
             let objects = Objects { storage: &storage, prefix };
             let options = Options { threads, keep_empty };
-            // SAFETY: the buffer is held and of the region's shape.
-            #[allow(unsafe_code)]
-            pool::guarded(|| unsafe { batched::write(plan, &objects, &region, &view, options) })
+            selection.with(plan, &buffer, |region, view| {
+                // SAFETY: the buffer is held and of the selection's shape.
+                #[allow(unsafe_code)]
+                unsafe {
+                    batched::write(plan, &objects, region, view, options)
+                }
+            })
         })
         .map_err(|error| signals.explain(&error))
     }

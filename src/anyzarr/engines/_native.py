@@ -2,7 +2,7 @@
 
 Files below a directory are read and written by the core itself, on its own threads and without
 the interpreter; members of a local zip archive, stored as they are, are read as ranges of its
-file. Of every other store our store layer fetches the bytes, a whole batch of chunks and ranges
+file, and the core speaks to the services that obstore knows by itself. Of every other store our store layer fetches the bytes, a whole batch of chunks and ranges
 at once, and the core decodes them. Rectilinear grids go through the byte layer, with
 the core's codecs.
 """
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from anyzarr import config
 from anyzarr._optional import is_installed
 from anyzarr._parallel import concurrency, for_each
+from anyzarr._url import redact
 from anyzarr.abc import ArrayIO, Box, ByteRange, ChunkCodec, IOCapabilities, Store
 from anyzarr.engines._byte_layer import ByteLayerIO
 from anyzarr.engines._cache import BoundedCache
@@ -27,6 +28,7 @@ from anyzarr.engines._choose import cached_codec
 from anyzarr.engines._chunk_access import ChunkAccess
 from anyzarr.engines._codec_edge import CheckedCodec, Data, corrupt, store_name
 from anyzarr.engines._native_archive import ArchivedArray
+from anyzarr.engines._native_objects import ObjectArray
 from anyzarr.errors import AnyzarrError, MetadataError, StoreError, UnsupportedError
 from anyzarr.indexing import Points, Span
 from anyzarr.metadata import ArrayMetadata, single_chunk, to_v3_equivalent
@@ -198,15 +200,17 @@ class NativeArrayIO:
         self._prefix = f"{path}/" if path else ""
         self._root = store.capabilities.local_root
         self._archived = ArchivedArray.find(store, path) if self._root is None else None
+        self._objects = ObjectArray.find(store, path) if self._root is None else None
         self._access = access
         self._plan: Plan = _plan(metadata)
         self._error: type[Exception] = NativeError
 
     @property
     def capabilities(self) -> IOCapabilities:
-        """Any selection; the core does the I/O of files, our store layer the others'."""
-        reason = None if self._archived is None else self._archived.reason
-        own = self._root is not None or (self._archived is not None and reason is None)
+        """Any selection; the core does the I/O of files and services, our store layer the rest."""
+        found = self._archived or self._objects
+        reason = None if found is None else found.reason
+        own = self._root is not None or (found is not None and reason is None)
         return IOCapabilities(
             steps=True,
             byte_layer=not own,
@@ -243,6 +247,8 @@ class NativeArrayIO:
                 self._plan.read_local(self._root, self._path, *what)
             elif self._archived is not None and self._archived.reason is None:
                 self._plan.read_archive(self._archived.table(), self._archived.path, *what)
+            elif self._objects is not None and self._objects.reason is None:
+                self._objects.read(self._plan, *what)
             else:
                 self._plan.read_many(self._get_many, self._prefix, *what)
         except self._error as error:
@@ -254,8 +260,11 @@ class NativeArrayIO:
         what = (start, stop, step, _memory(value), concurrency(), keep_empty, points)
         try:
             # A read-only store says so itself.
-            if self._root is not None and self._store.capabilities.writable:
+            writable = self._store.capabilities.writable
+            if self._root is not None and writable:
                 self._plan.write_local(self._root, self._path, *what)
+            elif self._objects is not None and self._objects.reason is None and writable:
+                self._objects.write(self._plan, *what)
             else:
                 self._plan.write_many(self._get_many, self._put_many, self._prefix, *what)
         except self._error as error:
@@ -279,10 +288,10 @@ class NativeArrayIO:
     def _explained(self, error: Any, action: str) -> AnyzarrError:
         name, store = NativeEngine.name, self._store
         coords = error.chunk_coords
-        key = None if coords is None else self._metadata.chunk_key(self._path, coords)
+        key = error.key if coords is None else self._metadata.chunk_key(self._path, coords)
         if error.kind == "corrupt" and key is not None:
             return corrupt(str(error), store=store, key=key, chunk_coords=coords, engine=name)
-        what = str(error) if error.errno is None else os.strerror(error.errno)
+        what = redact(str(error)) if error.errno is None else os.strerror(error.errno)
         if error.kind == "memory":
             what = f"a chunk of shape {self._metadata.grid.chunk_shape} needs more memory: {what}"
         kind = UnsupportedError if error.kind in {"unsupported", "memory"} else StoreError

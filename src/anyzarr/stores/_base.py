@@ -41,7 +41,7 @@ Results: TypeAlias = list[bytes | None]
 Versioned: TypeAlias = list[tuple[bytes, ObjectInfo] | None]
 """The same, each with the size and ETag of the object it was read from."""
 
-_REMOTE_REQUESTS = 32
+_REMOTE_REQUESTS = 64
 
 
 def remote_concurrency() -> int:

@@ -62,9 +62,23 @@ pub struct Config {
     pub certificates: Vec<u8>,
     /// None for the defaults.
     pub retry: Option<Retry>,
+    /// What of the environment it may depend on; see [`Config::environment`].
+    pub environment: Vec<(String, String)>,
 }
 
 impl Config {
+    /// The variables that a client may look at, so that one made before a change is not used after.
+    #[must_use]
+    pub fn environment() -> Vec<(String, String)> {
+        const PREFIXES: [&str; 4] = ["AWS_", "GOOGLE_", "AZURE_", "SERVICE_ACCOUNT"];
+        let is_read = |name: &str| PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let all = std::env::vars_os();
+        let text = all.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+        let mut read: Vec<_> = text.filter(|(name, _)| is_read(name)).collect();
+        read.sort_unstable();
+        read
+    }
+
     /// Make a client. Nothing is asked of the service.
     ///
     /// # Errors
