@@ -49,7 +49,7 @@ class ObjectStore:
         step: Sequence[int],
         out: Buffer,
         threads: int,
-        points: Sequence[_Points] | None = None,
+        points: _Points = None,
     ) -> None: ...
     def write(
         self,
@@ -62,7 +62,7 @@ class ObjectStore:
         value: Buffer,
         threads: int,
         keep_empty: bool,
-        points: Sequence[_Points] | None = None,
+        points: _Points = None,
     ) -> None: ...
 
 class Plan:

@@ -95,7 +95,7 @@ def test_in_fsspecs_memory(engine: str, array: str, new_fsspec_store: Callable[[
 OWN_IO = {
     "local": {"native", "tensorstore", "zarr", "zarrs", "zarrs-python"},
     "fsspec, local": {"native", "tensorstore", "zarr", "zarrs", "zarrs-python"},
-    "obstore, S3": {"tensorstore", "zarr", "zarrs", "zarrs-python"},
+    "obstore, S3": {"native", "tensorstore", "zarr", "zarrs", "zarrs-python"},
     "obstore, memory": {"zarr"},
     "memory": {"zarr"},
     "zip, local": {"native", "zarr"},

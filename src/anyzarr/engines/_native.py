@@ -2,9 +2,9 @@
 
 Files below a directory are read and written by the core itself, on its own threads and without
 the interpreter; members of a local zip archive, stored as they are, are read as ranges of its
-file, and the core speaks to the services that obstore knows by itself. Of every other store our store layer fetches the bytes, a whole batch of chunks and ranges
-at once, and the core decodes them. Rectilinear grids go through the byte layer, with
-the core's codecs.
+file; to the services that obstore knows the core speaks by itself. Of every other store our store
+layer fetches the bytes, a whole batch of chunks and ranges at once, and the core decodes them.
+Rectilinear grids go through the byte layer, with the core's codecs.
 """
 
 from __future__ import annotations

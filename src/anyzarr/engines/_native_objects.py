@@ -44,8 +44,10 @@ class ObjectArray:
     def find(cls, store: Store, path: str) -> ObjectArray | None:
         """Return the array at a path, if the store is one of obstore's or a part of one."""
         prefix = f"{path}/" if path else ""
-        while type(store) is SubStore:
-            store, prefix = store.store, store.prefix + prefix
+        while isinstance(store, SubStore):
+            prefix = store.prefix + prefix
+            store = store.store
+        # A class of somebody's own may do otherwise than obstore would.
         return cls(store, prefix) if type(store) is ObstoreStore else None
 
     def read(self, plan: Plan, *what: Any) -> None:

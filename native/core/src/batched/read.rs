@@ -94,7 +94,10 @@ impl<'a> Target<'a> {
     }
 
     /// Do the units; return the chunks that must be looked at again.
-    fn finish<B: AsRef<[u8]> + Send + Sync>(&self, units: &[Unit<'a, B>]) -> Result<Vec<Arc<Chunk<'a>>>> {
+    fn finish<B: AsRef<[u8]> + Send + Sync>(
+        &self,
+        units: &[Unit<'a, B>],
+    ) -> Result<Vec<Arc<Chunk<'a>>>> {
         let chain = &self.plan.chain;
         let unit_bytes = chain.open_shard().map_or(chain.bytes, |shard| shard.inner.bytes);
         let is_small = units.len().saturating_mul(unit_bytes) <= INLINE_BYTES;
@@ -126,14 +129,20 @@ impl<'a> Target<'a> {
         else {
             let view = self.out.at(&chunk.cell.at);
             return match data {
-                None => Ok(place_fill(plan, &chunk.cell.region, &view)),
+                None => {
+                    place_fill(plan, &chunk.cell.region, &view);
+                    Ok(())
+                }
                 Some(data) => place(plan, &plan.chain, data, &chunk.cell.region, &view, arena),
             };
         };
         let Some(sub) = subs.pieces.one(number) else { return Ok(()) };
         let view = subs.view.at(&sub.at);
         match data {
-            None => Ok(place_fill(plan, &sub.region, &view)),
+            None => {
+                place_fill(plan, &sub.region, &view);
+                Ok(())
+            }
             Some(data) => place(plan, &shard.inner, data, &sub.region, &view, arena)
                 .map_err(|error| in_subchunk(error, &sub.coords)),
         }

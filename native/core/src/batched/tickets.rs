@@ -120,3 +120,34 @@ pub fn runs(mut wanted: Vec<Wanted>, version: Option<&Version>, costs: &Costs) -
     }
     runs
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COSTS: Costs =
+        Costs { gap_bytes: 10, run_bytes: 100, round_trip_bytes: 0, least_requests: 1 };
+
+    fn merged(ranges: &[(u64, u64)]) -> Vec<(u64, u64, Vec<usize>)> {
+        let wanted = ranges.iter().enumerate();
+        let wanted = wanted.map(|(number, &(start, stop))| Wanted { number, start, stop });
+        let numbers = |run: &Run| run.wanted.iter().map(|want| want.number).collect();
+        let all = runs(wanted.collect(), None, &COSTS);
+        all.iter().map(|run| (run.start, run.stop, numbers(run))).collect()
+    }
+
+    #[test]
+    fn near_ranges_are_one_run_up_to_a_size() {
+        assert_eq!(merged(&[(30, 40), (0, 20)]), [(0, 40, vec![1, 0])]);
+        assert_eq!(merged(&[(0, 20), (31, 40)]), [(0, 20, vec![0]), (31, 40, vec![1])]);
+        assert_eq!(merged(&[(0, 60), (60, 101)]), [(0, 60, vec![0]), (60, 101, vec![1])]);
+        assert_eq!(merged(&[(0, 500)]), [(0, 500, vec![0])]);
+    }
+
+    #[test]
+    fn ranges_may_overlap_repeat_and_be_absurd() {
+        assert_eq!(merged(&[(0, 50), (10, 20), (10, 20)]), [(0, 50, vec![0, 1, 2])]);
+        let far = i64::MAX as u64;
+        assert_eq!(merged(&[(0, far), (far, far)]), [(0, far, vec![0]), (far, far, vec![1])]);
+    }
+}
