@@ -24,6 +24,7 @@ pub mod grid;
 pub mod index_cache;
 mod local;
 pub mod memory;
+#[cfg(feature = "objects")]
 pub mod objects;
 mod picks;
 pub mod plan;

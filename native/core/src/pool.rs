@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::arena::Arena;
 use crate::error::{Error, Kind, Result};
 use crate::index_cache::IndexCache;
+#[cfg(feature = "objects")]
 use crate::objects::Clients;
 use crate::storage::Version;
 
@@ -32,6 +33,7 @@ pub struct Process {
     /// The same, of objects.
     pub versions: IndexCache<Version>,
     /// Clients of object stores, and the runtime that they work on.
+    #[cfg(feature = "objects")]
     pub(crate) objects: Clients,
 }
 
@@ -73,6 +75,7 @@ impl Process {
             arenas: Mutex::default(),
             indices: IndexCache::default(),
             versions: IndexCache::default(),
+            #[cfg(feature = "objects")]
             objects: Clients::default(),
         }
     }

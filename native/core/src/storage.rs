@@ -95,6 +95,41 @@ pub trait Fetch<B> {
     fn wait(&mut self) -> Result<Vec<Answer<B>>>;
 }
 
+/// A conversation with a store that answers whole batches: what was asked for since the last call.
+pub struct Batches<F> {
+    answer: F,
+    requests: Vec<Request>,
+}
+
+impl<F> Batches<F> {
+    /// `answer` gives one result per request, in order; None where there is no object.
+    pub fn new(answer: F) -> Self {
+        Self { answer, requests: Vec::new() }
+    }
+}
+
+impl<B, F: FnMut(&[Request]) -> Result<Vec<Option<B>>>> Fetch<B> for Batches<F> {
+    fn ask(&mut self, requests: Vec<Request>) {
+        self.requests.extend(requests);
+    }
+
+    fn wait(&mut self) -> Result<Vec<Answer<B>>> {
+        let requests = std::mem::take(&mut self.requests);
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = (self.answer)(&requests)?;
+        if found.len() != requests.len() {
+            return Err(unanswered());
+        }
+        let pair = |(request, data): (&Request, Option<B>)| {
+            let is_whole = request.range == Range::All;
+            (request.token, Ok(data.map(|data| Found { data, is_whole, version: None })))
+        };
+        Ok(requests.iter().zip(found).map(pair).collect())
+    }
+}
+
 /// Get whole objects, in order; None where there is no object.
 ///
 /// # Errors

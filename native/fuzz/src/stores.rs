@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyzarr_core::Result;
-use anyzarr_core::storage::{Range, Storage};
+use anyzarr_core::storage::{Batches, Costs, Fetch, Range, Request, Storage};
 
 /// Objects by key.
 #[derive(Default)]
@@ -26,18 +26,19 @@ impl Memory {
 impl Storage for Memory {
     type Blob = Vec<u8>;
 
-    fn get_many(&self, requests: &[(String, Range)]) -> Result<Vec<Option<Vec<u8>>>> {
-        let objects = self.objects();
-        let cut = |data: &Vec<u8>, range: Range| {
-            let size = data.len() as u64;
-            let (start, stop) = match range {
-                Range::All => (0, size),
-                Range::Span(start, stop) => (start.min(size), stop.min(size)),
-                Range::Last(count) => (size.saturating_sub(count), size),
-            };
-            data[start as usize..stop.max(start) as usize].to_vec()
-        };
-        Ok(requests.iter().map(|(key, range)| objects.get(key).map(|d| cut(d, *range))).collect())
+    fn costs(&self) -> Costs {
+        Costs { gap_bytes: 16, run_bytes: 1 << 16, round_trip_bytes: 0, least_requests: 1 }
+    }
+
+    fn identity(&self) -> Option<u64> {
+        None
+    }
+
+    fn fetch(&self) -> Box<dyn Fetch<Vec<u8>> + '_> {
+        Box::new(Batches::new(|requests: &[Request]| {
+            let objects = self.objects();
+            Ok(requests.iter().map(|r| objects.get(&r.key).map(|d| cut(d, r.range))).collect())
+        }))
     }
 
     fn put_many(&self, new: Vec<(String, Option<Vec<u8>>)>) -> Result<()> {
@@ -50,6 +51,16 @@ impl Storage for Memory {
         }
         Ok(())
     }
+}
+
+fn cut(data: &[u8], range: Range) -> Vec<u8> {
+    let size = data.len() as u64;
+    let (start, stop) = match range {
+        Range::All => (0, size),
+        Range::Span(start, stop) => (start.min(size), stop.min(size)),
+        Range::Last(count) => (size.saturating_sub(count), size),
+    };
+    data[start as usize..stop.max(start) as usize].to_vec()
 }
 
 /// A directory of this process; `TMPDIR` says where, best in memory.

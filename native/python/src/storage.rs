@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use anyzarr_core::storage::{Answer, Costs, Fetch, Found, Range, Request, Storage};
+use anyzarr_core::storage::{Batches, Costs, Fetch, Range, Request, Storage};
 use anyzarr_core::{Error, Kind, Result};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -50,7 +50,10 @@ impl Storage for Callbacks {
     }
 
     fn fetch(&self) -> Box<dyn Fetch<PyBackedBytes> + '_> {
-        Box::new(Batch { store: self, requests: Vec::new() })
+        Box::new(Batches::new(|requests: &[Request]| {
+            let asked: Vec<Ask<'_>> = requests.iter().map(ask).collect();
+            self.call(|py| self.get.call1(py, (asked,))?.extract(py))
+        }))
     }
 
     fn put_many(&self, objects: Vec<(String, Option<Vec<u8>>)>) -> Result<()> {
@@ -64,39 +67,6 @@ impl Storage for Callbacks {
                 None => Ok(()),
             }
         })
-    }
-}
-
-/// What was asked for since the last call of the function: one call answers all of it.
-struct Batch<'a> {
-    store: &'a Callbacks,
-    requests: Vec<Request>,
-}
-
-impl Fetch<PyBackedBytes> for Batch<'_> {
-    fn ask(&mut self, requests: Vec<Request>) {
-        self.requests.extend(requests);
-    }
-
-    fn wait(&mut self) -> Result<Vec<Answer<PyBackedBytes>>> {
-        let requests = std::mem::take(&mut self.requests);
-        if requests.is_empty() {
-            return Ok(Vec::new());
-        }
-        let asked: Vec<Ask<'_>> = requests.iter().map(ask).collect();
-        let found: Vec<Option<PyBackedBytes>> =
-            self.store.call(|py| self.store.get.call1(py, (asked,))?.extract(py))?;
-        if found.len() != requests.len() {
-            return Err(Error::new(
-                Kind::Storage,
-                "the store gave another number of results than was asked for",
-            ));
-        }
-        let answer = |(request, data): (Request, Option<PyBackedBytes>)| {
-            let is_whole = request.range == Range::All;
-            (request.token, Ok(data.map(|data| Found { data, is_whole, version: None })))
-        };
-        Ok(requests.into_iter().zip(found).map(answer).collect())
     }
 }
 
