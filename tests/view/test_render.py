@@ -7,7 +7,8 @@ import pytest
 
 from anyzarr._info import ChannelInfo
 from anyzarr._view._planes import choose_channels, choose_level, read_plane, slicing
-from anyzarr._view._preview import render
+from anyzarr._view._render import render
+from anyzarr._view._shown import Look
 from anyzarr._view._source import Source, source_of_array
 from anyzarr.errors import SelectionError, UnsupportedError
 
@@ -49,10 +50,10 @@ def test_coarsest_level_that_fills_the_tile_is_read_and_no_other() -> None:
 
 def test_level_can_be_chosen() -> None:
     source = make_source(np.ones((64, 64), "uint8"), "yx", 2)
-    assert render(source, "x", level=1)[1].level == 1
+    assert render(source, "x", Look(level=1))[1].level == 1
     assert choose_level(source, -1, (1, 1)) == 1
     with pytest.raises(SelectionError, match="2 levels"):
-        render(source, "x", level=2)
+        render(source, "x", Look(level=2))
 
 
 def test_channels_by_name_and_number_in_the_order_given() -> None:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from anyzarr._cli._console import print_json, stdout
+from anyzarr._cli._console import print_json, print_warning, stdout
+from anyzarr._cli._format import count
 from anyzarr._cli._options import JsonFlag, OpenOptions
 
 __all__ = ["preview"]
@@ -35,11 +36,16 @@ def preview(
     ] = (),
     z: Annotated[str, Parameter(name="--z", validator=_check_z)] = "middle",
     time: int = 0,
+    labels: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = ("auto",),
+    field: str | None = None,
     screen: Annotated[str, Parameter(validator=_check_screen)] = "1600x1000",
     json: JsonFlag = False,
     opening: OpenOptions = OpenOptions(),  # noqa: B008 - immutable
 ) -> None:
-    """Write a picture of an image: its channels side by side, and their sum.
+    """Write a picture of an image, or of all images of a plate, well or series.
+
+    Of an image its channels side by side, their sum, and its labels; of a plate its wells as
+    they lie on it.
 
     Parameters
     ----------
@@ -57,6 +63,11 @@ def preview(
         middle, max (projection), or the number of a slice.
     time
         Time point to show.
+    labels
+        Name of a label image to draw, may be repeated; all; or none. Default: all those of a
+        single image, none of a plate.
+    field
+        Name of the field of view to show of each well. Default: the first.
     screen
         Size to fit, as WIDTHxHEIGHT in pixels. Default: 1600x1000.
     json
@@ -75,13 +86,20 @@ def preview(
         channels=channel or None,
         z="middle" if z == "middle" else "max" if z == "max" else int(z),
         time=time,
+        labels=labels[0] if len(labels) == 1 else labels,
+        field=field,
         screen=(int(width), int(height)),
         **opening.keywords(),
     )
     if json:
         print_json(dataclasses.asdict(shown))
         return
-    what = ", ".join(filter(None, (", ".join(shown.channels), shown.slices)))
+    for note in shown.notes:
+        print_warning(note)
+    parts = [", ".join((*shown.channels, *(f"labels {name}" for name in shown.labels)))]
+    if shown.images:
+        parts.append(count(len(shown.images), "image"))
+    what = ", ".join(filter(None, (*parts, shown.slices)))
     stdout().print(
         f"{shown.path}  {shown.width} × {shown.height}, level {shown.level}: {what}",
         markup=False,

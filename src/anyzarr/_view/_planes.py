@@ -13,12 +13,23 @@ import numpy.typing as npt
 from anyzarr._view._source import Source
 from anyzarr.errors import SelectionError
 
-__all__ = ["Slicing", "ZChoice", "choose_channels", "choose_level", "read_plane", "slicing"]
+__all__ = [
+    "MOST_PIXELS",
+    "Slicing",
+    "ZChoice",
+    "choose_channels",
+    "choose_level",
+    "read_plane",
+    "slicing",
+    "stride",
+]
 
 ZChoice = Literal["middle", "max"] | int
 
 # A projection reads planes in groups of about this size rather than the whole stack.
 _PROJECTION_BYTES = 64 << 20
+# Of larger planes (without a pyramid) only every so many-th pixel is kept.
+MOST_PIXELS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -107,10 +118,23 @@ def slicing(source: Source, level: int, z: ZChoice, time: int) -> Slicing:
     return Slicing(index, projected, ", ".join(words))
 
 
+def stride(source: Source, level: int) -> int:
+    """Return which pixels of a level are taken: every ``stride``-th, so that memory is bounded."""
+    y, x = source.plane_axes
+    shape = source.levels[level].shape
+    return max(1, math.ceil(math.sqrt(shape[y] * shape[x] / MOST_PIXELS)))
+
+
 def read_plane(source: Source, level: int, cut: Slicing, channel: int) -> npt.NDArray[Any]:
-    """Return a channel's plane ``(Y, X)``; with colour samples ``(Y, X, 3)``."""
+    """Return a channel's plane ``(Y, X)``; with colour samples ``(Y, X, 3)``.
+
+    Of a plane of more than ``MOST_PIXELS`` pixels, as one without a pyramid may be, every
+    :func:`stride`-th row and column.
+    """
     array = source.levels[level]
     selection: list[Any] = [slice(None)] * len(array.shape)
+    for axis in source.plane_axes:
+        selection[axis] = slice(None, None, stride(source, level))
     for axis, position in cut.index.items():
         selection[axis] = position
     if "c" in source.axes:
@@ -130,7 +154,9 @@ def read_plane(source: Source, level: int, cut: Slicing, channel: int) -> npt.ND
 def _maximum(array: Any, selection: list[Any], axis: int) -> npt.NDArray[Any]:
     n = array.shape[axis]
     plane_bytes = array.dtype.itemsize * math.prod(
-        size for size, part in zip(array.shape, selection, strict=True) if isinstance(part, slice)
+        -(-size // (part.step or 1))
+        for size, part in zip(array.shape, selection, strict=True)
+        if isinstance(part, slice)
     )
     step = max(1, _PROJECTION_BYTES * n // max(1, plane_bytes))
     position = sum(isinstance(part, slice) for part in selection[:axis])

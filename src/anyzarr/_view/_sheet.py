@@ -8,23 +8,34 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from anyzarr._view._contrast import UInt8
+from anyzarr._view._draw import (
+    BACKGROUND,
+    BRIGHT,
+    LABEL_SIZE,
+    MARGIN,
+    MUTED,
+    STRIP_HEIGHT,
+    ScaleBar,
+    cross_out,
+    draw_strip,
+    write,
+)
 from anyzarr._view._text import Text, fitted
 
-__all__ = ["Layout", "ScaleBar", "Tile", "compose", "lay_out", "scale_bar"]
+__all__ = [
+    "Layout",
+    "ScaleBar",
+    "Tile",
+    "compose",
+    "largest_scale",
+    "lay_out",
+    "resized",
+    "scale_bar",
+]
 
-_BACKGROUND = (17, 20, 24)
-_STRIP = (28, 33, 39)
-_BRIGHT = (240, 243, 246)
-_MUTED = (154, 164, 175)
-
-_MARGIN = 16
 _GAP = 12
-_TITLE_SIZE = 22
-_DETAIL_SIZE = 15
-_LABEL_SIZE = 14
-_STRIP_HEIGHT = 74
 _CAPTION_HEIGHT = 26
 _MIN_TILE = 96
 _SMALL_TILE = 192
@@ -45,12 +56,15 @@ class Tile:
         What follows the name in a quieter colour, such as the contrast window.
     color
         Colour of the mark before the label, or None for no mark.
+    is_broken
+        Whether it is crossed out.
     """
 
-    picture: npt.NDArray[np.uint8]
+    picture: UInt8
     label: str
     detail: str = ""
     color: tuple[int, int, int] | None = None
+    is_broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +85,6 @@ class Layout:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class ScaleBar:
-    """A bar of known length.
-
-    Attributes
-    ----------
-    fraction
-        Its length as a fraction of a tile's width.
-    label
-        Its length with its unit.
-    """
-
-    fraction: float
-    label: str
-
-
 def lay_out(n_tiles: int, shape: tuple[int, int], screen: tuple[int, int]) -> Layout:
     """Return the grid that shows ``n_tiles`` pictures of ``shape`` (Y, X) largest on a screen.
 
@@ -104,11 +102,11 @@ def lay_out(n_tiles: int, shape: tuple[int, int], screen: tuple[int, int]) -> La
     layouts = []
     for columns in range(1, n_tiles + 1):
         rows = -(-n_tiles // columns)
-        free_x = (screen[0] - 2 * _MARGIN - (columns - 1) * _GAP) / columns
-        free_y = (screen[1] - _STRIP_HEIGHT - 2 * _MARGIN - (rows - 1) * _GAP) / rows
+        free_x = (screen[0] - 2 * MARGIN - (columns - 1) * _GAP) / columns
+        free_y = (screen[1] - STRIP_HEIGHT - 2 * MARGIN - (rows - 1) * _GAP) / rows
         scale = min(free_x / shape[1], (free_y - _CAPTION_HEIGHT) / shape[0])
         scale = max(scale, _MIN_TILE / max(shape))
-        scale = min(scale, _largest_scale(shape))
+        scale = min(scale, largest_scale(shape))
         if columns * shape[1] * scale > screen[0] and columns > 1:
             continue
         layouts.append(Layout(columns, rows, _pixels(shape[1] * scale), _pixels(shape[0] * scale)))
@@ -116,8 +114,8 @@ def lay_out(n_tiles: int, shape: tuple[int, int], screen: tuple[int, int]) -> La
     return max(layouts, key=lambda a: (a.width, n_tiles - a.columns * a.rows, a.columns))
 
 
-def scale_bar(tile_extent: float, unit: str) -> ScaleBar | None:
-    """Return a bar of a round length, about a fifth of the tile's physical width.
+def scale_bar(tile_extent: float, unit: str, share: float = 0.25) -> ScaleBar | None:
+    """Return a bar of a round length, a ``share`` of the tile's physical width at most.
 
     Parameters
     ----------
@@ -125,10 +123,12 @@ def scale_bar(tile_extent: float, unit: str) -> ScaleBar | None:
         Physical width of a tile.
     unit
         Short name of its unit, such as ``µm``.
+    share
+        Of the tile's width.
     """
     if not (math.isfinite(tile_extent) and tile_extent > 0):
         return None
-    wish = tile_extent / 4
+    wish = tile_extent * share
     power = 10.0 ** math.floor(math.log10(wish))
     length = max(m * power for m in (1, 2, 5) if m * power <= wish)
     return ScaleBar(length / tile_extent, f"{length:g} {unit}")
@@ -157,26 +157,21 @@ def compose(
     from PIL import Image, ImageDraw
 
     cell = (layout.width + _GAP, layout.height + _CAPTION_HEIGHT + _GAP)
-    width = max(_MIN_WIDTH, 2 * _MARGIN + layout.columns * cell[0] - _GAP)
-    height = _STRIP_HEIGHT + 2 * _MARGIN + layout.rows * cell[1] - _GAP
-    sheet = Image.new("RGB", (width, height), _BACKGROUND)
+    width = max(_MIN_WIDTH, 2 * MARGIN + layout.columns * cell[0] - _GAP)
+    height = STRIP_HEIGHT + 2 * MARGIN + layout.rows * cell[1] - _GAP
+    sheet = Image.new("RGB", (width, height), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    _draw_strip(draw, width, title, details)
+    draw_strip(draw, width, title, details)
     for index, tile in enumerate(tiles):
         row, column = divmod(index, layout.columns)
-        x, y = _MARGIN + column * cell[0], _STRIP_HEIGHT + _MARGIN + row * cell[1]
-        sheet.paste(_resized(tile.picture, layout), (x, y))
+        x, y = MARGIN + column * cell[0], STRIP_HEIGHT + MARGIN + row * cell[1]
+        sheet.paste(Image.fromarray(resized(tile.picture, layout.height, layout.width)), (x, y))
+        if tile.is_broken:
+            cross_out(draw, (x, y, x + layout.width - 1, y + layout.height - 1))
         _draw_caption(draw, tile, x, y + layout.height, layout.width)
         if bar is not None and index == len(tiles) - 1:
             _draw_bar(draw, bar, x, y, layout)
     return sheet
-
-
-def _draw_strip(draw: Any, width: int, title: str, details: str) -> None:
-    draw.rectangle((0, 0, width, _STRIP_HEIGHT - 1), fill=_STRIP)
-    room = width - 2 * _MARGIN
-    _write(draw, (_MARGIN, 12), fitted(title, _TITLE_SIZE, room), _BRIGHT)
-    _write(draw, (_MARGIN, 44), fitted(details, _DETAIL_SIZE, room), _MUTED)
 
 
 def _draw_caption(draw: Any, tile: Tile, x: int, y: int, width: int) -> None:
@@ -184,46 +179,41 @@ def _draw_caption(draw: Any, tile: Tile, x: int, y: int, width: int) -> None:
     if tile.color is not None:
         draw.rounded_rectangle((x, y + 8, x + 11, y + 19), 3, fill=tile.color)
         left += 18
-    label = fitted(tile.label, _LABEL_SIZE, x + width - left)
-    _write(draw, (left, y + 5), label, _BRIGHT)
+    label = fitted(tile.label, LABEL_SIZE, x + width - left)
+    write(draw, (left, y + 5), label, BRIGHT)
     room = x + width - left - label.width - 8
-    detail = Text(tile.detail, _LABEL_SIZE)
+    detail = Text(tile.detail, LABEL_SIZE)
     if tile.detail and detail.width <= room:
-        _write(draw, (x + width - detail.width, y + 5), detail, _MUTED)
+        write(draw, (x + width - detail.width, y + 5), detail, MUTED)
 
 
 def _draw_bar(draw: Any, bar: ScaleBar, x: int, y: int, layout: Layout) -> None:
     length = round(bar.fraction * layout.width)
     right, bottom = x + layout.width - 12, y + layout.height - 12
-    text = Text(bar.label, _LABEL_SIZE)
+    text = Text(bar.label, LABEL_SIZE)
     if max(length, text.width) + 24 > layout.width or layout.height < 80:
         return
     centre = min(right - length / 2, right - text.width / 2)
     box = (right - max(length, text.width) - 8, bottom - 30, right + 8, bottom + 8)
-    draw.rounded_rectangle(box, 4, fill=_BACKGROUND)
-    draw.rectangle((right - length, bottom - 4, right, bottom), fill=_BRIGHT)
-    _write(draw, (centre - text.width / 2, bottom - 25), text, _BRIGHT)
+    draw.rounded_rectangle(box, 4, fill=BACKGROUND)
+    draw.rectangle((right - length, bottom - 4, right, bottom), fill=BRIGHT)
+    write(draw, (centre - text.width / 2, bottom - 25), text, BRIGHT)
 
 
-def _write(draw: Any, at: tuple[float, float], text: Text, color: tuple[int, int, int]) -> None:
-    draw.text(at, text.content, font=text.font, fill=color)
-
-
-def _resized(picture: npt.NDArray[np.uint8], layout: Layout) -> Any:
+def resized(picture: UInt8, height: int, width: int) -> UInt8:
+    """Return a picture in another size; enlarging keeps pixels square-edged."""
     from PIL import Image
 
+    if picture.shape[:2] == (height, width):
+        return picture
     image = Image.fromarray(picture)
-    size = (layout.width, layout.height)
-    if image.size == size:
-        return image
-    # Enlarging keeps pixels square-edged: what is stored is what is seen.
-    enlarges = size[0] > image.size[0]
+    enlarges = width > image.size[0]
     method = Image.Resampling.NEAREST if enlarges else Image.Resampling.HAMMING
-    return image.resize(size, method)
+    return np.asarray(image.resize((width, height), method))
 
 
-def _largest_scale(shape: tuple[int, int]) -> float:
-    # Enlarge only thumbnails, and by whole factors.
+def largest_scale(shape: tuple[int, int]) -> float:
+    """Return the most a picture is enlarged: only thumbnails are, and by whole factors."""
     return float(max(1, _SMALL_TILE // max(shape)))
 
 
