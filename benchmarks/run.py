@@ -25,6 +25,7 @@ BENCHMARKS = (
     "table3",
     "selections",
     "archive",
+    "updates",
     "remote",
 )  # table1 prints the floor
 

@@ -79,9 +79,20 @@ def s3() -> Iterator[S3]:
 
 
 def _without_server_header(app: Any) -> Any:
-    """The server sends that header itself, and aiohttp in development mode refuses a second."""
+    """Serve moto as S3 is: one header of each kind, and conditions that are checked atomically.
+
+    The server sends ``Server`` itself, and aiohttp in development mode refuses a second. moto
+    checks a condition and then stores, and another thread may come between.
+    """
+    storing = threading.Lock()
 
     def wrapped(environ: Any, start_response: Any) -> Any:
+        if environ["REQUEST_METHOD"] in {"PUT", "DELETE"}:
+            with storing:
+                return answered(environ, start_response)
+        return answered(environ, start_response)
+
+    def answered(environ: Any, start_response: Any) -> Any:
         def start(status: str, headers: Any, *error: Any) -> Any:
             kept = [(name, value) for name, value in headers if name.lower() != "server"]
             return start_response(status, kept, *error)

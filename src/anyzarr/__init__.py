@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from anyzarr import abc, config, crud, engines, errors, indexing, metadata, ome, stores, testing
     from anyzarr._convert import convert
     from anyzarr._info import info
+    from anyzarr._interop import regions
     from anyzarr._nodes import (
         Array,
         Group,
         consolidate_metadata,
         create_array,
         create_group,
+        from_dask,
         open,  # noqa: A004 - anyzarr.open, as zarr.open
         open_array,
         open_group,
@@ -71,6 +73,7 @@ __all__ = [
     "crud",
     "engines",
     "errors",
+    "from_dask",
     "indexing",
     "info",
     "list_backends",
@@ -82,6 +85,7 @@ __all__ = [
     "open_group",
     "open_ome_zarr",
     "preview",
+    "regions",
     "stores",
     "testing",
     "validate",
@@ -96,6 +100,7 @@ _HOMES: dict[str, str] = {
             "consolidate_metadata",
             "create_array",
             "create_group",
+            "from_dask",
             "open",
             "open_array",
             "open_group",
@@ -109,6 +114,7 @@ _HOMES: dict[str, str] = {
     "list_engines": "anyzarr.engines",
     "open_ome_zarr": "anyzarr.ome",
     "preview": "anyzarr._view",
+    "regions": "anyzarr._interop",
     "validate": "anyzarr._validate",
     "validate_attributes": "anyzarr._validate",
 }

@@ -142,6 +142,8 @@ class Capabilities:
     local_root
         Directory such that the object at ``key`` is the file ``local_root + "/" + key``;
         None where objects are not plain files.
+    in_process
+        Whether only this process can reach the objects: they are in its memory.
     """
 
     writable: bool
@@ -150,6 +152,7 @@ class Capabilities:
     native_async: bool = False
     atomic_put: bool = True
     local_root: str | None = None
+    in_process: bool = False
 
 
 @dataclass(frozen=True)

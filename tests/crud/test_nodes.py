@@ -217,6 +217,7 @@ async def test_twins_do_the_same():
 
 
 def test_every_function_has_a_twin():
-    names = set(crud.__all__)
+    # It looks at nothing that is stored.
+    names = set(crud.__all__) - {"write_guarantee"}
     plain = {name for name in names if not name.endswith("_async")}
     assert names == plain | {f"{name}_async" for name in plain}

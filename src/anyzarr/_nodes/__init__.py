@@ -2,6 +2,7 @@
 
 from anyzarr._nodes._array import Array
 from anyzarr._nodes._attributes import Attributes
+from anyzarr._nodes._dask import from_dask
 from anyzarr._nodes._group import Group
 from anyzarr._nodes._open import (
     consolidate_metadata,
@@ -21,6 +22,7 @@ __all__ = [
     "consolidate_metadata",
     "create_array",
     "create_group",
+    "from_dask",
     "open",
     "open_array",
     "open_group",

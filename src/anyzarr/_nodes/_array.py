@@ -13,6 +13,7 @@ from anyzarr._nodes._indexers import BlockIndex, OrthogonalIndex, VectorizedInde
 from anyzarr._nodes._node import Node
 from anyzarr._nodes._resize import append, resize
 from anyzarr.abc import Store
+from anyzarr.crud._guarded import Guarantee
 from anyzarr.engines import EngineReport, choose, explain, open_array_io
 from anyzarr.metadata import ArrayMetadata, CodecSpec, parse_array
 
@@ -259,6 +260,16 @@ class Array(Node):
         (3, 2)
         """
         return append(self, data, axis)
+
+    @property
+    def write_guarantee(self) -> Guarantee:
+        """Among whom writes to parts of one chunk or shard lose no update.
+
+        ``"every writer"``: on any host, where all use conditional puts (S3, GCS, Azure);
+        ``"this host"``: threads and processes of one user on it (a folder); ``"this process"``:
+        its threads (everything else). Writers of whole shards (:func:`anyzarr.regions`) need none.
+        """
+        return crud.write_guarantee(self._store)
 
     def to_dask(self, chunks: Any = None) -> dask.array.Array:
         """Return a lazy dask array, one block per shard (or chunk) unless told otherwise.

@@ -31,6 +31,7 @@ from anyzarr.crud._consolidated import (
     consolidated_differences,
     consolidated_differences_async,
 )
+from anyzarr.crud._guarded import write_guarantee
 from anyzarr.crud._nodes import (
     create_new_array,
     create_new_array_async,
@@ -98,6 +99,7 @@ __all__ = [
     "write_chunk_async",
     "write_encoded_chunk",
     "write_encoded_chunk_async",
+    "write_guarantee",
     "write_metadata",
     "write_metadata_async",
     "write_region",

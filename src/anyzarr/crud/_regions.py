@@ -11,13 +11,16 @@ import numpy.typing as npt
 from anyzarr._parallel import for_each
 from anyzarr.abc import ArrayIO, Box, Engine, IndexedArrayIO, Store
 from anyzarr.crud._buffers import as_out, broadcast_value
+from anyzarr.crud._guarded import is_conditional, partial_keys, retrying
 from anyzarr.crud._locks import locked
 from anyzarr.crud._nodes import normalize_path
+from anyzarr.crud._process_locks import exclusive
 from anyzarr.crud._twins import async_twin
 from anyzarr.engines import open_array_io
 from anyzarr.errors import ReadOnlyError
-from anyzarr.indexing import Part, Selection, parts, resolve, touched
+from anyzarr.indexing import Part, Selection, partial_cells, parts, resolve, touched
 from anyzarr.metadata import ArrayMetadata, as_array_value, parse_array
+from anyzarr.stores._base import remote_concurrency
 
 __all__ = [
     "read_box",
@@ -145,8 +148,9 @@ def write_region(
     """Write a selection of an array.
 
     Each chunk or shard is replaced whole, atomically. Parts of a chunk outside the selection
-    keep their values, also when several threads write to it at once. A chunk that ends up
-    all fill value is removed, unless the setting ``write_empty_chunks`` is on.
+    keep their values, also when others write to it at once; among whom, is told by
+    :func:`write_guarantee`. A chunk that ends up all fill value is removed, unless the setting
+    ``write_empty_chunks`` is on, or it was written in part on a condition.
 
     Parameters
     ----------
@@ -172,16 +176,48 @@ def write_region(
     require_writable(store, path)
     if chosen.is_empty:
         return
-    _, io = open_array_io(meta, store, path, engine)
     inner = chosen.inner(values)
     keys = (meta.chunk_key(path, coords) for coords in touched(chosen, meta.grid))
-    with locked(store, keys):
+    if is_conditional(store):
+        with locked(store, keys):
+            _write_on_condition(meta, store, path, chosen, inner, engine)
+        return
+    _, io = open_array_io(meta, store, path, engine)
+    with locked(store, keys), exclusive(store, partial_keys(meta, path, chosen)):
         if chosen.box is not None and chosen.box.is_contiguous:
             io.write(chosen.box, inner)
         elif io.capabilities.indexed:
             cast(IndexedArrayIO, io).write_indexed(chosen.factors, inner)
         else:
             _scatter(io, parts(chosen, meta.grid), inner, meta)
+
+
+def _write_on_condition(
+    meta: ArrayMetadata,
+    store: Store,
+    path: str,
+    chosen: Selection,
+    inner: npt.NDArray[Any],
+    engine: str | Engine | None,
+) -> None:
+    """Write whole chunks as they are, and others only onto what they were made from."""
+    _, io = open_array_io(meta, store, path, engine)
+    box = chosen.box
+    if (
+        box is not None
+        and box.is_contiguous
+        and next(partial_cells(chosen, meta.grid), None) is None
+    ):
+        io.write(box, inner)
+        return
+
+    def one(part: Part) -> None:
+        if part.is_whole:
+            _scatter(io, [part], inner, meta)
+        else:
+            retrying(meta, store, path, engine, lambda io: _scatter(io, [part], inner, meta))
+
+    for_each(one, parts(chosen, meta.grid), limit=remote_concurrency())
 
 
 def _scatter(io: ArrayIO, pieces: Any, inner: npt.NDArray[Any], meta: ArrayMetadata) -> None:

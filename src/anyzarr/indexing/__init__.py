@@ -6,7 +6,7 @@
 
 from anyzarr.indexing._from_ndsel import from_ndsel
 from anyzarr.indexing._ndsel import normalize
-from anyzarr.indexing._parts import box_parts, parts, plan, touched
+from anyzarr.indexing._parts import box_parts, partial_cells, parts, plan, touched
 from anyzarr.indexing._resolve import resolve
 from anyzarr.indexing._to_ndsel import to_ndsel
 from anyzarr.indexing._types import Part, Plan, Points, Selection, Span
@@ -20,6 +20,7 @@ __all__ = [
     "box_parts",
     "from_ndsel",
     "normalize",
+    "partial_cells",
     "parts",
     "plan",
     "resolve",

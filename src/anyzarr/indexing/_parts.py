@@ -15,7 +15,7 @@ from anyzarr.indexing._types import Part, Plan, Points, Selection, Span
 if TYPE_CHECKING:
     from anyzarr.metadata._model import ArrayMetadata, ChunkGrid
 
-__all__ = ["box_parts", "parts", "plan", "touched"]
+__all__ = ["box_parts", "partial_cells", "parts", "plan", "touched"]
 
 # Of one dimension: cell, first and last selected element (+ 1), source, target, whole.
 _Cell = tuple[int, int, int, slice, slice, bool]
@@ -214,6 +214,34 @@ def touched(selection: Selection, grid: ChunkGrid) -> Iterator[tuple[int, ...]]:
     return (
         tuple(cells[f].coords[j] for f, j in dims)
         for cells in _ordered_cells(selection._factors, grid)
+    )
+
+
+def partial_cells(selection: Selection, grid: ChunkGrid) -> Iterator[tuple[int, ...]]:
+    """Iterate over the cells of which a selection holds some elements and not all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from anyzarr.indexing import partial_cells, resolve
+    >>> from anyzarr.metadata import ChunkGrid
+    >>> grid = ChunkGrid(shape=(10, 10), chunk_shape=(5, 5))
+    >>> list(partial_cells(resolve(np.s_[:, 2:], (10, 10)), grid))
+    [(0, 0), (1, 0)]
+    """
+    _check_grid(selection, grid)
+    if selection.is_empty:
+        return iter(())
+    if selection.box is None:
+        return (part.coords for part in _product_parts(selection, grid) if not part.is_whole)
+    box = selection.box
+    sides = [list(_cells(box, grid, dim)) for dim in range(len(box.start))]
+    if all(cell[-1] for side in sides for cell in side):
+        return iter(())
+    return (
+        tuple(cell[0] for cell in cells)
+        for cells in itertools.product(*sides)
+        if not all(cell[-1] for cell in cells)
     )
 
 

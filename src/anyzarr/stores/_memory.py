@@ -165,7 +165,9 @@ class MemoryStore(BaseStore):
     @property
     def capabilities(self) -> Capabilities:
         """What the store can do."""
-        return Capabilities(writable=not self._spec.read_only, conditional_put=True)
+        return Capabilities(
+            writable=not self._spec.read_only, conditional_put=True, in_process=True
+        )
 
     def _unpack(self, key: str, value: Any) -> bytes | memoryview:
         try:

@@ -112,6 +112,7 @@ class ObstoreStore(BaseStore):
             conditional_put=self._kind not in ("LocalStore", "HTTPStore"),
             native_async=True,
             local_root=self._local_root,
+            in_process=self._kind == "MemoryStore",
         )
 
     @functools.cached_property
