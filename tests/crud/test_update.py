@@ -1,5 +1,6 @@
 """Changes of attributes that start from what is stored: none is lost, whoever makes them."""
 
+import json
 import os
 import stat
 import subprocess
@@ -217,3 +218,24 @@ def test_many_nodes_are_new_or_refused():
         create_new_nodes([("c", document), ("a/b", document)], store)
     assert caught.value.path == "a/b"
     assert store.put("a/new", b"", precondition=ABSENT)
+
+
+ADD_S3 = """
+import json, sys
+from anyzarr import crud
+from anyzarr.stores import open_store
+store = open_store(sys.argv[1], mode="r+", **json.loads(sys.argv[2]))
+for i in range(8):
+    crud.update_attributes(store, "g", lambda stored: {"n": stored["n"] + 1})
+"""
+
+
+def test_processes_on_an_object_store_lose_nothing(s3):
+    """No lock keeps them apart: conditional puts do."""
+    location = f"s3://{s3.new_bucket()}/data"
+    store = counted(open_store(location, mode="a", **s3.options))
+    assert store.capabilities.conditional_put
+    command = [sys.executable, "-c", ADD_S3, location, json.dumps(s3.options)]
+    others = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait() for process in others] == [0, 0, 0]
+    assert n_of(store) == 24
