@@ -783,6 +783,20 @@ def test_any_names(spots):
         assert metadata.column_names[well.column_index] == well.column
 
 
+def test_what_a_handle_knows_is_what_is_stored():
+    """What it remembers of its own writing is what reading gives, to the last key."""
+    store = a_plate({})
+    plate = open_ome_zarr(store, mode="r+")
+    plate.create_position("C", "9", "0", 4, 8, 3)
+    plate.rename_well("A/1", "D/1")
+    with plate:
+        plate.create_position("E", "1", "0")
+        known = plate.metadata
+        plate.flush()
+        assert plate.metadata == known
+    assert open_ome_zarr(store).metadata == plate.metadata
+
+
 def test_memory_stores_too():
     store = MemoryStore()
     a_plate(store)

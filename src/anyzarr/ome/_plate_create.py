@@ -13,6 +13,7 @@ from anyzarr.crud._nodes import node_lock_key
 from anyzarr.crud._process_locks import exclusive
 from anyzarr.crud._regions import require_writable
 from anyzarr.errors import MetadataError, NodeExistsError
+from anyzarr.ome._documents import ome_of
 from anyzarr.ome._new_fields import Make, NewFields, PositionOptions
 from anyzarr.ome._plate_layout import Arrival, PlateLayout, Spot
 from anyzarr.ome._plate_model import Acquisition, PlateMetadata
@@ -233,8 +234,10 @@ class PlateCreation(PlateNode):
 
     def _change(self, arrivals: Sequence[Arrival]) -> Callable[[dict[str, Any]], dict[str, Any]]:
         def change(stored: dict[str, Any]) -> dict[str, Any]:
-            layout = self._laid_out(self._plate_of(stored), arrivals)
-            return layout.metadata.to_attributes(stored)
+            metadata = self._laid_out(self._plate_of(stored), arrivals).metadata
+            attributes = metadata.to_attributes(stored)
+            self._parsed = ome_of(attributes), metadata
+            return attributes
 
         return change
 

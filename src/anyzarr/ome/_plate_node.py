@@ -48,7 +48,7 @@ class PlateNode:
         self._axes = None if axes is None else tuple(axes)
         self._channels = None if channel_names is None else [str(n) for n in channel_names]
         self._engine = engine
-        self._parsed: tuple[Any, PlateMetadata] | None = None
+        self._parsed: tuple[Mapping[str, Any], PlateMetadata] | None = None
         self._layout: PlateLayout | None = None
         self._pending: list[Arrival] = []
         self._maker: tuple[Any, NewFields] | None = None
@@ -130,12 +130,16 @@ class PlateNode:
 
     @property
     def _stored(self) -> PlateMetadata:
-        source = self._group.metadata
-        if self._parsed is None or self._parsed[0] is not source:
-            self._parsed = source, self._plate_of(source.attributes)
-        return self._parsed[1]
+        return self._plate_of(self._group.metadata.attributes)
 
     def _plate_of(self, attributes: Mapping[str, Any]) -> PlateMetadata:
+        """Return what attributes say of the plate; those of the same content are parsed once."""
+        ome = ome_of(attributes)
+        if self._parsed is None or self._parsed[0] != ome:
+            self._parsed = ome, self._parse(attributes)
+        return self._parsed[1]
+
+    def _parse(self, attributes: Mapping[str, Any]) -> PlateMetadata:
         if "plate" not in ome_of(attributes):
             named = self.path or self._group.backend != "memory"
             title = self._group.name.removesuffix(".zarr").removesuffix(".ome") if named else ""
