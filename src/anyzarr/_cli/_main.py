@@ -24,6 +24,7 @@ from anyzarr._cli._info import info
 from anyzarr._cli._options import UsageError
 from anyzarr._cli._preview import preview
 from anyzarr._cli._pyramid import pyramid
+from anyzarr._cli._rename import rename_wells
 from anyzarr._cli._set import set_app
 from anyzarr._cli._tree import tree
 from anyzarr._cli._validate import validate
@@ -62,6 +63,7 @@ def build_app() -> cyclopts.App:
     )
     for command in (info, tree, validate, convert, pyramid, consolidate, engines, bench, preview):
         app.command(command, help_epilogue="")
+    app.command(rename_wells, name="rename-wells", help_epilogue="")
     app.command(set_app)
     return app
 
@@ -158,6 +160,6 @@ def _usage_message(error: cyclopts.CycloptsError) -> str:
 
 
 def _help_command(tokens: list[str]) -> str:
-    commands = {"info", "tree", "validate", "convert", "pyramid", "set", "engines", "preview"}
+    commands = {name for name in build_app() if not name.startswith("-")}
     command = next((token for token in tokens[:1] if token in commands), None)
     return f"anyzarr {command} --help" if command else "anyzarr --help"

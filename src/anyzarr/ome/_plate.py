@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from anyzarr._nodes import Array, Group, TreeNode
 from anyzarr.crud._nodes import normalize_path
 from anyzarr.ome._plate_create import PlateCreation
 from anyzarr.ome._plate_merge import Renaming, add_from
-from anyzarr.ome._plate_move import rename_well
+from anyzarr.ome._plate_move import rename_wells
 from anyzarr.ome._position import Position
 from anyzarr.ome._well import Row, Well
 
@@ -127,9 +127,57 @@ class Plate(PlateCreation):
         NodeExistsError
             There is a well ``new``.
         """
+        self.rename_wells({normalize_path(old): new})
+
+    def rename_wells(
+        self, names: Mapping[str, str] | Iterable[tuple[str, str]], *, dry_run: bool = False
+    ) -> list[tuple[str, str]]:
+        """Give many wells other names; swaps and chains are possible.
+
+        Everything is checked before anything is changed. Wells whose new names are free are
+        moved together, in effect at once. A well that takes the name of another steps aside
+        first, to a name that says where it goes (``A/1toB2``): where the process is killed
+        between the two steps, the plate is valid and names it by that.
+
+        Parameters
+        ----------
+        names
+            New paths of wells by their old ones, as in ``{"A/1": "B/2", "B/2": "A/1"}``.
+        dry_run
+            Check, and change nothing.
+
+        Returns
+        -------
+        list of (str, str)
+            The moves, in their order.
+
+        Raises
+        ------
+        NodeNotFoundError
+            There is no such well.
+        NodeExistsError
+            A new name is taken by a well that keeps it or by something the plate does not name,
+            or is given twice.
+        MetadataError
+            A well is given twice, or a new name is not possible.
+
+        Examples
+        --------
+        >>> import anyzarr
+        >>> plate = anyzarr.open_ome_zarr({}, layout="hcs", mode="w")
+        >>> _ = plate.create_positions([("A", "1", "0"), ("B", "2", "0")])
+        >>> plate.rename_wells({"A/1": "C/1"}, dry_run=True)
+        [('A/1', 'C/1')]
+        >>> moves = plate.rename_wells({"A/1": "B/2", "B/2": "A/1"})
+        >>> [path for path, _ in plate.wells()]
+        ['A/1', 'B/2']
+        """
+        pairs = names.items() if isinstance(names, Mapping) else names
+        moves = [(normalize_path(old), normalize_path(new)) for old, new in pairs]
         self.flush()
-        document = rename_well(self._group, normalize_path(old), normalize_path(new))
-        self._group._accept(document)
+        rounds = rename_wells(self._group, moves, dry_run=dry_run)
+        self.refresh()
+        return [move for moves in rounds for move in moves]
 
     def add_from(
         self,

@@ -250,8 +250,15 @@ class PlateLayout:
         self._acquisitions[acquisition.id] = acquisition
         return acquisition
 
-    def rename(self, old: str, new: Spot) -> None:
+    def rename(self, old: str, new: Spot, *, keep_lines: bool = False) -> None:
         """Give a well another name, and drop the row and column it leaves empty at the end.
+
+        Parameters
+        ----------
+        old, new
+            Its path, and where it goes.
+        keep_lines
+            Leave empty rows and columns for :meth:`drop_lines`.
 
         Raises
         ------
@@ -281,10 +288,18 @@ class PlateLayout:
             renamed.path if path == old else path: renamed if path == old else well
             for path, well in self.wells.items()
         }
+        if keep_lines:
+            return
         dropped_row = self._rows.drop(before.row, renamed.row)
         dropped_column = self._columns.drop(before.column, renamed.column)
         if dropped_row or dropped_column:
             self.wells = {path: self._placed(well) for path, well in self.wells.items()}
+
+    def drop_lines(self, rows: Iterable[str], columns: Iterable[str]) -> None:
+        """Drop those rows and columns that are empty, from the end, as far as no well moves."""
+        for lines, names in ((self._rows, rows), (self._columns, columns)):
+            for name in sorted(set(names), key=lambda name: lines.place(name, None), reverse=True):
+                lines.drop(name, "")
 
     def _placed(self, well: PlateWell) -> PlateWell:
         row, column = self._rows.place(well.row, None), self._columns.place(well.column, None)
