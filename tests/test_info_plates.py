@@ -11,7 +11,8 @@ import pytest
 
 import anyzarr
 from anyzarr._info import ImageInfo, PlateInfo, SeriesInfo, WellInfo, info, tree
-from anyzarr.errors import UnsupportedError
+from anyzarr.errors import StoreError, UnsupportedError
+from anyzarr.stores import MemoryStore
 
 SPOTS = [("A", "1", "0"), ("A", "3", "0"), ("A", "3", "1"), ("C", "2", "0")]
 
@@ -188,6 +189,24 @@ def test_series() -> None:
     ]  # fmt: skip
     anyzarr.open_ome_zarr(store, mode="r+").write_ome_xml("<OME/>")
     assert info(store).has_ome_xml
+
+
+def test_series_on_a_server_that_does_not_say_what_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store: dict[str, bytes] = {}
+    with anyzarr.open_ome_zarr(store, layout="bf2raw", mode="w", axes="yx") as series:
+        series.create_image(np.ones((8, 8), "uint8"))
+
+    def refuse(self: object, key: str) -> None:
+        raise StoreError(f"403 for {key}")
+
+    monkeypatch.setattr(MemoryStore, "head", refuse)
+    facts = info(store)
+    assert isinstance(facts, SeriesInfo)
+    assert facts.has_ome_xml is None
+    assert any("OME-XML" in note for note in facts.notes)
+    assert facts.image is not None
 
 
 def test_tree_says_what_each_group_is() -> None:

@@ -50,7 +50,8 @@ def collection(facts: WellInfo | SeriesInfo) -> Iterable[RenderableType]:
         ("images", _names(facts.images)),
     ]
     if facts.kind == "series":
-        rows.append(("OME-XML", "yes" if getattr(facts, "has_ome_xml", False) else "no"))
+        known = {True: "yes", False: "no", None: "unknown"}
+        rows.append(("OME-XML", known[getattr(facts, "has_ome_xml", None)]))
     kind = "OME-Zarr well" if facts.kind == "well" else "series of OME-Zarr images"
     yield title(facts.name, kind)
     yield pairs([*rows, *_ending(facts)])

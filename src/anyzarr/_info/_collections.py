@@ -105,12 +105,16 @@ def series_info(
     series = Bioformats2RawSeries(Group(metadata, store, path))
     names = series.names
     image, notes = _first_image(store, path, names, engine)
+    try:
+        has_xml = store.head(join(path, "OME/METADATA.ome.xml")) is not None
+    except AnyzarrError as error:  # a server may refuse to say that there is none
+        has_xml, notes = None, (*notes, f"the OME-XML cannot be looked up: {error.message}")
     return SeriesInfo(
         **_common(metadata, store, path, stored),
         name=last_part(store, path),
         version=series.version,
         images=tuple(names),
-        has_ome_xml=store.head(join(path, "OME/METADATA.ome.xml")) is not None,
+        has_ome_xml=has_xml,
         image=image,
         positions=position_infos(store, path, names) if positions else None,
         notes=notes,

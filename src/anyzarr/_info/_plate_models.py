@@ -148,7 +148,7 @@ class SeriesInfo(ToDict):
     images
         Paths of the images, in their order.
     has_ome_xml
-        Whether there is OME-XML that describes them.
+        Whether there is OME-XML that describes them; None where the store does not say.
     """
 
     kind: ClassVar[str] = "series"
@@ -159,7 +159,7 @@ class SeriesInfo(ToDict):
     name: str
     version: str
     images: tuple[str, ...]
-    has_ome_xml: bool
+    has_ome_xml: bool | None
     image: ImageInfo | None
     backend: str
     positions: tuple[PositionInfo, ...] | None = None
