@@ -1,8 +1,9 @@
-"""A folder over HTTP: ranges, connections that stay open, a delay per request, and a count.
+"""A folder over HTTP, and as the buckets of an S3 service, to read.
 
     python _server.py FOLDER SECONDS
 
-Prints its port. ``GET /:count`` returns the number of requests since it was asked last.
+Ranges, ETags, connections that stay open, a delay per request, and a count. Prints its port.
+``GET /:count`` returns the number of requests since it was asked last.
 """
 
 from __future__ import annotations
@@ -47,23 +48,25 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.count += 1
         time.sleep(self.server.delay)
+        path = self.server.root / self.path.partition("?")[0].lstrip("/")
         try:
-            data = (self.server.root / self.path.partition("?")[0].lstrip("/")).read_bytes()
+            data = path.read_bytes()
+            changed = path.stat().st_mtime_ns
         except OSError:
             self._answer(HTTPStatus.NOT_FOUND, b"", {})
             return
-        self._send(data)
+        self._send(data, {"ETag": f'"{changed:x}-{len(data):x}"'})
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes, tag: dict[str, str]) -> None:
         match = _RANGE.match(self.headers.get("Range", ""))
         if match is None:
-            self._answer(HTTPStatus.OK, data, {})
+            self._answer(HTTPStatus.OK, data, tag)
             return
         first, last = match.groups()
         start = int(first) if first else max(0, len(data) - int(last))
         stop = min(int(last) + 1, len(data)) if first and last else len(data)
-        span = f"bytes {start}-{stop - 1}/{len(data)}"
-        self._answer(HTTPStatus.PARTIAL_CONTENT, data[start:stop], {"Content-Range": span})
+        span = {"Content-Range": f"bytes {start}-{stop - 1}/{len(data)}"}
+        self._answer(HTTPStatus.PARTIAL_CONTENT, data[start:stop], {**tag, **span})
 
     def _answer(self, status: HTTPStatus, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

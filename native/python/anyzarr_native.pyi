@@ -32,7 +32,6 @@ class ObjectStore:
         self,
         service: str,
         url: str,
-        prefix: str,
         settings: Mapping[str, str],
         client: Mapping[str, str] | None,
         headers: Mapping[str, bytes],

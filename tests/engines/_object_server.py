@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 Fault = Callable[["Handler", bytes], None]
 
@@ -30,9 +31,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        key = self.path.lstrip("/")
+        key = unquote(self.path).lstrip("/")
         asked = self.headers.get("Range")
         self.server.requests.append((self.command, key, asked))
+        self.server.connections.add(self.client_address)
         data = self.server.objects.get(key)
         if data is None:
             self.answer(404, b"")
@@ -110,6 +112,7 @@ class ObjectServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.objects: dict[str, bytes] = {}
         self.requests: list[tuple[str, str, str | None]] = []
+        self.connections: set[Any] = set()
         self.faults: dict[str, list[Fault]] = {}
         self.has_etags = True
         self.has_suffixes = True

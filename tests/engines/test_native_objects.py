@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -309,6 +310,30 @@ def test_a_shard_replaced_between_index_and_data_is_read_again(
     server.faults["c/0/0"] = [replace]
     where = np.s_[100:110, 100:110]
     np.testing.assert_array_equal(opened(web(server))[where], other[where])
+
+
+def read_below(server: ObjectServer, prefix: str, folder: Path) -> npt.NDArray[Any]:
+    out = np.zeros((1, 64), "uint16")
+    meta = anyzarr.open_array(folder).metadata
+    store = ObstoreStore(f"{server.url}/{prefix}", retry_config=QUICK)
+    ENGINE.open(meta, store, "").read(Box((0, 0), (1, 64), (1, 1)), out)
+    return out[0]
+
+
+def test_arrays_of_one_service_share_connections(tmp_path: Path, server: ObjectServer) -> None:
+    names = ("a", "b", "c/d", "e")
+    written_there = {name: written(tmp_path / name) for name in names}
+    server.publish(tmp_path)
+    for name, values in written_there.items():
+        np.testing.assert_array_equal(read_below(server, name, tmp_path / name), values[0])
+    assert len(server.connections) <= 2  # each array makes two requests at once
+
+
+@pytest.mark.parametrize("name", ["b c", "ü", "100%", "a+b", "a,b=c", "~me"])
+def test_addresses_of_all_kinds(name: str, tmp_path: Path, server: ObjectServer) -> None:
+    values = written(tmp_path / name)
+    server.publish(tmp_path)
+    np.testing.assert_array_equal(read_below(server, quote(name), tmp_path / name), values[0])
 
 
 def test_at_most_as_many_requests_as_configured(tmp_path: Path, server: ObjectServer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import pickle
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -477,3 +478,21 @@ def test_an_archive_over_another_backend(tmp_path: Path) -> None:
         assert isinstance(store, ZipStore)
         assert store.get("zarr.json") == b"{}"
         assert pickle.loads(pickle.dumps(store)) == store
+
+
+def test_one_client_for_the_same_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    def client(**options: Any) -> Any:
+        return ObstoreStore("s3://bucket/data", region="us-east-1", **options).obstore
+
+    first = client(client_options={"timeout": "30s"})
+    assert client(client_options={"timeout": "30s"}) is first
+    assert client(client_options={"timeout": "31s"}) is not first
+    assert client(client_options={"timeout": "30s"}, anon=True) is not first
+    monkeypatch.setenv("AWS_ENDPOINT", "http://127.0.0.1:9")
+    assert client(client_options={"timeout": "30s"}) is not first
+
+
+def test_folders_are_made_each_time(tmp_path: Path) -> None:
+    for _ in range(2):
+        ObstoreStore((tmp_path / "new").as_uri(), mkdir=True).put("a", b"1")
+        shutil.rmtree(tmp_path / "new")

@@ -23,8 +23,6 @@ use crate::selection::{Asked, Selection};
 ///     ``"s3"``, ``"gcs"``, ``"azure"`` or ``"http"``.
 /// url
 ///     Of ``"http"``, the address; else empty.
-/// prefix
-///     What keys are put after.
 /// settings
 ///     The service's settings, which add to the environment's.
 /// client
@@ -47,12 +45,11 @@ type Waits = (usize, f64, f64, f64, f64);
 #[pymethods]
 impl ObjectStore {
     #[new]
-    #[pyo3(signature = (service, url, prefix, settings, client, headers, certificates, retry))]
+    #[pyo3(signature = (service, url, settings, client, headers, certificates, retry))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         service: &str,
         url: String,
-        prefix: String,
         settings: BTreeMap<String, String>,
         client: Option<BTreeMap<String, String>>,
         headers: BTreeMap<String, Vec<u8>>,
@@ -63,7 +60,6 @@ impl ObjectStore {
             let config = Arc::new(Config {
                 service: service_of(service)?,
                 url,
-                prefix,
                 settings: settings.into_iter().collect(),
                 client: client.map(|client| client.into_iter().collect()),
                 headers: headers.into_iter().collect(),

@@ -35,8 +35,10 @@ class ObjectArray:
         self._objects: ObjectStore | None = None
         self.reason = _why_not(store.obstore)
         if self.reason is None:
+            url, root = _address(store.obstore)
+            self._prefix = root + prefix
             try:
-                self._objects = _rebuild(store.obstore)
+                self._objects = _rebuild(store.obstore, url)
             except NativeError as error:
                 self.reason = f"the core cannot make a client for it: {redact(str(error))}"
 
@@ -72,15 +74,31 @@ def _why_not(live: Any) -> str | None:
     return None
 
 
-def _rebuild(live: Any) -> ObjectStore:
+def _address(live: Any) -> tuple[str, str]:
+    """Return where a client is to speak to, and what keys are put after.
+
+    Stores of one service then share a client, with its open connections.
+    """
+    url = str(getattr(live, "url", ""))
+    origin, _, path = url.partition("://")[2].partition("/")
+    if not url:
+        path = str(getattr(live, "prefix", None) or "")
+    elif not set(url) & set("%?#"):
+        url = f"{url.partition('://')[0]}://{origin}"
+    else:
+        path = ""  # Not every such path can be taken apart, and put together again unchanged.
+    path = path.strip("/")
+    return url, f"{path}/" if path else ""
+
+
+def _rebuild(live: Any, url: str) -> ObjectStore:
     from anyzarr_native import ObjectStore
 
     client = getattr(live, "client_options", None)
     strings = None if client is None else {k: v for k, v in client.items() if k not in _NOT_STRINGS}
     return ObjectStore(
         service=_SERVICES[type(live).__name__],
-        url=str(getattr(live, "url", "")),
-        prefix=str(getattr(live, "prefix", None) or ""),
+        url=url,
         settings=dict(getattr(live, "config", None) or {}),
         client=strings,
         headers={name: _bytes(value) for name, value in _part(client, "default_headers").items()},

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import os
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -29,7 +32,7 @@ _KNOWN_SCHEMES: Final = ("s3", "gs", "az", "abfs", "http", "https", "file")
 
 
 def object_store_from_url(url: str, options: dict[str, Any]) -> Any:
-    """Return a new obstore store for a URL.
+    """Return an obstore store for a URL; the same one for the same arguments.
 
     Raises
     ------
@@ -38,6 +41,48 @@ def object_store_from_url(url: str, options: dict[str, Any]) -> Any:
     StoreError
         It does not know an option, or refuses the configuration.
     """
+    if parse_location(url).is_local:
+        return _new(url, options)  # It may make the folder, each time.
+    try:
+        return _shared(url, _frozen(options), _environment())
+    except _NotHashable:
+        return _new(url, options)
+
+
+class _NotHashable(Exception):
+    """An option that cannot be compared with those of stores made before."""
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return ("mapping", *((name, _frozen(part)) for name, part in sorted(value.items())))
+    try:
+        hash(value)
+    except TypeError:
+        raise _NotHashable from None
+    return type(value), value
+
+
+def _thawed(frozen: Any) -> Any:
+    kind, *rest = frozen
+    return {name: _thawed(part) for name, part in rest} if kind == "mapping" else rest[0]
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
+    read = ("AWS_", "GOOGLE_", "AZURE_", "SERVICE_ACCOUNT", "SSL_CERT_")
+    return tuple(sorted(item for item in os.environ.items() if item[0].startswith(read)))
+
+
+@functools.lru_cache(maxsize=32)
+def _shared(url: str, options: Any, environment: Any) -> Any:
+    """Return the same store for the same arguments, with its open connections.
+
+    Making one takes as long as some requests: certificates are loaded, connections set up.
+    """
+    return _new(url, _thawed(options))
+
+
+def _new(url: str, options: dict[str, Any]) -> Any:
     module = require("obstore.store", extra="obstore", purpose=f"{redact(url)!r}")
     errors = require("obstore.exceptions", extra="obstore")
     parsed = parse_location(url)

@@ -7,7 +7,6 @@ use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::http::HttpBuilder;
-use object_store::path::Path;
 use object_store::{
     BackoffConfig, Certificate, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig,
 };
@@ -50,8 +49,6 @@ pub struct Config {
     pub service: Service,
     /// Of [`Service::Http`], the address that keys are put after.
     pub url: String,
-    /// What keys are put after; without slashes at its ends.
-    pub prefix: String,
     /// The service's settings by their names.
     pub settings: Vec<(String, String)>,
     /// The HTTP client's settings by their names, None for its defaults.
@@ -93,11 +90,6 @@ impl Config {
             Service::Http => self.http(),
         }
         .map_err(|error| Error::invalid(first_line(&error)))
-    }
-
-    /// The prefix as a path.
-    pub(super) fn root(&self) -> Result<Path> {
-        Path::parse(&self.prefix).map_err(|error| Error::invalid(error.to_string()))
     }
 
     pub(super) fn retries(&self) -> usize {

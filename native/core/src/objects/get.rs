@@ -21,7 +21,7 @@ const MOST_ATTEMPTS: usize = 3;
 
 /// Get an object or a part of it; None if there is none.
 pub async fn get(client: &Client, key: &str, range: Range) -> Result<Option<Found<Bytes>>> {
-    let path = client.path(key)?;
+    let path = path_of(key)?;
     let asked = match range {
         Range::All => None,
         _ if client.is_without_ranges.load(Ordering::Relaxed) => None,
@@ -46,6 +46,11 @@ pub async fn get(client: &Client, key: &str, range: Range) -> Result<Option<Foun
             get_otherwise(client, &path, range).await
         }
     }
+}
+
+/// The path of a key.
+pub(super) fn path_of(key: &str) -> Result<Path> {
+    Path::parse(key).map_err(|error| Error::invalid(error.to_string()))
 }
 
 /// Whether servers that know ranges at all know this one.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use object_store::{ObjectStoreExt, WriteMultipart};
 
-use super::get::failed;
+use super::get::{failed, path_of};
 use super::runtime::Client;
 use crate::error::Result;
 
@@ -18,7 +18,7 @@ const PARTS: usize = 8;
 
 /// Replace an object, or remove it.
 pub async fn put(client: &Client, key: &str, data: Option<Bytes>) -> Result<()> {
-    let path = client.path(key)?;
+    let path = path_of(key)?;
     let done = match data {
         None => match client.store.delete(&path).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),

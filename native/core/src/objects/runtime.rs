@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use object_store::ObjectStore;
-use object_store::path::Path;
 use tokio::runtime::{Builder, Runtime};
 
 use super::config::{Config, Service};
@@ -29,24 +28,12 @@ pub struct Clients {
 pub struct Client {
     pub store: Arc<dyn ObjectStore>,
     pub service: Service,
-    pub root: Path,
     /// How often a request whose answer was cut off is made again.
     pub retries: usize,
     /// Names the store in this process.
     pub id: u64,
     /// Whether it has been found to know no ranges.
     pub is_without_ranges: AtomicBool,
-}
-
-impl Client {
-    /// The path of a key.
-    pub fn path(&self, key: &str) -> Result<Path> {
-        let below = Path::parse(key).map_err(|error| Error::invalid(error.to_string()))?;
-        if self.root.is_root() {
-            return Ok(below);
-        }
-        Ok(self.root.parts().chain(below.parts()).collect())
-    }
 }
 
 impl Clients {
@@ -66,7 +53,6 @@ impl Clients {
         let client = Arc::new(Client {
             store: config.build()?,
             service: config.service,
-            root: config.root()?,
             retries: config.retries(),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             is_without_ranges: AtomicBool::new(false),
