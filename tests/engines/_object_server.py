@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import re
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         self.server.requests.append((self.command, key, asked))
         self.server.connections.add(self.client_address)
+        self.server.last_headers = dict(self.headers)
         data = self.server.objects.get(key)
         if data is None:
             self.answer(404, b"")
@@ -70,6 +72,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
+        self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
         self.send_header("Content-Length", str(len(body) if size < 0 else size))
         self.end_headers()
         if self.command != "HEAD":
@@ -113,6 +116,8 @@ class ObjectServer(http.server.ThreadingHTTPServer):
         self.objects: dict[str, bytes] = {}
         self.requests: list[tuple[str, str, str | None]] = []
         self.connections: set[Any] = set()
+        self.last_headers: dict[str, str] = {}
+        self.scheme = "http"
         self.faults: dict[str, list[Fault]] = {}
         self.has_etags = True
         self.has_suffixes = True
@@ -120,7 +125,14 @@ class ObjectServer(http.server.ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}"
+
+    def use_tls(self, certificate: Path, key: Path) -> None:
+        """Speak TLS from now on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.scheme = "https"
 
     def publish(self, folder: Path) -> None:
         """Take over the files of a folder."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 import multiprocessing
 import os
@@ -9,7 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -359,6 +360,88 @@ def test_at_most_as_many_requests_as_configured(tmp_path: Path, server: ObjectSe
 
 
 # ------------------------------------------------------------------------------ servers that differ
+
+
+@pytest.mark.parametrize("scheme", ["gs", "az"])
+def test_other_services(scheme: str, tmp_path: Path, server: ObjectServer) -> None:
+    values = big(tmp_path / "bucket" / "data")
+    server.publish(tmp_path)
+    where_it_is = {
+        "gs": {"base_url": server.url},
+        "az": {"endpoint": server.url, "account_name": "account"},
+    }
+    options = {**where_it_is[scheme], "client_options": {"allow_http": True}, "anon": True}
+    array = opened(ObstoreStore(f"{scheme}://bucket/data", retry_config=QUICK, **options))
+    assert report(array.store) == ("own", None)
+    where = np.s_[100:110, 1100:1110]
+    for _ in range(2):
+        server.counted()
+        np.testing.assert_array_equal(array[where], values[where])
+    # Azure knows no suffix ranges; but the index is known by now.
+    assert len(server.counted()) == 1
+    np.testing.assert_array_equal(array[...], values)
+
+
+def test_headers_go_along(tmp_path: Path, server: ObjectServer) -> None:
+    values = written(tmp_path)
+    server.publish(tmp_path)
+    client = {"default_headers": {"X-Color": "blue"}, "user_agent": "me/1"}
+    array = opened(ObstoreStore(server.url, client_options=client))
+    server.last_headers = {}
+    np.testing.assert_array_equal(array[0], values[0])
+    seen = {name.lower(): value for name, value in server.last_headers.items()}
+    assert (seen["x-color"], seen["user-agent"]) == ("blue", "me/1")
+
+
+@pytest.fixture
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate that nobody signed, for 127.0.0.1, and its key."""
+    x509 = pytest.importorskip("cryptography.x509", reason="makes certificates")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    address = x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("tls")
+    paths = folder / "certificate.pem", folder / "key.pem"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return paths
+
+
+def test_tls(tmp_path: Path, server: ObjectServer, certificate: tuple[Path, Path]) -> None:
+    values = written(tmp_path)
+    server.publish(tmp_path)
+    server.use_tls(*certificate)
+    pem = certificate[0].read_bytes()
+    for client in ({"allow_invalid_certificates": True}, {"root_certificate": pem}):
+        trusting = ObstoreStore(server.url, client_options=client)
+        assert report(trusting) == ("own", None)
+        np.testing.assert_array_equal(opened(trusting)[...], values)
+
+    meta = anyzarr.open_array(tmp_path).metadata
+    careful = ObstoreStore(server.url, retry_config=QUICK)
+    with pytest.raises(StoreError):
+        ENGINE.open(meta, careful, "").read(Box.full(meta.shape), values)
 
 
 def test_servers_without_ranges(tmp_path: Path, web_without_ranges: str) -> None:
