@@ -8,12 +8,21 @@ import pickle
 import select
 import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from ._object_server import ObjectServer, serving
+
 CHILD_SECONDS = 20
+
+
+@pytest.fixture
+def server() -> Iterator[ObjectServer]:
+    """A server of objects on loopback; see its module."""
+    with serving() as found:
+        yield found
 
 
 def _run_in_forked_child(work: Callable[[], Any]) -> tuple[str, Any]:

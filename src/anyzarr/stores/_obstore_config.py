@@ -45,11 +45,11 @@ def object_store_from_url(url: str, options: dict[str, Any]) -> Any:
         return _new(url, options)  # It may make the folder, each time.
     try:
         return _shared(url, _frozen(options), _environment())
-    except _NotHashable:
+    except _NotHashableError:
         return _new(url, options)
 
 
-class _NotHashable(Exception):
+class _NotHashableError(Exception):
     """An option that cannot be compared with those of stores made before."""
 
 
@@ -59,7 +59,7 @@ def _frozen(value: Any) -> Any:
     try:
         hash(value)
     except TypeError:
-        raise _NotHashable from None
+        raise _NotHashableError from None
     return type(value), value
 
 

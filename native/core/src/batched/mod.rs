@@ -8,6 +8,7 @@
 
 mod read;
 mod tickets;
+mod units;
 mod write;
 
 pub use read::read;
