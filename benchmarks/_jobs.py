@@ -74,7 +74,7 @@ def write_row(
     rounds: int = ROUNDS,
 ) -> Row:
     """Time writing one region; what was written is read back by another than the writer."""
-    value = data[where].copy()
+    value = np.ascontiguousarray(data[where])  # of everything, no copy: it may be gigabytes
 
     def work(peer: Peer) -> Callable[[], None]:
         return lambda: peer.write(where, value)
