@@ -1,6 +1,7 @@
 """Conversion: readers of other formats, and hierarchies between stores and archives."""
 
 from anyzarr._convert._main import convert
+from anyzarr._convert._npy import NPY
 from anyzarr._convert._report import ConversionReport
 from anyzarr._convert._source import (
     ImageReader,
@@ -13,8 +14,10 @@ from anyzarr._convert._tiff import TIFF
 from anyzarr._progress import Progress, ProgressCallback
 
 register_reader(TIFF)
+register_reader(NPY)
 
 __all__ = [
+    "NPY",
     "TIFF",
     "ConversionReport",
     "ImageReader",

@@ -13,18 +13,18 @@ from anyzarr._pyramid._plan import (
     default_factors,
     plan_levels,
 )
-from anyzarr._pyramid._regions import MEMORY_BYTES, Region, fill
+from anyzarr._pyramid._regions import Region, default_memory, fill
 from anyzarr._pyramid._update import update_pyramid
 
 __all__ = [
     "LARGEST_TOP_LEVEL",
-    "MEMORY_BYTES",
     "METHODS",
     "Method",
     "PyramidLevel",
     "Region",
     "build_pyramid",
     "default_factors",
+    "default_memory",
     "downsample",
     "downsample_into",
     "downsampled_shape",

@@ -14,7 +14,7 @@ from anyzarr._pyramid._fast import downsample
 from anyzarr._pyramid._gaussian import gaussian_part, reach
 from anyzarr._pyramid._kernel import downsampled_shape
 from anyzarr._pyramid._methods import Method, method_of
-from anyzarr._pyramid._regions import MEMORY_BYTES, Readable, Region, Writable, fill
+from anyzarr._pyramid._regions import Readable, Region, Writable, fill
 from anyzarr.errors import MetadataError
 
 __all__ = ["downsample_into"]
@@ -26,7 +26,7 @@ def downsample_into(
     factors: Sequence[int],
     *,
     method: str = "mean",
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: int | None = None,
     tracker: Tracker | None = None,
 ) -> None:
     """Fill ``target`` with ``source`` made smaller, region by region.
@@ -42,7 +42,7 @@ def downsample_into(
     method
         A name in :data:`METHODS`.
     memory_bytes
-        About how much memory to take.
+        About how much memory to take; None: :func:`default_memory`.
     tracker
         Told the bytes of ``target`` that are done.
 

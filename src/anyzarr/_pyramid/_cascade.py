@@ -15,7 +15,7 @@ from anyzarr._pyramid._build import downsample_into, require_fit
 from anyzarr._pyramid._fast import downsample
 from anyzarr._pyramid._methods import Method, method_of
 from anyzarr._pyramid._passes import Pass, plan_passes
-from anyzarr._pyramid._regions import MEMORY_BYTES, Level, Region, fill, region_size
+from anyzarr._pyramid._regions import Level, Region, default_memory, fill, region_size
 
 __all__ = ["build_pyramid"]
 
@@ -29,7 +29,7 @@ def build_pyramid(
     *,
     method: str = "mean",
     produce: Producer | None = None,
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: int | None = None,
     tracker: Tracker | None = None,
 ) -> None:
     """Fill the levels of a pyramid.
@@ -47,8 +47,8 @@ def build_pyramid(
         each element once, from several threads, in regions that begin at multiples of its chunk
         shape. None: level 0 is there and is read.
     memory_bytes
-        About how much memory to take. One stored object of each of two levels is held whatever
-        it says.
+        About how much memory to take; None: :func:`default_memory`. One stored object of each
+        of two levels is held whatever it says.
     tracker
         Told the bytes that are done.
 
@@ -66,6 +66,7 @@ def build_pyramid(
     the work is cut nor on what memory there is. A Gaussian needs neighbours, so its levels are
     read again, with an overlap.
     """
+    memory_bytes = memory_bytes or default_memory()
     how = method_of(method)
     if len(arrays) > 1:
         how.require(arrays[0].dtype)

@@ -14,22 +14,30 @@ from anyzarr import _parallel
 from anyzarr._progress import Tracker
 
 __all__ = [
-    "MEMORY_BYTES",
     "Level",
     "Readable",
     "Region",
     "Writable",
     "blocks_of",
     "cells_of",
+    "default_memory",
     "fill",
     "region_size",
     "regions_of",
 ]
 
-MEMORY_BYTES = 1 << 30
-"""About how much memory filling an array takes unless told otherwise, whatever its size."""
-
+_MEMORY_BYTES, _MEMORY_BYTES_PER_THREAD, _MOST_MEMORY_BYTES = 320 << 20, 64 << 20, 1 << 30
 _BLOCK_BYTES = 32 << 20
+
+
+def default_memory() -> int:
+    """Return about how much memory filling an array takes, whatever its size.
+
+    Two shards of the default size with their encoded bytes, and blocks for each thread.
+    """
+    wanted = _MEMORY_BYTES + _MEMORY_BYTES_PER_THREAD * _parallel.concurrency()
+    return min(_MOST_MEMORY_BYTES, wanted)
+
 
 Region = tuple[slice, ...]
 """Elements of an array, one slice with start and stop per axis, step 1."""
@@ -72,7 +80,7 @@ def fill(
     *,
     within: Region | None = None,
     read_bytes_per_element: int | None = None,
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: int | None = None,
     tracker: Tracker | None = None,
 ) -> None:
     """Fill an array, one stored object (shard, else chunk) at a time, on several threads.
@@ -93,10 +101,12 @@ def fill(
     read_bytes_per_element
         Bytes ``produce`` holds per element of its result; default the element's size.
     memory_bytes
-        Bound on what is held at a time, as long as one stored object fits in it.
+        Bound on what is held at a time, as long as one stored object fits in it; None:
+        :func:`default_memory`.
     tracker
         Told the bytes of each block that is done.
     """
+    memory_bytes = memory_bytes or default_memory()
     itemsize = target.dtype.itemsize
     cost = (read_bytes_per_element or itemsize) + itemsize
     unit = target.shards or target.chunks

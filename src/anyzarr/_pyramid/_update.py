@@ -9,7 +9,7 @@ from anyzarr._progress import Tracker
 from anyzarr._pyramid._build import made_from, require_fit
 from anyzarr._pyramid._gaussian import reach
 from anyzarr._pyramid._methods import Method, method_of
-from anyzarr._pyramid._regions import MEMORY_BYTES, Level, Region, fill, region_size
+from anyzarr._pyramid._regions import Level, Region, fill, region_size
 
 __all__ = ["update_pyramid"]
 
@@ -20,7 +20,7 @@ def update_pyramid(
     region: Region,
     *,
     method: str = "mean",
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: int | None = None,
     tracker: Tracker | None = None,
 ) -> None:
     """Make the elements of all levels again that a region of level 0 has part in.

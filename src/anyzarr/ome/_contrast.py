@@ -53,7 +53,8 @@ def window_of(
     values = _sample(array, axes, channel)
     if values.dtype.kind not in "iufb" or not values.size:
         return None
-    finite = values[np.isfinite(values)]
+    numbers = values.view(np.uint8) if values.dtype.kind == "b" else values
+    finite = numbers[np.isfinite(numbers)]
     if not finite.size:
         return None
     low, high = (float(v) for v in np.percentile(finite, percentiles))
