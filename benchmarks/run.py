@@ -27,6 +27,7 @@ BENCHMARKS = (
     "archive",
     "updates",
     "remote",
+    "pyramid",
 )  # table1 prints the floor
 
 

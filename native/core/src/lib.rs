@@ -33,6 +33,7 @@ pub mod pyramid;
 pub mod read;
 mod runs;
 pub mod shard;
+mod shard_file;
 pub mod source;
 pub mod storage;
 pub mod tables;

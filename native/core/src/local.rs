@@ -52,7 +52,7 @@ pub(crate) fn replace(path: &str, parts: &[&[u8]]) -> Result<()> {
     let directory = path.rsplit_once('/').map_or(".", |(directory, _)| directory);
     let (file, temporary) = create(directory)?;
     let result = write_parts(file, parts).and_then(|()| {
-        let _before = hold(path, parts);
+        let _before = hold(path, parts.iter().map(|part| part.len()).sum());
         std::fs::rename(&temporary, path)
     });
     result.map_err(|error| {
@@ -67,10 +67,9 @@ pub(crate) fn replace(path: &str, parts: &[&[u8]]) -> Result<()> {
 /// The system frees the content of a file that nobody has when its name goes: while it renames,
 /// and lets nobody else into the directory. Held by us, the content is freed when we let go.
 #[cfg(target_os = "linux")]
-fn hold(path: &str, parts: &[&[u8]]) -> Option<File> {
+fn hold(path: &str, size: usize) -> Option<File> {
     use std::os::unix::fs::OpenOptionsExt;
 
-    let size: usize = parts.iter().map(|part| part.len()).sum();
     // A path only: no permission is needed, and a pipe is not waited for.
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
     let open = || OpenOptions::new().read(true).custom_flags(flags).open(path).ok();
@@ -78,7 +77,56 @@ fn hold(path: &str, parts: &[&[u8]]) -> Option<File> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn hold(_: &str, _: &[&[u8]]) {}
+fn hold(_: &str, _: usize) {}
+
+/// A file on its way to replace another; removed again unless it is completed.
+pub(crate) struct Replacement {
+    file: File,
+    temporary: String,
+    path: String,
+    size: usize,
+}
+
+impl Replacement {
+    /// Begin. Directories are created.
+    pub fn new(path: &str) -> Result<Self> {
+        let directory = path.rsplit_once('/').map_or(".", |(directory, _)| directory);
+        let (file, temporary) = create(directory)?;
+        Ok(Self { file, temporary, path: path.to_owned(), size: 0 })
+    }
+
+    /// Append bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.size = self.size.saturating_add(bytes.len());
+        self.file.write_all(bytes).map_err(|error| Error::io("write the file", &error))
+    }
+
+    /// Replace the first bytes.
+    pub fn write_at_start(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all_at(bytes, 0).map_err(|error| Error::io("write the file", &error))
+    }
+
+    /// Put it in the place of the other.
+    pub fn commit(mut self) -> Result<()> {
+        let result = stamp(&self.file).and_then(|()| {
+            let _before = hold(&self.path, self.size);
+            std::fs::rename(&self.temporary, &self.path)
+        });
+        if result.is_ok() {
+            self.temporary.clear();
+        }
+        result.map_err(|error| Error::io("write the file", &error))
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if !self.temporary.is_empty() {
+            // What is left of the temporary file is hidden anyway.
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
+}
 
 fn create(directory: &str) -> Result<(File, String)> {
     let mut attempt = 0;
@@ -118,7 +166,11 @@ fn write_parts(mut file: File, parts: &[&[u8]]) -> std::io::Result<()> {
             Err(error) => return Err(error),
         }
     }
-    // The clock behind a file's times ticks too slowly to tell two writes apart.
+    stamp(&file)
+}
+
+/// Set the time of change: the clock behind a file's times ticks too slowly to tell two apart.
+fn stamp(file: &File) -> std::io::Result<()> {
     file.set_times(FileTimes::new().set_modified(SystemTime::now()))
 }
 

@@ -9,8 +9,7 @@
 #![allow(unsafe_code)] // the public function takes a `View`, whose maker vouches for it
 
 use crate::arena::Arena;
-use crate::buffer::Output;
-use crate::dims::Dims;
+use crate::dims::{Dims, product};
 use crate::encode::{Patch, ShardPatch, encode, finish_index, reserve};
 use crate::error::{Error, Result};
 use crate::grid::{Cell, Pieces, Region};
@@ -20,12 +19,19 @@ use crate::plan::{Plan, Shard};
 use crate::pool;
 use crate::read::Files;
 use crate::shard::Entry;
+use crate::shard_file::{Run, ShardFile, append_entries};
 use crate::source::Source;
 
 use std::sync::Mutex;
 
 /// Below this, other threads take longer to wake than the work takes.
 const INLINE_BYTES: usize = 128 << 10;
+
+/// About how much of a large shard is encoded, and held, at a time by one thread.
+const RUN_BYTES: usize = 4 << 20;
+
+/// Most runs of one shard; a document may ask for more than there is memory.
+const MOST_RUNS: usize = 4096;
 
 /// Fewest subchunks that are worth a part of their own.
 const PART_SUBCHUNKS: usize = 4;
@@ -130,10 +136,15 @@ impl Writer<'_> {
         let mut stored = crate::buffer::Buffer::default();
         let size = if patch.is_whole() { None } else { load(&path, &mut stored)? };
         let before = size.map(|size| stored.bytes(size));
-        match encode_shard_runs(self.plan, shard, &patch, before, self.options)? {
-            Some(runs) => local::replace(&path, &runs.parts()),
-            None => local::remove(self.files.root(), &path),
+        let cuts = Cuts::new(self.plan, shard, self.options.threads);
+        let file = ShardFile::new(shard, &path, cuts.count)?;
+        encode_runs(self.plan, shard, &patch, before, self.options, &cuts, |number, run| {
+            file.add(number, run)
+        })?;
+        if !file.finish()? {
+            local::remove(self.files.root(), &path)?;
         }
+        Ok(())
     }
 }
 
@@ -153,13 +164,59 @@ pub(crate) fn encode_shard_runs(
     before: Option<&[u8]>,
     options: Options,
 ) -> Result<Option<Runs>> {
-    let chain = &plan.chain;
+    let cuts = Cuts::new(plan, shard, options.threads);
+    let runs: Vec<Mutex<Run>> = (0..cuts.count).map(|_| Mutex::default()).collect();
+    encode_runs(plan, shard, patch, before, options, &cuts, |number, run| {
+        if let Ok(mut slot) = runs[number].lock() {
+            *slot = run;
+        }
+        Ok(())
+    })?;
+    let poisoned = || Error::new(crate::Kind::Internal, "a run of subchunks was lost");
+    let runs: Result<Vec<Run>> =
+        runs.into_iter().map(|run| run.into_inner().map_err(|_| poisoned())).collect();
+    let mut entries = Vec::new();
+    reserve(&mut entries, shard.index.entries)?;
+    Runs::new(shard, runs?, entries)
+}
+
+/// How a shard is cut into runs of subchunks.
+struct Cuts {
+    total: usize,
+    count: usize,
+}
+
+impl Cuts {
+    fn new(plan: &Plan, shard: &Shard, threads: usize) -> Self {
+        let total = shard.index.entries;
+        let bytes =
+            product(&shard.inner.shape).map_or(usize::MAX, |n| n.saturating_mul(plan.itemsize));
+        let small = total.saturating_mul(bytes) / RUN_BYTES;
+        let wanted = small.min(MOST_RUNS).max(4 * threads.min(pool::MAX_THREADS));
+        Self { total, count: wanted.min(total / PART_SUBCHUNKS).max(1) }
+    }
+
+    fn at(&self, number: usize) -> usize {
+        (self.total / self.count) * number + (self.total % self.count).min(number)
+    }
+}
+
+/// Encode all subchunks of a shard with all threads, and hand over each run that is done.
+fn encode_runs(
+    plan: &Plan,
+    shard: &Shard,
+    patch: &Patch,
+    before: Option<&[u8]>,
+    options: Options,
+    cuts: &Cuts,
+    hand_over: impl Fn(usize, Run) -> Result<()> + Sync,
+) -> Result<()> {
     let before = before.filter(|_| !patch.is_whole());
     let mut index = Vec::new();
     if let Some(data) = before {
         shard.index.decode(shard.index.find(data)?, &mut index)?;
     }
-    let patch = patch.stored(chain);
+    let patch = patch.stored(&plan.chain);
     let mut pieces = Pieces::default();
     pieces.fill(&patch.region, &shard.inner.shape);
     let all = ShardPatch {
@@ -170,9 +227,12 @@ pub(crate) fn encode_shard_runs(
         pieces: &pieces,
         keep_empty: options.keep_empty,
     };
-    let mut entries = Vec::new();
-    reserve(&mut entries, shard.index.entries)?;
-    Runs::new(shard, encode_runs(&all, options.threads)?, entries)
+    pool::run(options.threads, cuts.count, |arena, item| {
+        let mut run = Run::default();
+        let (from, to) = (cuts.at(item), cuts.at(item + 1));
+        all.encode(from, to, arena, &mut run.bytes, &mut run.entries)?;
+        hand_over(item, run)
+    })
 }
 
 /// An encoded shard, in parts.
@@ -187,10 +247,7 @@ impl Runs {
     fn new(shard: &Shard, runs: Vec<Run>, mut entries: Vec<Entry>) -> Result<Option<Self>> {
         let mut offset = 0;
         for run in &runs {
-            entries.extend(run.entries.iter().map(|entry| match *entry {
-                Entry::NONE => Entry::NONE,
-                entry => Entry { offset: entry.offset + offset, ..entry },
-            }));
+            append_entries(&mut entries, run, offset);
             offset += run.bytes.len() as u64;
         }
         if entries.iter().all(|entry| *entry == Entry::NONE) {
@@ -219,29 +276,4 @@ fn load(path: &str, buffer: &mut crate::buffer::Buffer) -> Result<Option<usize>>
     let size = usize::try_from(status.len()).map_err(|_| Error::memory(usize::MAX))?;
     local::read_at(&file, buffer.get(size)?, 0)?;
     Ok(Some(size))
-}
-
-/// Encoded subchunks that follow each other.
-#[derive(Default)]
-struct Run {
-    bytes: Output,
-    entries: Vec<Entry>,
-}
-
-/// Encode all subchunks of a shard, in runs.
-fn encode_runs(all: &ShardPatch<'_>, threads: usize) -> Result<Vec<Run>> {
-    let total = all.shard.index.entries;
-    let count = (4 * threads.min(pool::MAX_THREADS)).min(total / PART_SUBCHUNKS).max(1);
-    let cut = |n: usize| (total / count) * n + (total % count).min(n);
-    let runs: Vec<Mutex<Run>> = (0..count).map(|_| Mutex::default()).collect();
-    pool::run(threads, count, |arena, item| {
-        let mut run = Run::default();
-        all.encode(cut(item), cut(item + 1), arena, &mut run.bytes, &mut run.entries)?;
-        if let Ok(mut slot) = runs[item].lock() {
-            *slot = run;
-        }
-        Ok(())
-    })?;
-    let poisoned = || Error::new(crate::Kind::Internal, "a run of subchunks was lost");
-    runs.into_iter().map(|run| run.into_inner().map_err(|_| poisoned())).collect()
 }
