@@ -8,14 +8,12 @@ mapped source file included.
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +27,20 @@ import anyzarr
 SHAPE = (2, 64, 1024, 1024)
 ROUNDS = 5
 TITLE = "Converting (2, 64, 1024, 1024) uint16 to OME-Zarr with a mean pyramid"
+LAUNCHER = """
+import json, os, sys, time
+start = time.perf_counter()
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, used = os.wait4(child, 0)
+seconds = time.perf_counter() - start
+unit = 1 if sys.platform == "darwin" else 1024
+print(json.dumps({
+    "seconds": seconds,
+    "cpu_seconds": used.ru_utime + used.ru_stime,
+    "peak_mib": used.ru_maxrss * unit / 2**20,
+}))
+sys.exit(os.waitstatus_to_exitcode(status) != 0)
+"""
 NOTE = """Whole processes, in turns, from a .npy file of 256 MiB to three levels, each with its own
 defaults of chunks, shards and codecs. yaozarrs makes no pyramids; its levels come from tensorstore.
 Of the shorter times a good part is starting the interpreter and importing the library."""
@@ -54,24 +66,17 @@ def source_file(folder: Path) -> Path:
 
 
 def run(name: str, source: Path, target: Path) -> Run:
-    """Convert in a process of its own."""
+    """Convert in a process of its own.
+
+    A small process starts it: the system counts the memory of the one that forks as its own.
+    """
     script = Path(__file__).with_name("_convert_jobs.py")
-    with tempfile.TemporaryFile() as errors:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, script, name, source, target],
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            errors.seek(0)
-            lines = errors.read().decode(errors="replace").strip().splitlines()
-            raise RuntimeError(lines[-1] if lines else f"exit code {process.returncode}")
-    scale = 1 if sys.platform == "darwin" else 1024
-    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * scale / 2**20)
+    command = [sys.executable, "-c", LAUNCHER, sys.executable, script, name, source, target]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise RuntimeError(lines[-1] if lines else f"exit code {done.returncode}")
+    return Run(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def check(source: Path, target: Path) -> None:
