@@ -123,7 +123,7 @@ def convert(
         _upgrade_in_place(source, ome_version, source_backend or backend, source_option or option)
         return
     if target is None:
-        raise UsageError("give a target, or --metadata-only to upgrade OME-Zarr in place")
+        raise UsageError("TARGET is missing: give one, or --metadata-only to upgrade in place")
     given: dict[str, Any] = {
         "chunks": None if chunks is None else _extents(chunks),
         "shards": _shards(shards),
