@@ -17,10 +17,10 @@ FUZZ_TEST_SECONDS ?= 6
 PYTEST := $(BIN)/python -X dev -m pytest
 DEMO_OUTPUT ?= demo-output
 
-.PHONY: help demo test native rust fuzz asan format lint types pytest docs docs-serve floor bench lock clean
+.PHONY: help demo test native rust fuzz asan tsan miri format lint types pytest docs docs-serve floor bench lock clean
 
 help:  ## Say what there is to make
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z -]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 # --- environments -----------------------------------------------------------------------------
 
@@ -121,8 +121,8 @@ bench: $(READY) $(NATIVE)  ## Measure against the peers
 fuzz: $(READY)  ## Fuzz the native engine, FUZZ_SECONDS (300) for each of FUZZ_TARGETS (all)
 	$(BIN)/python tools/fuzz.py --keep --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
-asan: $(READY)  ## Test the native engine's core under the address sanitizer
-	$(BIN)/python tools/asan.py
+asan tsan miri: $(READY)  ## Test the native engine's core under a sanitizer, or interpreted
+	$(BIN)/python tools/check_core.py $@
 
 lock: $(READY)  ## Choose new versions for constraints.txt
 	$(BIN)/python -m pip install $(PIP_FLAGS) uv

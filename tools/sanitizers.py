@@ -55,10 +55,11 @@ class Build:
             return environment
         environment["RUSTFLAGS"] = " ".join(self.rust_flags)
         environment["RUSTC_BOOTSTRAP"] = "1"
-        environment["ASAN_OPTIONS"] = ":".join(
-            # Templates of C that are included twice define their tables twice.
-            ["detect_odr_violation=0", "quarantine_size_mb=32", environment.get("ASAN_OPTIONS", "")]
-        )
+        for name in ("ASAN_OPTIONS", "TSAN_OPTIONS"):
+            # As without them: where there is not enough memory, there is none.
+            environment[name] = f"allocator_may_return_null=1:{environment.get(name, '')}"
+        # Templates of C that are included twice define their tables twice.
+        environment["ASAN_OPTIONS"] += ":detect_odr_violation=0:quarantine_size_mb=32"
         if self.c_flags:
             # Only for what is built for the target: build programs are left as they are.
             name = f"CFLAGS_{(self.target or '').replace('-', '_')}"

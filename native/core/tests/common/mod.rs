@@ -1,4 +1,5 @@
 //! Codec chains that cover every codec, and damage: for the tests and the fuzz targets.
+#![allow(dead_code)] // not everyone uses all of it
 
 /// Numbers that look random, from a seed that is not 0.
 pub struct Random(pub u64);
