@@ -22,7 +22,6 @@ __all__ = [
     "new_file",
     "replacing",
     "require_free",
-    "scratch_folder",
     "staging_path",
 ]
 
@@ -84,29 +83,6 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
         _remove(staging)
         _remove_empty(made)
         raise
-
-
-@contextmanager
-def scratch_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty hidden folder beside a target, which is removed at the end.
-
-    Parent folders are made as needed, and those that were made are removed again on failure.
-
-    Raises
-    ------
-    StoreError
-        The file system refuses.
-    """
-    made = _make_parents(target.parent)
-    folder = staging_path(target)
-    try:
-        make_folder(folder)
-        yield folder
-    except BaseException:
-        _remove(folder)
-        _remove_empty(made)
-        raise
-    _remove(folder)
 
 
 def make_folder(path: Path) -> None:
@@ -173,6 +149,8 @@ def _remove_empty(folders: list[Path]) -> None:
 
 def _put_in_place(staging: Path, target: Path, *, overwrite: bool) -> None:
     require_free(target, overwrite=overwrite)
+    if not overwrite and staging.is_file() and _is_linked(staging, target):
+        return
     old: Path | None = None
     try:
         # A file takes another's place in one step. A folder cannot: it moves aside first.
@@ -191,6 +169,22 @@ def _put_in_place(staging: Path, target: Path, *, overwrite: bool) -> None:
         ) from error
     if old is not None:
         _remove(old)
+
+
+def _is_linked(staging: Path, target: Path) -> bool:
+    """Give a file its place unless something is there, exactly, against every other process.
+
+    False where something is there that may be replaced, or there are no hard links.
+    """
+    try:
+        os.link(staging, target)
+    except FileExistsError:
+        require_free(target, overwrite=False)
+        return False
+    except OSError:
+        return False
+    staging.unlink()
+    return True
 
 
 def _is_empty_folder(path: Path) -> bool:

@@ -50,6 +50,12 @@ def test_tiff_to_folder_to_ozx_and_back(run: Run, tiff: Path, tmp_path: Path) ->
     assert [channel["name"] for channel in facts["channels"]] == ["DAPI", "GFP"]
 
 
+def test_source_and_target_by_name(run: Run, tiff: Path, tmp_path: Path) -> None:
+    assert run("convert", "-i", tiff, "-o", tmp_path / "a.zarr").code == 0
+    assert run("convert", "--output", tmp_path / "a.ozx", "--input", tmp_path / "a.zarr").code == 0
+    np.testing.assert_array_equal(anyzarr.open_ome_zarr(tmp_path / "a.ozx").data[...], PIXELS)
+
+
 def test_options_are_passed_on(run: Run, tiff: Path, tmp_path: Path) -> None:
     report = run(
         "convert", tiff, tmp_path / "a.zarr", "--json", "--chunks", "1,100,100", "--shards", "none",

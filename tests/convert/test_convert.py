@@ -15,6 +15,7 @@ from anyzarr.errors import (
     MetadataError,
     NodeExistsError,
     NodeNotFoundError,
+    ReadOnlyError,
     StoreError,
     UnsupportedError,
 )
@@ -383,8 +384,8 @@ def test_a_nested_root_is_pointed_at(folder, tmp_path):
 def test_targets_that_cannot_be(tiff, folder, tmp_path):
     with pytest.raises(UnsupportedError, match="image file"):
         anyzarr.convert(folder, tmp_path / "out.tif")
-    with pytest.raises(UnsupportedError, match="local path"):
-        anyzarr.convert(folder, "s3://bucket/out.ozx")
+    with pytest.raises(ReadOnlyError):
+        anyzarr.convert(folder, "http://127.0.0.1:9/out.ozx")
     with pytest.raises(NodeExistsError, match="same"):
         anyzarr.convert(folder, folder, overwrite=True)
     with pytest.raises(MetadataError, match="within the other"):

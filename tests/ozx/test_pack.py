@@ -1,12 +1,12 @@
 """Archives against RFC-9, read by zipfile, by an independent parser and by unzip tools."""
 
-import io
 import json
 import os
 import shutil
 import stat
 import struct
 import subprocess
+import tempfile
 import zipfile
 import zlib
 
@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anyzarr._ozx import arrange, is_stray, pack
-from anyzarr._ozx._zip64 import Zip64Writer
+from anyzarr._ozx import Packing, arrange, is_stray, pack
+from anyzarr._ozx._file import write_members
+from anyzarr._ozx._members import Reader, place
+from anyzarr._ozx._zip64 import check_comment, trailer
 from anyzarr._progress import Progress
 from anyzarr.abc import ByteRange, ObjectInfo
 from anyzarr.errors import (
@@ -267,15 +269,22 @@ def test_an_archive_cannot_lie_in_what_it_packs(tmp_path):
         pack(folder, tmp_path / "a" / "x.ozx")
 
 
-class Failing(MemoryStore):
+class OneByOne(MemoryStore):
+    """Reads many objects through the method that reads one."""
+
+    def _get_many(self, requests):
+        return [self._get(*request) for request in requests]
+
+
+class Failing(OneByOne):
     """Raises on the n-th read of a chunk."""
 
     error: BaseException = KeyboardInterrupt()
 
-    def get(self, key, byte_range=None):
+    def _get(self, key, byte_range):
         if "/c/10" in key:
             raise self.error
-        return super().get(key, byte_range)
+        return super()._get(key, byte_range)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), StoreError("network"), MemoryError()])
@@ -295,13 +304,13 @@ def test_nothing_is_left_of_an_interrupted_packing(tmp_path, error, exists):
         assert target.read_bytes() == b"old"
 
 
-class Changing(MemoryStore):
+class Changing(OneByOne):
     """Loses or shortens an object between being listed and being read."""
 
     lost = b""
 
-    def get(self, key, byte_range=None):
-        value = super().get(key, byte_range)
+    def _get(self, key, byte_range):
+        value = super()._get(key, byte_range)
         return self.lost if key.endswith("/c/10") else value
 
 
@@ -318,13 +327,14 @@ def test_a_source_that_changes_is_noticed(tmp_path, lost):
 
 
 def test_large_objects_are_read_in_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr("anyzarr._ozx._pack._PART_BYTES", 1000)
+    monkeypatch.setattr("anyzarr._ozx._members._BATCH_BYTES", 2000)
+    monkeypatch.setattr("anyzarr._ozx._members._PART_BYTES", 1000)
     asked = []
 
-    class Recording(MemoryStore):
-        def get(self, key, byte_range=None):
+    class Recording(OneByOne):
+        def _get(self, key, byte_range):
             asked.append((key, byte_range))
-            return super().get(key, byte_range)
+            return super()._get(key, byte_range)
 
     store = Recording()
     content = hierarchy() | {"a/x/c/5": os.urandom(2500)}
@@ -334,6 +344,64 @@ def test_large_objects_are_read_in_parts(tmp_path, monkeypatch):
     ranges = [r for key, r in asked if key == "a/x/c/5"]
     assert ranges == [ByteRange(0, 1000), ByteRange(1000, 2000), ByteRange(2000, 2500)]
     assert dict(parse_zip((tmp_path / "a.ozx").read_bytes())[0]) == content
+
+
+@pytest.mark.parametrize("batch", [0, 1, 60, 500, 4 << 20])
+@pytest.mark.parametrize("local", [False, True])
+def test_file_and_stream_are_the_same_whatever_is_read_together(
+    tmp_path, monkeypatch, batch, local
+):
+    content = hierarchy() | {"a/x/c/5": os.urandom(300_000), "a/y": b""}
+    pack(store_of(content), tmp_path / "a.ozx")
+    expected = (tmp_path / "a.ozx").read_bytes()
+    assert dict(parse_zip(expected)[0]) == content
+    monkeypatch.setattr("anyzarr._ozx._members._BATCH_BYTES", batch)
+    monkeypatch.setattr("anyzarr._ozx._stream._IN_MEMORY_BYTES", 1000)
+    store = LocalStore(tmp_path / "folder") if local else MemoryStore()
+    for key, value in content.items():
+        store.put(key, value)
+    packing = Packing(store, "a.ozx")
+    stream = b"".join(packing.parts())
+    assert stream == expected
+    assert packing.packed().size_bytes == len(stream) <= packing.size_limit
+    packed = pack(store, tmp_path / "b.ozx")
+    assert (tmp_path / "b.ozx").read_bytes() == expected
+    assert packed == packing.packed()
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_file_that_changes_is_noticed(tmp_path, monkeypatch, large):
+    if large:
+        monkeypatch.setattr("anyzarr._ozx._members._BATCH_BYTES", 0)
+    for new in (b"longer than before", b"", None):
+        store = LocalStore(tmp_path / f"folder{new}")
+        for key, value in hierarchy().items():
+            store.put(key, value)
+        packing = Packing(store, "a.ozx")
+        changed = tmp_path / f"folder{new}" / "a/x/c/10"
+        changed.unlink() if new is None else changed.write_bytes(new)
+        with pytest.raises(ConflictError) as caught:
+            b"".join(packing.parts())
+        assert caught.value.key == "a/x/c/10"
+
+
+def test_an_archive_that_appears_meanwhile_is_kept(tmp_path):
+    target = tmp_path / "a.ozx"
+
+    def progress(step):
+        target.write_bytes(b"theirs")
+
+    with pytest.raises(NodeExistsError):
+        pack(store_of(hierarchy()), target, progress=progress)
+    assert target.read_bytes() == b"theirs"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_archives_that_lie_in_a_hierarchy_are_left_out(tmp_path):
+    content = hierarchy() | {"a/old.ozx": b"PK"}
+    packed = pack(store_of(content), tmp_path / "a.ozx")
+    assert dict(parse_zip((tmp_path / "a.ozx").read_bytes())[0]) == hierarchy()
+    assert ["'a/old.ozx'" in warning for warning in packed.warnings] == [True]
 
 
 def test_progress_counts_every_byte(tmp_path):
@@ -353,70 +421,48 @@ def test_an_error_of_the_progress_function_stops_the_work(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_writer_refuses_duplicates_and_long_names():
-    writer = Zip64Writer(io.BytesIO())
-    writer.add("a", [b"1"])
-    with pytest.raises(StoreError):
-        writer.add("a", [b"2"])
-    with pytest.raises(StoreError):
-        writer.add("x" * 70000, [])
-    with pytest.raises(StoreError):
-        writer.finish(b"c" * 70000)
+def test_duplicates_long_names_and_long_comments_are_refused():
+    with pytest.raises(StoreError, match="only one"):
+        place([], [ObjectInfo("a", 1), ObjectInfo("a", 2)])
+    with pytest.raises(StoreError, match="65535"):
+        place([], [ObjectInfo("x" * 70000, 1)])
+    with pytest.raises(StoreError, match="65535"):
+        check_comment(b"c" * 70000)
 
 
-def test_a_full_disk_is_a_store_error():
-    class Full(io.BytesIO):
-        def write(self, data):
-            raise OSError(28, "No space left on device")
+def test_a_full_disk_is_a_store_error(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr("os.pwrite", full)
     with pytest.raises(StoreError, match="No space left"):
-        Zip64Writer(Full()).add("a", [b"1"])
-
-
-def test_entries_beyond_4_gib(tmp_path):
-    """Sizes and offsets of more than 32 bits, in a sparse file that takes no space."""
-    path = tmp_path / "big.zip"
-    hole = 5 << 30
-
-    class Sparse:
-        def __init__(self, file):
-            self.file = file
-
-        def write(self, data):
-            if len(data) == 1 << 20 and not any(data[:4]):
-                self.file.seek(len(data), os.SEEK_CUR)
-            else:
-                self.file.write(data)
-
-        def seek(self, offset):
-            self.file.seek(offset)
-
-    part = bytes(1 << 20)
-    with path.open("wb") as file:
-        writer = Zip64Writer(Sparse(file))
-        entry = writer.add("hole", (part for _ in range(hole >> 20)))
-        after = writer.add("after", [b"here"])
-        writer.finish(b"")
-    assert entry.size == hole
-    assert after.offset > hole
-    with zipfile.ZipFile(path) as archive:
-        assert archive.getinfo("hole").file_size == hole
-        assert archive.read("after") == b"here"
+        pack(store_of(hierarchy()), tmp_path / "a.ozx")
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(st.dictionaries(st.text("ab/.é0", min_size=1, max_size=12), st.binary(max_size=40)))
 @settings(max_examples=60, deadline=None)
 def test_any_names_and_contents(content):
-    file = io.BytesIO()
-    writer = Zip64Writer(file)
-    for name, value in content.items():
-        writer.add(name, [value[:5], value[5:]])
-    writer.finish(b"c")
-    entries, comment = parse_zip(file.getvalue())
-    assert dict(entries) == content
-    assert comment == b"c"
-    with zipfile.ZipFile(file) as archive:
-        assert archive.namelist() == list(content)
+    class Objects:
+        """No key is checked: records are what this is about."""
+
+        spec, capabilities = MemoryStore().spec, MemoryStore().capabilities
+
+        def get_many(self, requests):
+            return [content[key] for key, _ in requests]
+
+    members = place([], [ObjectInfo(key, len(value)) for key, value in content.items()])
+    with tempfile.TemporaryFile() as file:
+        crcs = write_members(file.fileno(), members, Reader(Objects(), int), None)
+        file.seek(members[-1].stop if members else 0)
+        entries = [member.entry(crc) for member, crc in zip(members, crcs, strict=True)]
+        file.write(b"".join(trailer(entries, b"c")))
+        file.seek(0)
+        entries, comment = parse_zip(file.read())
+        assert dict(entries) == content
+        assert comment == b"c"
+        with zipfile.ZipFile(file) as archive:
+            assert archive.namelist() == list(content)
 
 
 def test_order_does_not_depend_on_the_listing():

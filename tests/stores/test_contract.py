@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+import shutil
 import unittest
+import weakref
 import zipfile
 from collections import OrderedDict, UserDict
 from collections.abc import Callable, Mapping
@@ -21,6 +23,7 @@ from anyzarr.stores import (
     LocalStore,
     MemoryStore,
     ObstoreStore,
+    StagedArchive,
     SubStore,
     ZipStore,
     at_prefix,
@@ -298,6 +301,15 @@ def _zip_file(method: int) -> Callable[[Path, Mapping[str, bytes]], Store]:
     return make
 
 
+def _zip_staged(folder: Path, objects: Mapping[str, bytes]) -> Store:
+    """An archive that is being written."""
+    store = StagedArchive(folder / f"archive {next(_numbers)}.zip")
+    weakref.finalize(store, shutil.rmtree, store.capabilities.local_root, ignore_errors=True)
+    for key, value in objects.items():
+        store.put(key, value)
+    return store
+
+
 def _zip_object(method: int) -> Callable[[Path, Mapping[str, bytes]], Store]:
     def make(folder: Path, objects: Mapping[str, bytes]) -> Store:
         return ZipStore((MemoryStore({"a/b.zip": _pack(objects, method)}), "a/b.zip"))
@@ -326,6 +338,7 @@ def _read_only_local(folder: Path, objects: Mapping[str, bytes]) -> Store:
 READ_ONLY: dict[str, Callable[[Path, Mapping[str, bytes]], Store]] = {
     "zip-stored": _zip_file(zipfile.ZIP_STORED),
     "zip-deflated": _zip_file(zipfile.ZIP_DEFLATED),
+    "zip-staged": _zip_staged,
     "zip-object-stored": _zip_object(zipfile.ZIP_STORED),
     "zip-object-deflated": _zip_object(zipfile.ZIP_DEFLATED),
     "zip-in-zip": _zip_in_zip,

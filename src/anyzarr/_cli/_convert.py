@@ -34,9 +34,8 @@ _AtLeast0 = Annotated[int | None, Parameter(validator=validators.Number(gte=0))]
 
 
 def convert(
-    source: str,
-    target: str | None = None,
-    /,
+    source: Annotated[str, Parameter(name=["--input", "-i"])],
+    target: Annotated[str | None, Parameter(name=["--output", "-o"])] = None,
     *,
     overwrite: bool = False,
     chunks: _Extents = None,
@@ -53,7 +52,7 @@ def convert(
     backend: str | None = None,
     option: Annotated[
         tuple[str, ...],
-        Parameter(name=["--option", "-o"], validator=check_option, consume_multiple=False),
+        Parameter(name="--option", validator=check_option, consume_multiple=False),
     ] = (),
     source_backend: str | None = None,
     source_option: Annotated[

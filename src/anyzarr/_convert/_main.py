@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,13 +23,14 @@ from anyzarr._convert._target import (
     local_path,
 )
 from anyzarr._convert._upgrade import PlannedUpgrade, changes_ome, planned_upgrade
-from anyzarr._ozx import arrange, pack, require_root
+from anyzarr._ozx import Packed, arrange, require_root
 from anyzarr._progress import ProgressCallback, Tracker
+from anyzarr._url import parse_location
 from anyzarr.abc import Store
 from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
 from anyzarr.ome import require_writable_version
-from anyzarr.stores import LocalStore
+from anyzarr.stores import StagedArchive
 
 __all__ = ["convert"]
 
@@ -160,22 +162,29 @@ class _Job:
                 "give a target that ends in .zarr or .ozx"
             )
         self._require_apart(path)
-        if self.archive is not None:
-            _atomic.require_free(self.archive, overwrite=self.overwrite)
-        elif self.target.backend_name == "zip":
-            raise UnsupportedError(
-                f"an archive can be written to a local path only so far, not to {self.target}; "
-                "write it locally and copy it there"
-            )
+        if self.makes_archive and path is not None:
+            _atomic.require_free(path, overwrite=self.overwrite)
 
     @property
-    def archive(self) -> Path | None:
-        """The path of the archive to be written, or None if it is to be a hierarchy."""
-        path = local_path(self.target.value)
-        if path is None or self.target.backend not in {None, "zip"}:
-            return None
-        named = path.name.lower().endswith(ARCHIVE_SUFFIXES) and not path.is_dir()
-        return path if named or self.target.backend == "zip" else None
+    def makes_archive(self) -> bool:
+        """Whether the target is to be an archive."""
+        if not isinstance(self.target.value, str | os.PathLike):
+            return False
+        parsed = parse_location(self.target.value)
+        if parsed.is_local and os.path.isdir(parsed.base):  # noqa: PTH112
+            return False
+        asked = self.target.backend == "zip" or any(step.is_archive for step in parsed.adapters)
+        return asked or parsed.has_archive_name
+
+    @contextmanager
+    def _archive(self) -> Iterator[StagedArchive]:
+        """Yield the archive to be written; on an exception there is none."""
+        store = self.target.open("w" if self.overwrite else "w-")
+        assert isinstance(store, StagedArchive)
+        try:
+            yield store
+        finally:
+            store.discard()  # does nothing to one that is made
 
     def run(self) -> ConversionReport:
         path = local_path(self.source.value)
@@ -190,8 +199,9 @@ class _Job:
         if changes_ome(store, options):
             return self._upgrade(store, planned_upgrade(store, options))
         self._refuse(chunks=options.chunks, shards=options.shards, compressor=options.compressor)
-        if self.archive is not None:
-            return self._pack(store, self.archive)
+        if self.makes_archive:
+            with self._archive() as archive:
+                return self._packed(archive.make(store, progress=self.progress))
         return self._copy(store)
 
     def _refuse_image_options(self) -> None:
@@ -213,33 +223,29 @@ class _Job:
             while Path(stem).suffix.lower() in {*kind.suffixes, ".ome"}:
                 stem = Path(stem).stem
             tracker = Tracker(self.progress)
-            if self.archive is not None:
-                return self._image_to_archive(reader, stem, tracker, self.archive)
+            if self.makes_archive:
+                return self._image_to_archive(reader, stem, tracker)
             with hierarchy_target(self.target, overwrite=self.overwrite) as store:
                 written = write_image(reader, store, self.options, tracker, fallback=stem)
                 contents = arrange(store.list())
             report = self._report("image", contents.total_bytes, _count(contents))
         return replace(report, warnings=source.warnings, **_facts(written))
 
-    def _image_to_archive(
-        self, reader: Any, stem: str, tracker: Tracker, archive: Path
-    ) -> ConversionReport:
-        """Write a hierarchy in a temporary folder beside the archive, and pack that."""
-        with _atomic.scratch_folder(archive) as folder:
-            store = LocalStore(folder)
-            written = write_image(reader, store, self.options, tracker, fallback=stem)
-            packed = pack(store, archive, overwrite=self.overwrite, progress=self.progress)
+    def _image_to_archive(self, reader: Any, stem: str, tracker: Tracker) -> ConversionReport:
+        with self._archive() as archive:
+            written = write_image(reader, archive, self.options, tracker, fallback=stem)
+            packed = archive.make(progress=self.progress)
         report = self._report("image", packed.size_bytes, packed.n_entries)
         warnings = (*reader.image.warnings, *packed.warnings)
         return replace(report, warnings=warnings, **_facts(written))
 
     def _upgrade(self, store: Store, planned: PlannedUpgrade) -> ConversionReport:
         tracker = Tracker(self.progress)
-        if self.archive is not None:
-            with _atomic.scratch_folder(self.archive) as folder:
-                gathered = LocalStore(folder)
-                planned.write(store, gathered, tracker)
-                report = replace(self._pack(gathered, self.archive), kind="upgrade")
+        if self.makes_archive:
+            with self._archive() as archive:
+                planned.write(store, archive, tracker)
+                packed = archive.make(progress=self.progress)
+            report = replace(self._packed(packed), kind="upgrade")
             return replace(report, warnings=(*planned.warnings, *report.warnings))
         with hierarchy_target(self.target, overwrite=self.overwrite) as target:
             planned.write(store, target, tracker)
@@ -247,8 +253,7 @@ class _Job:
         report = self._report("upgrade", contents.total_bytes, _count(contents))
         return replace(report, warnings=planned.warnings)
 
-    def _pack(self, store: Store, archive: Path) -> ConversionReport:
-        packed = pack(store, archive, overwrite=self.overwrite, progress=self.progress)
+    def _packed(self, packed: Packed) -> ConversionReport:
         report = self._report("pack", packed.size_bytes, packed.n_entries)
         return replace(report, warnings=packed.warnings)
 

@@ -49,7 +49,7 @@ class Location:
     backend: str | None
     options: Mapping[str, Any]
 
-    def open(self, mode: Literal["r", "a"]) -> Store:
+    def open(self, mode: Literal["r", "a", "w", "w-"]) -> Store:
         """Open the store at the location."""
         return open_store(self.value, backend=self.backend, mode=mode, **self.options)
 

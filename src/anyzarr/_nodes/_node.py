@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
@@ -12,17 +13,36 @@ from anyzarr._nodes._attributes import Attributes
 from anyzarr.abc import Store
 from anyzarr.crud._regions import require_writable
 from anyzarr.metadata import ArrayMetadata, GroupMetadata
+from anyzarr.stores import StagedArchive
 
-__all__ = ["Node"]
+__all__ = ["Node", "creating", "finish"]
 
 Self = TypeVar("Self", bound="Node")
+
+
+def finish(store: Store, exc: BaseException | None) -> None:
+    """Make the archive that a store is to become, or none if there was an exception."""
+    if isinstance(store, StagedArchive):
+        store.__exit__(None if exc is None else type(exc), exc, None)
+
+
+@contextmanager
+def creating(store: Store, location: Any) -> Iterator[None]:
+    """Where creating the first node fails, leave nothing of an archive opened for it."""
+    try:
+        yield
+    except BaseException as error:
+        if store is not location:
+            finish(store, error)
+        raise
 
 
 class Node(ABC):
     """An array or a group at a path of a store. Holds no open file and no connection.
 
     As a context manager it gives itself back; there is nothing to close, every write is
-    complete when its call returns.
+    complete when its call returns. A zip archive is the exception: it is there when the node
+    that was created at its location is closed.
     """
 
     metadata: ArrayMetadata | GroupMetadata
@@ -31,6 +51,7 @@ class Node(ABC):
         self._store = store
         self._path = path
         self._engine_name = engine
+        self._makes_archive = False
 
     @property
     def store(self) -> Store:
@@ -92,6 +113,23 @@ class Node(ABC):
         )
         self._accept(document)
 
+    def close(self) -> None:
+        """Complete the archive that was created with this node; of anything else, do nothing.
+
+        Raises
+        ------
+        StoreError
+            The archive cannot be written; what was written to it is kept, and the error says
+            where.
+        """
+        if self._makes_archive:
+            finish(self._store, None)
+
+    def _take_charge(self: Self, location: Any) -> Self:
+        """Make this the node whose end is that of its archive, unless the caller has the store."""
+        self._makes_archive = self._store is not location
+        return self
+
     def __enter__(self: Self) -> Self:
         return self
 
@@ -101,7 +139,8 @@ class Node(ABC):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        return None
+        if self._makes_archive:
+            finish(self._store, exc)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Node) or type(other) is not type(self):

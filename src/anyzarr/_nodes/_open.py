@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -10,12 +11,13 @@ import numpy.typing as npt
 from anyzarr._nodes._array import Array
 from anyzarr._nodes._create import create_array_at, create_group_at
 from anyzarr._nodes._group import Group, bind
+from anyzarr._nodes._node import creating
 from anyzarr.abc import Store
 from anyzarr.crud._nodes import find_node, normalize_path, read_node
 from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeNotFoundError, ReadOnlyError, StoreError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse_group
-from anyzarr.stores import open_store
+from anyzarr.stores import open_store, resolve_backend_name
 from anyzarr.stores._open import open_folder
 
 __all__ = [
@@ -53,6 +55,14 @@ def _open_store(location: Any, mode: Mode | None, backend: str | None, options: 
         return open_store(location, backend=backend, mode="r+", **options)
     except ReadOnlyError:
         return open_store(location, backend=backend, mode="r", **options)
+
+
+def _open_new(location: Any, overwrite: bool, backend: str | None, options: Any) -> Store:
+    mode: Mode = "w" if overwrite else "a"
+    text = isinstance(location, str | os.PathLike)
+    if text and mode == "a" and resolve_backend_name(location, backend) == "zip":
+        mode = "w-"  # nothing can be created in an archive that is there
+    return open_store(location, backend=backend, mode=mode, **options)
 
 
 def open(  # noqa: A001 - anyzarr.open, as zarr.open
@@ -318,12 +328,13 @@ def create_group(
     'Betzig'
     """
     engine = _known_engine(engine)
-    store = _open_store(location, "w" if overwrite else "a", backend, backend_kwargs)
+    store = _open_new(location, overwrite, backend, backend_kwargs)
     path = normalize_path(path)
-    document = create_group_at(
-        store, path, zarr_format=zarr_format, attributes=attributes, overwrite=overwrite
-    )
-    return Group(parse_group(document), store, path, engine)
+    with creating(store, location):
+        document = create_group_at(
+            store, path, zarr_format=zarr_format, attributes=attributes, overwrite=overwrite
+        )
+    return Group(parse_group(document), store, path, engine)._take_charge(location)
 
 
 def create_array(
@@ -391,7 +402,8 @@ def create_array(
     Returns
     -------
     Array
-        Open for reading and writing.
+        Open for reading and writing. At the location of an ``.ozx`` or ``.zip`` close it when it
+        is written (``with``, or ``close()``): the archive is made then.
 
     Raises
     ------
@@ -411,29 +423,30 @@ def create_array(
     """
     engine = _known_engine(engine)
     options = {**(backend_kwargs or {}), **(storage_options or {})}
-    store = _open_store(location, "w" if overwrite else "a", backend, options)
+    store = _open_new(location, overwrite, backend, options)
     path = normalize_path(name or "")
-    meta = create_array_at(
-        store,
-        path,
-        data=data,
-        shape=shape if shape is None or isinstance(shape, int) else tuple(shape),
-        dtype=dtype,
-        overwrite=overwrite,
-        engine=engine,
-        chunks=chunks,
-        shards=shards,
-        filters=filters,
-        compressors=compressors,
-        serializer=serializer,
-        fill_value=fill_value,
-        order=order,
-        zarr_format=zarr_format,
-        attributes=attributes,
-        chunk_key_encoding=chunk_key_encoding,
-        dimension_names=dimension_names,
-    )
-    return Array(meta, store, path, engine)
+    with creating(store, location):
+        meta = create_array_at(
+            store,
+            path,
+            data=data,
+            shape=shape if shape is None or isinstance(shape, int) else tuple(shape),
+            dtype=dtype,
+            overwrite=overwrite,
+            engine=engine,
+            chunks=chunks,
+            shards=shards,
+            filters=filters,
+            compressors=compressors,
+            serializer=serializer,
+            fill_value=fill_value,
+            order=order,
+            zarr_format=zarr_format,
+            attributes=attributes,
+            chunk_key_encoding=chunk_key_encoding,
+            dimension_names=dimension_names,
+        )
+    return Array(meta, store, path, engine)._take_charge(location)
 
 
 def consolidate_metadata(

@@ -1,6 +1,18 @@
-"""Zipped OME-Zarr (RFC-9): one hierarchy in one ``.ozx`` file."""
+"""Zipped OME-Zarr (RFC-9): one hierarchy in one ``.ozx`` archive."""
 
 from anyzarr._ozx._order import Contents, arrange, is_stray
-from anyzarr._ozx._pack import Packed, pack, require_root
+from anyzarr._ozx._pack import Packed, Packing, pack
+from anyzarr._ozx._root import require_root
+from anyzarr._ozx._survey import is_sharded, ome_version
 
-__all__ = ["Contents", "Packed", "arrange", "is_stray", "pack", "require_root"]
+__all__ = [
+    "Contents",
+    "Packed",
+    "Packing",
+    "arrange",
+    "is_sharded",
+    "is_stray",
+    "ome_version",
+    "pack",
+    "require_root",
+]

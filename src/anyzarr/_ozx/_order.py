@@ -53,11 +53,17 @@ class Contents:
 
 
 def is_stray(key: str) -> bool:
-    """Return whether an object was left by a file manager or an interrupted writer."""
+    """Return whether an object is none of a hierarchy's.
+
+    File managers and interrupted writers leave some, and zipped hierarchies are hierarchies of
+    their own.
+    """
     parts = key.split("/")
     if any(part in _STRAY_NAMES for part in parts):
         return True
-    return _STRAY_OBJECT.fullmatch(parts[-1]) is not None
+    name = parts[-1]
+    # A hierarchy must not be embedded in another one, so archives of some lie here by accident.
+    return name.lower().endswith(".ozx") or _STRAY_OBJECT.fullmatch(name) is not None
 
 
 def natural_key(key: str) -> tuple[tuple[int, int, str], ...]:

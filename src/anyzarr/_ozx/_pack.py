@@ -1,24 +1,28 @@
-"""Packing a Zarr hierarchy into one ``.ozx`` file (RFC-9, Zipped OME-Zarr)."""
+"""Packing a Zarr hierarchy into one archive (RFC-9, Zipped OME-Zarr)."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from anyzarr import _atomic, crud
-from anyzarr._ozx._order import Contents, arrange
-from anyzarr._ozx._zip64 import Zip64Writer
+from anyzarr import _atomic
+from anyzarr._ozx._file import write_at, write_members
+from anyzarr._ozx._members import Reader, place
+from anyzarr._ozx._order import arrange
+from anyzarr._ozx._root import require_root
+from anyzarr._ozx._stream import stream_members
+from anyzarr._ozx._survey import Survey
+from anyzarr._ozx._zip64 import Entry, check_comment, trailer
 from anyzarr._progress import ProgressCallback, Tracker
-from anyzarr.abc import ByteRange, ObjectInfo, Store
-from anyzarr.errors import ConflictError, NodeNotFoundError, StoreError
+from anyzarr.abc import Store
+from anyzarr.errors import StoreError
 
-__all__ = ["Packed", "pack", "require_root"]
+__all__ = ["Packed", "Packing", "pack"]
 
-_PART_BYTES = 16 << 20
+_MOST_DIRECTORY_BYTES = 46 + 28 + 2
+_END_BYTES = 56 + 20 + 22 + 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,8 @@ class Packed:
 
     Attributes
     ----------
-    path
-        The archive.
     size_bytes
-        Its size.
+        The archive's size.
     n_entries, n_documents
         Entries in all, and metadata documents among them.
     warnings
@@ -38,11 +40,93 @@ class Packed:
         out, one sentence each.
     """
 
-    path: Path
     size_bytes: int
     n_entries: int
     n_documents: int
     warnings: tuple[str, ...]
+
+
+class Packing:
+    """A hierarchy on its way into an archive.
+
+    Everything but checksums is known before anything is read: which entries, in which order, and
+    where each begins. The same hierarchy always gives the same bytes.
+
+    Parameters
+    ----------
+    store
+        Its root is the root of the hierarchy.
+    name
+        The archive's name, for warnings and progress.
+    progress
+        Told the bytes packed.
+
+    Raises
+    ------
+    NodeNotFoundError
+        The store has no node at its root.
+    """
+
+    def __init__(
+        self, store: Store, name: str, *, progress: ProgressCallback | None = None
+    ) -> None:
+        self._store = store
+        self._name = name
+        self._contents = arrange(store.list())
+        require_root(store, self._contents)
+        self._members = place(self._contents.documents, self._contents.data)
+        self._survey = Survey(self._contents)
+        self._tracker = Tracker(progress)
+        self._reader = Reader(store, self._tracker.advance)
+        self._size = 0
+
+    @property
+    def size_limit(self) -> int:
+        """A number of bytes that the archive will not exceed."""
+        names = sum(len(member.name) for member in self._members)
+        directory = names + _MOST_DIRECTORY_BYTES * len(self._members)
+        return self._members[-1].stop + directory + _END_BYTES
+
+    def to_file(self, descriptor: int) -> None:
+        """Write the archive to a new file, open for writing, on several threads."""
+        self._start()
+        crcs = write_members(descriptor, self._members, self._reader, self._survey.see)
+        position = self._members[-1].stop
+        for part in self._end(crcs):
+            write_at(descriptor, part, position)
+            position += len(part)
+        self._size = position
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield the archive from its beginning to its end, reading each object once.
+
+        Memory holds some MiB; of an object that is larger than 64 MiB and no local file, the
+        disk holds a copy while its checksum is found out, which precedes it.
+        """
+        self._start()
+        crcs: list[int] = []
+        self._size = 0
+        for part in stream_members(self._members, self._reader, self._survey.see, crcs.append):
+            self._size += len(part)
+            yield part
+        for part in self._end(crcs):
+            self._size += len(part)
+            yield part
+
+    def packed(self) -> Packed:
+        """Return what went into the archive, once it is written."""
+        n_documents = len(self._contents.documents)
+        warnings = self._survey.warnings(self._name)
+        return Packed(self._size, len(self._members), n_documents, warnings)
+
+    def _start(self) -> None:
+        self._tracker.start(f"packing {self._name}", self._contents.total_bytes)
+
+    def _end(self, crcs: list[int]) -> Iterator[bytes]:
+        comment = self._survey.comment()
+        check_comment(comment)
+        entries: list[Entry] = [m.entry(crc) for m, crc in zip(self._members, crcs, strict=True)]
+        return trailer(entries, comment)
 
 
 def pack(
@@ -52,10 +136,9 @@ def pack(
     overwrite: bool = False,
     progress: ProgressCallback | None = None,
 ) -> Packed:
-    """Pack all of a store into an archive that appears when it is complete.
+    """Pack all of a store into a local archive that appears when it is complete.
 
-    The same hierarchy always gives the same bytes. Memory holds 16 MiB of content at a time,
-    and the names.
+    Objects are read and written on several threads, each in parts of some MiB.
 
     Parameters
     ----------
@@ -84,23 +167,10 @@ def pack(
     if path.is_dir():
         raise StoreError(f"{os.fspath(path)!r} is a folder and cannot become a file; remove it")
     _require_outside(path, store)
-    contents = arrange(store.list())
-    require_root(store, contents)
-    tracker = Tracker(progress)
-    tracker.start(f"packing {path.name}", contents.total_bytes)
-    survey = _Survey(contents)
+    packing = Packing(store, path.name, progress=progress)
     with _atomic.replacing(path, overwrite=overwrite) as staging, _atomic.new_file(staging) as file:
-        writer = Zip64Writer(file)
-        for item in contents.documents:
-            text = _whole(store, item)
-            survey.see(item.key, text)
-            writer.add(item.key, [text])
-            tracker.advance(len(text))
-        for item in contents.data:
-            writer.add(item.key, _parts(store, item, tracker))
-        size = writer.finish(survey.comment())
-    n_entries = len(contents.documents) + len(contents.data)
-    return Packed(path, size, n_entries, len(contents.documents), survey.warnings(path))
+        packing.to_file(file.fileno())
+    return packing.packed()
 
 
 def _require_outside(target: Path, store: Store) -> None:
@@ -111,141 +181,3 @@ def _require_outside(target: Path, store: Store) -> None:
             "choose a place outside it",
             store=str(store.spec),
         )
-
-
-def require_root(store: Store, contents: Contents) -> None:
-    """Check that a store's root is a node.
-
-    Raises
-    ------
-    NodeNotFoundError
-        It is not; the message says where the nearest node is.
-    MetadataError
-        Its document is truncated or not JSON.
-    """
-    if contents.zarr_format is not None:
-        crud.read_metadata(store)
-        return
-    sentence = f"there is no Zarr node at the root of {store.spec}"
-    folders = sorted({item.key.rpartition("/")[0] for item in contents.documents})
-    if folders:
-        remedy = f"the nearest one is at {folders[0]!r}: give that location instead"
-    else:
-        remedy = "give the location of a Zarr group or array"
-    raise NodeNotFoundError(f"{sentence}; {remedy}", store=str(store.spec), path="")
-
-
-def _whole(store: Store, item: ObjectInfo) -> bytes:
-    data = store.get(item.key)
-    if data is None:
-        raise _changed(store, item)
-    return data
-
-
-def _parts(store: Store, item: ObjectInfo, tracker: Tracker) -> Iterator[bytes]:
-    """Yield an object in parts, and check that together they are what was listed."""
-    for start in range(0, item.size, _PART_BYTES):
-        stop = min(item.size, start + _PART_BYTES)
-        whole = start == 0 and stop == item.size
-        part = store.get(item.key, None if whole else ByteRange(start, stop))
-        if part is None or len(part) != stop - start:
-            raise _changed(store, item)
-        tracker.advance(len(part))
-        yield part
-
-
-def _changed(store: Store, item: ObjectInfo) -> ConflictError:
-    return ConflictError(
-        f"{item.key!r} in {store.spec} changed while it was being packed; "
-        "pack again when nothing writes to the source",
-        store=str(store.spec),
-        key=item.key,
-    )
-
-
-class _Survey:
-    """Collects, from the documents that pass by, what the comment and the warnings say."""
-
-    def __init__(self, contents: Contents) -> None:
-        self._contents = contents
-        self._version: str | None = None
-        self._unsharded: list[str] = []
-        self._n_arrays = 0
-
-    def see(self, key: str, text: bytes) -> None:
-        folder, _, name = key.rpartition("/")
-        if name == ".zarray":
-            self._count(folder, sharded=False)
-        if name not in {"zarr.json", ".zattrs"} or (name == ".zattrs" and folder):
-            return
-        try:
-            document = json.loads(text)
-        except ValueError:
-            return  # packed as it is; reading it is where it is reported
-        if not isinstance(document, Mapping):
-            return
-        if not folder:
-            self._version = _ome_version(document)
-        if document.get("node_type") == "array":
-            self._count(folder, sharded=_is_sharded(document))
-
-    def _count(self, path: str, *, sharded: bool) -> None:
-        self._n_arrays += 1
-        if not sharded:
-            self._unsharded.append(path)
-
-    def comment(self) -> bytes:
-        ome: dict[str, Any] = {} if self._version is None else {"version": self._version}
-        if self._contents.zarr_format == 3:
-            ome["zipFile"] = {"centralDirectory": {"jsonFirst": True}}
-        return json.dumps({"ome": ome}).encode()
-
-    def warnings(self, target: Path) -> tuple[str, ...]:
-        found: list[str] = []
-        if self._version is None:
-            found.append("the root says no OME-Zarr version: RFC-9 is about OME-Zarr hierarchies")
-        if self._contents.zarr_format == 2:
-            found.append("the hierarchy is Zarr v2; RFC-9 is about v3, so few readers will open it")
-        if self._unsharded:
-            found.append(
-                f"{len(self._unsharded)} of {self._n_arrays} arrays are not sharded "
-                f"({_some(self._unsharded)}), which makes many small entries; RFC-9 recommends "
-                "sharding"
-            )
-        if self._contents.strays:
-            found.append(
-                f"left out {len(self._contents.strays)} objects that belong to no hierarchy "
-                f"({_some(self._contents.strays)})"
-            )
-        if target.suffix != ".ozx":
-            found.append(
-                f"RFC-9 recommends a name that ends in '.ozx', and this is {target.name!r}"
-            )
-        return tuple(found)
-
-
-def _some(names: list[str] | tuple[str, ...]) -> str:
-    listed = ", ".join(repr(name) for name in names[:3])
-    return f"{listed}, …" if len(names) > 3 else listed
-
-
-def _is_sharded(document: Mapping[str, Any]) -> bool:
-    return any(
-        isinstance(codec, Mapping) and codec.get("name") == "sharding_indexed"
-        for codec in document.get("codecs", ())
-    )
-
-
-def _ome_version(document: Mapping[str, Any]) -> str | None:
-    """Return the OME-Zarr version a root document states: 0.5's place, else 0.4's."""
-    attributes = document.get("attributes", document)
-    if not isinstance(attributes, Mapping):
-        return None
-    candidates: list[Any] = [attributes.get("ome"), attributes.get("plate")]
-    multiscales = attributes.get("multiscales")
-    if isinstance(multiscales, list):
-        candidates += multiscales[:1]
-    for candidate in candidates:
-        if isinstance(candidate, Mapping) and isinstance(candidate.get("version"), str):
-            return str(candidate["version"])
-    return None

@@ -149,8 +149,12 @@ class ImageNode:
         return self
 
     def close(self) -> None:
-        """Forget the open arrays. Nothing is buffered, so nothing is left to write."""
+        """Forget the open arrays, and complete the archive that was created with this image.
+
+        Nothing is buffered, so elsewhere nothing is left to write.
+        """
         self._arrays.clear()
+        self._group.close()
 
     def __enter__(self: Self) -> Self:
         return self
@@ -161,7 +165,8 @@ class ImageNode:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        self._arrays.clear()
+        self._group.__exit__(exc_type, exc, traceback)
 
     # -- inside --------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, overload
 
 from anyzarr import crud
 from anyzarr._nodes import Group
+from anyzarr._nodes._node import creating
 from anyzarr.abc import Store
 from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError, UnsupportedError
@@ -184,7 +185,8 @@ def open_ome_zarr(
         a field of view where it is to be created.
     mode
         ``r`` reads; ``r+`` changes what is there; ``a`` creates what is not; ``w`` replaces
-        what is there; ``w-`` refuses to.
+        what is there; ``w-`` refuses to. An ``.ozx`` can only be created or replaced as a whole,
+        and is there when what is opened is closed: use a ``with`` statement.
     channel_names, axes
         Of images to be created: one label per channel; ``"tczyx"``, or one name, document
         or :class:`~anyzarr.ome.Axis` per axis. By default those of the images that are there,
@@ -212,6 +214,8 @@ def open_ome_zarr(
         Nothing is there (``r``, ``r+``).
     NodeExistsError
         Something is there (``w-``), or what is there is not Zarr and is not replaced (``w``).
+    ReadOnlyError
+        An ``.ozx`` that is there was to be changed.
     MetadataError
         What is there is not OME-Zarr or of another layout, or an argument is not valid.
     UnsupportedError
@@ -234,18 +238,31 @@ def open_ome_zarr(
     if new_axes is not None:
         check_axes(new_axes)
     store = open_store(location, backend=backend, mode=mode, **backend_kwargs)
+    with creating(store, location):
+        group, kind, version = _opened(store, mode, layout, name, version)
+        return _NODES[kind](
+            group._take_charge(location),
+            version=version,
+            axes=new_axes,
+            channel_names=channel_names,
+            engine=name,
+        )
+
+
+def _opened(
+    store: Store, mode: str, layout: str, engine: str | None, version: str
+) -> tuple[Group, str, str]:
+    """Return the group, found or created, its layout and the version to write."""
     document = _existing(store, mode)
-    kind: str
     if document is None:
-        group, kind = _create_group(store, name, replace=mode == "w", version=version), layout
+        group = _create_group(store, engine, replace=mode == "w", version=version)
+        kind = layout
     else:
-        group = _group_of(document, store, name)
+        group = _group_of(document, store, engine)
         kind, version = _found(group, layout, version, writes=mode != "r")
     if kind == "bf2raw" and "bioformats2raw.layout" not in ome_of(group.metadata.attributes):
         group.attrs.update(SeriesMetadata(version).to_attributes({}))
-    return _NODES[kind](
-        group, version=version, axes=new_axes, channel_names=channel_names, engine=name
-    )
+    return group, kind, version
 
 
 def _check_arguments(layout: str, mode: str, version: str) -> None:

@@ -141,8 +141,9 @@ class PlateCreation(PlateNode):
             self._flushed_at = time.monotonic()
 
     def close(self) -> None:
-        """Write what is put off."""
+        """Write what is put off, and complete the archive that was created with this plate."""
         self.flush()
+        self._group.close()
 
     def __enter__(self: Self) -> Self:
         self._deferring += 1
@@ -156,7 +157,13 @@ class PlateCreation(PlateNode):
         traceback: TracebackType | None,
     ) -> None:
         self._deferring -= 1
-        self.flush()
+        try:
+            self.flush()
+        except BaseException as error:
+            self._group.__exit__(type(error), error, error.__traceback__)
+            raise
+        if exc is not None or not self._deferring:
+            self._group.__exit__(exc_type, exc, traceback)
 
     def refresh(self: Self) -> Self:
         """Read the metadata again, for what others changed; return self."""

@@ -270,7 +270,8 @@ class Bioformats2RawSeries:
         return self._group.tree(max_depth=max_depth)
 
     def close(self) -> None:
-        """Do nothing: every change is written when its call returns."""
+        """Complete the archive that was created with it; every other change is written already."""
+        self._group.close()
 
     def __enter__(self) -> Bioformats2RawSeries:
         return self
@@ -281,7 +282,7 @@ class Bioformats2RawSeries:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        self._group.__exit__(exc_type, exc, traceback)
 
     def __repr__(self) -> str:
         return f"<Bioformats2RawSeries {self.url} images={len(self)}>"

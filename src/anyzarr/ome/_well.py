@@ -217,7 +217,8 @@ class Well:
         return self._group.tree(max_depth=max_depth)
 
     def close(self) -> None:
-        """Do nothing: every change is written when its call returns."""
+        """Complete the archive that was created with it; every other change is written already."""
+        self._group.close()
 
     def __enter__(self) -> Well:
         return self
@@ -228,7 +229,7 @@ class Well:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        self._group.__exit__(exc_type, exc, traceback)
 
     def __repr__(self) -> str:
         return f"<Well {self.url}>"

@@ -27,6 +27,7 @@ from anyzarr.stores._registry import (
 )
 from anyzarr.stores._zarr_store import open_zarr_store
 from anyzarr.stores._zip import ZipStore, open_zip
+from anyzarr.stores._zip_write import StagedArchive
 
 if TYPE_CHECKING:
     from anyzarr.stores._to_zarr import to_zarr_store
@@ -40,6 +41,7 @@ __all__ = [
     "LocalStore",
     "MemoryStore",
     "ObstoreStore",
+    "StagedArchive",
     "SubStore",
     "ZipStore",
     "at_prefix",

@@ -226,6 +226,24 @@ class BaseStore(abc.ABC):
         self._require_writable(key)
         return self._put(key, _as_bytes(value), precondition)
 
+    def put_stream(self, key: str, parts: Iterable[bytes], *, size_limit: int) -> None:
+        """Replace the object by bytes that arrive in parts, all or nothing.
+
+        Object stores upload them in several requests (multipart); local files are written under
+        another name; elsewhere they are gathered in memory. If ``parts`` raises, the object is
+        as it was.
+
+        Parameters
+        ----------
+        parts
+            The bytes.
+        size_limit
+            A number of bytes that they do not exceed.
+        """
+        validate_key(key, store=self._label)
+        self._require_writable(key)
+        self._put_stream(key, parts, size_limit)
+
     def delete(self, key: str) -> None:
         """Remove the object; absent is no error."""
         validate_key(key, store=self._label)
@@ -332,6 +350,9 @@ class BaseStore(abc.ABC):
 
     def _get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
         return with_info_after(self, requests)
+
+    def _put_stream(self, key: str, parts: Iterable[bytes], size_limit: int) -> None:
+        self._put(key, b"".join(parts), None)
 
     def _delete_prefix(self, prefix: str) -> None:
         for info in tuple(self._list(prefix)):

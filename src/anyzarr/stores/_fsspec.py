@@ -20,7 +20,7 @@ from anyzarr.abc import (
     Request,
     StoreSpec,
 )
-from anyzarr.errors import ReadOnlyError, UnsupportedError
+from anyzarr.errors import AnyzarrError, ReadOnlyError, UnsupportedError
 from anyzarr.stores._base import BaseStore, Results, describe, in_thread, remote_concurrency
 from anyzarr.stores._fsspec_options import (
     describe_filesystem,
@@ -28,7 +28,8 @@ from anyzarr.stores._fsspec_options import (
     rebuild_filesystem,
     unwrap,
 )
-from anyzarr.stores._local import atomic_write, etag_of, is_temporary, prune
+from anyzarr.stores._fsspec_stream import stream, stream_beside
+from anyzarr.stores._local import atomic_write, atomic_write_parts, etag_of, is_temporary, prune
 from anyzarr.stores._locks import key_lock
 from anyzarr.stores._ranges import Batch, batches_of
 
@@ -468,6 +469,22 @@ class FsspecStore(BaseStore):
         self.fs.pipe_file(path, bytes(value))
         info = self._head(key)
         return None if info is None else info.etag
+
+    def _put_stream(self, key: str, parts: Iterable[bytes], size_limit: int) -> None:
+        path = self._path(key)
+        try:
+            if self.is_local:
+                atomic_write_parts(path, parts)
+            elif "memory" in self._protocols:  # shows a file as soon as it is opened
+                super()._put_stream(key, parts, size_limit)
+            elif self._protocols & _ATOMIC:
+                stream(self.fs, path, parts, size_limit)
+            else:
+                stream_beside(self.fs, path, parts)
+        except AnyzarrError:
+            raise
+        except _library_errors() as error:
+            self._fail(error, key, "write")
 
     def _delete(self, key: str) -> None:
         path = self._path(key)

@@ -39,6 +39,7 @@ __all__ = ["ObstoreStore"]
 
 _ABSENT_ERRORS: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _COALESCE_BYTES: Final = 1 << 20
+_LEAST_PART_BYTES: Final = 8 << 20
 _BULK_DELETE: Final = frozenset({"S3Store", "GCSStore", "AzureStore"})
 _runtime_pid: int | None = None
 
@@ -390,6 +391,28 @@ class ObstoreStore(BaseStore):
             return _tag(result)
         except self._known as error:
             self._put_failed(error, key, precondition)
+
+    def _put_stream(self, key: str, parts: Iterable[bytes], size_limit: int) -> None:
+        self._ready(key)
+        raised: list[BaseException] = []
+
+        def watched() -> Iterator[bytes]:
+            try:
+                yield from parts
+            except BaseException as error:
+                raised.append(error)
+                raise
+
+        # An upload has at most 10,000 parts.
+        part_bytes = max(_LEAST_PART_BYTES, size_limit // 9000 + 1)
+        try:
+            self._obs.put(self._object_store, key, watched(), chunk_size=part_bytes)
+        except BaseException as error:
+            if raised:
+                raise raised[0] from None  # what obstore makes of it says less
+            if isinstance(error, self._known):
+                self._fail(error, key, "write")
+            raise
 
     def _own(self, value: bytes | memoryview) -> bytes | memoryview:
         # obstore's memory store keeps the caller's buffer, which the caller may change.

@@ -18,6 +18,7 @@ from anyzarr.stores._prefix import SubStore, at_prefix
 from anyzarr.stores._registry import backend_of, container_backend, factory_of
 from anyzarr.stores._wrap import wrap
 from anyzarr.stores._zip import ZipStore, is_archive_file
+from anyzarr.stores._zip_write import StagedArchive
 
 __all__ = ["Mode", "open_folder", "open_store"]
 
@@ -44,7 +45,9 @@ def open_store(
         zip archive: of the store that the archive lies in.
     mode
         ``"r"``: a read-only view. ``"r+"``, ``"a"``, ``"w"``, ``"w-"``: writable. Nothing is
-        created or deleted here in any mode; ``r`` and ``r+`` ask that a local path exists.
+        created or deleted here in any mode; ``r`` and ``r+`` ask that a local path exists. A zip
+        archive can only be created (``a`` where there is none, ``w-``, or ``w``), and is there
+        when the store, a :class:`~anyzarr.stores.StagedArchive`, is closed.
     **backend_kwargs
         Options of the backend: for object stores ``region``, ``endpoint_url``, ``anon``,
         ``access_key_id``, ``secret_access_key``, …; for fsspec its storage options. And of any
@@ -60,7 +63,9 @@ def open_store(
         The location cannot be a store: a file that is no zip archive, an unknown scheme, an
         object of a type that cannot be wrapped.
     ReadOnlyError
-        A zip archive, or another store that cannot be written to, was to be writable.
+        A zip archive that exists was to be changed, or a store that cannot be written to.
+    NodeExistsError
+        ``w-``, and there is an archive.
     MissingDependencyError
         A package is missing; the message has the install command.
 
@@ -239,12 +244,7 @@ def _open_archive(
     cache: dict[str, Any],
 ) -> Store:
     if mode != "r":
-        raise ReadOnlyError(
-            f"{redact(parsed.base)!r} is a zip archive, which can only be read, and mode={mode!r} "
-            "writes: unpack it to a folder, or write the folder first and then "
-            "convert it (anyzarr convert FOLDER.zarr ARCHIVE.ozx)",
-            store=redact(parsed.base),
-        )
+        return _create_archive(parsed, inner, backend, mode, options, cache)
     name = container_backend(parsed, backend)
     _check_fits(parsed, name)
     if parsed.is_local and name == "local":
@@ -266,13 +266,54 @@ def _open_archive(
     return at_prefix(archive, inner or _single_folder(archive))
 
 
-def _container(parsed: Location, name: str, options: dict[str, Any]) -> tuple[Store, str]:
+def _create_archive(
+    parsed: Location,
+    inner: str,
+    backend: str | None,
+    mode: Mode,
+    options: dict[str, Any],
+    cache: dict[str, Any],
+) -> Store:
+    """Return a store that becomes an archive, or refuse to change one."""
+    shown = redact(parsed.base)
+    name = container_backend(parsed, backend)
+    _check_fits(parsed, name)
+    place: str | tuple[Store, str] = parsed.base
+    if parsed.is_local and name == "local":
+        is_there = os.path.lexists(parsed.base)
+    else:
+        place = _container(parsed, name, options, read_only=False)
+        _for_mode(place[0], mode)
+        is_there = place[0].head(place[1]) is not None
+    named = parsed.has_archive_name or backend == "zip" or bool(parsed.adapters)
+    if is_there and (mode in ("r+", "a") or not named):
+        raise ReadOnlyError(
+            f"{shown!r} is a zip archive, which is written once and whole: to change it, unpack it "
+            "to a folder (anyzarr convert ARCHIVE.ozx FOLDER.zarr), change that, and convert it "
+            "back; or replace it with mode='w'",
+            store=shown,
+        )
+    if mode == "r+":
+        raise NodeNotFoundError(f"there is no archive at {shown!r}: check the path", store=shown)
+    if inner or cache:
+        what = f"the path {inner!r} in it" if inner else f"the options {', '.join(sorted(cache))}"
+        raise StoreError(
+            f"the archive {shown!r} is written from its root, so {what} cannot be taken: leave it "
+            "out, and give the path of a node as path= or name=",
+            store=shown,
+        )
+    return StagedArchive(place, overwrite=mode == "w")
+
+
+def _container(
+    parsed: Location, name: str, options: dict[str, Any], *, read_only: bool = True
+) -> tuple[Store, str]:
     folder, _, key = parsed.base.rpartition("/")
     if parsed.is_local:
         folder = _local_root(folder or "/", name)
     elif name == "obstore" or parsed.scheme in ("http", "https"):
         key = unquote(key)  # these take URLs, and keys as they are
-    return _make(name, folder, True, options), key
+    return _make(name, folder, read_only, options), key
 
 
 def _single_folder(archive: ZipStore) -> str:

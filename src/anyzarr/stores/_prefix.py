@@ -98,6 +98,9 @@ class SubStore(BaseStore):
     @functools.cached_property
     def capabilities(self) -> Capabilities:
         """Those of the store below, with its directory moved to the prefix."""
+        return self._derived_capabilities()
+
+    def _derived_capabilities(self) -> Capabilities:
         inner = self._store.capabilities
         root = inner.local_root
         if root is not None and self._prefix:
@@ -158,6 +161,12 @@ class SubStore(BaseStore):
         self, key: str, value: bytes | memoryview, precondition: Precondition | None
     ) -> str | None:
         return self._store.put(self._prefix + key, value, precondition=precondition)
+
+    def _put_stream(self, key: str, parts: Iterable[bytes], size_limit: int) -> None:
+        if isinstance(self._store, BaseStore):
+            self._store.put_stream(self._prefix + key, parts, size_limit=size_limit)
+        else:
+            super()._put_stream(key, parts, size_limit)
 
     def _delete(self, key: str) -> None:
         self._store.delete(self._prefix + key)

@@ -383,11 +383,18 @@ def open_zip(
     container: StoreSpec | None = None,
     key: str = "",
     version: str | None = None,
+    folder: str | None = None,
     read_only: bool = True,
-) -> ZipStore:
-    """Open an archive: the factory of the ``zip`` backend."""
-    if container is None:
-        return ZipStore(root)
+) -> BaseStore:
+    """Open an archive: the factory of the ``zip`` backend.
+
+    One that is being made, in ``folder``, is opened to add to it.
+    """
     from anyzarr.stores._registry import from_spec
 
-    return ZipStore((from_spec(container), key))
+    place = root if container is None else (from_spec(container), key)
+    if folder is not None and os.path.isdir(folder):  # noqa: PTH112
+        from anyzarr.stores._zip_write import StagedArchive
+
+        return StagedArchive._again(place, folder)
+    return ZipStore(place)
