@@ -87,10 +87,14 @@ class PackedEngine(NativeEngine):
     """Writes to the store it is given; packs that and reads from the archive."""
 
     def __init__(self, folder: Path) -> None:
-        self._paths = (folder / f"{n}.zip" for n in itertools.count())
+        self._folder = folder
+        self._numbers = itertools.count()  # may be asked by several threads
 
     def open(self, metadata: ArrayMetadata, store: Store, path: str) -> ArrayIO:
-        return PackedIO(metadata, store, path, lambda: next(self._paths))
+        return PackedIO(metadata, store, path, self._new_path)
+
+    def _new_path(self) -> Path:
+        return self._folder / f"{next(self._numbers)}.zip"
 
 
 class PackedIO:

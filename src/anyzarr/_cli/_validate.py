@@ -116,7 +116,8 @@ def _show(report: ValidationReport) -> None:
         looked += f", {report.n_chunks} chunks decoded"
     counts = f"{len(report.errors)} errors, {len(report.warnings)} warnings"
     verdict = "valid" if report.valid else "NOT VALID"
-    console.print(f"{version}{what}: {verdict} ({counts}; {looked})", markup=False)
+    text = f"{version}{what}: {verdict} ({counts}; {looked})"
+    console.print(text, markup=False, soft_wrap=True)
 
 
 def _list(name: str, findings: Sequence[Finding]) -> None:
