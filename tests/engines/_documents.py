@@ -160,3 +160,37 @@ def arrays_v2(draw: st.DrawFn) -> Json:
         "dimension_separator": draw(st.sampled_from("./")),
         "attributes": {},
     }
+
+
+@st.composite
+def rectilinear_axis(draw: st.DrawFn, size: int, unit: int) -> Any:
+    """Edges of one dimension, all multiples of ``unit``; the last may reach past the array."""
+    kind = draw(st.sampled_from(["edges", "edges", "runs", "one"]))
+    if kind == "one":
+        return unit * draw(st.integers(1, 3))
+    entries: list[Any] = []
+    end = 0
+    while end < size or not entries:
+        edge = unit * draw(st.integers(1, 4))
+        count = draw(st.integers(1, 3)) if kind == "runs" else 1
+        entries.append([edge, count] if kind == "runs" else edge)
+        end += edge * count
+    # Chunks beyond the array are allowed too.
+    return entries + ([unit] if draw(st.booleans()) else [])
+
+
+@st.composite
+def arrays_rectilinear(draw: st.DrawFn) -> Json:
+    """Arrays of format 3 whose chunks differ in shape, maybe sharded."""
+    document = draw(arrays_v3())
+    shape = document["shape"][:3]
+    ndim = len(shape)
+    chain = draw(chains(np.dtype(document["data_type"]).itemsize, ndim))
+    unit = [1] * ndim
+    for depth in range(draw(st.sampled_from([0, 0, 1, 2]))):
+        unit = [n * draw(st.integers(1, 3)) for n in unit]
+        chain = sharded(draw, unit, chain, around=depth == 0)
+        unit = list(unit)
+    axes = [draw(rectilinear_axis(n, u)) for n, u in zip(shape, unit, strict=True)]
+    grid = codec("rectilinear", kind="inline", chunk_shapes=axes)
+    return {**document, "shape": shape, "chunk_grid": grid, "codecs": chain}

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 pub const MAX_DIMS: usize = 16;
 
 /// One value per dimension; as a slice it has exactly as many as the array has dimensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Dims<T = usize> {
     len: usize,
     values: [T; MAX_DIMS],

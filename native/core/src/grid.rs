@@ -73,6 +73,48 @@ impl<'a> Region<'a> {
     }
 }
 
+/// One cell along one dimension.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Its index.
+    pub cell: usize,
+    /// Its first element.
+    pub start: usize,
+    /// Number of elements, at least 1.
+    pub edge: usize,
+}
+
+impl Extent {
+    /// The cell that holds an element, of cells of one edge.
+    #[must_use]
+    #[inline]
+    pub fn of(edge: usize, position: usize) -> Self {
+        let cell = position / edge;
+        Self { cell, start: cell * edge, edge }
+    }
+}
+
+/// How dimensions are divided into cells.
+pub trait Division {
+    /// Number of dimensions.
+    fn ndim(&self) -> usize;
+
+    /// The cell that holds an element, which is within the array.
+    fn cell(&self, axis: usize, position: usize) -> Extent;
+}
+
+/// Cells of one shape.
+impl Division for Dims {
+    fn ndim(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn cell(&self, axis: usize, position: usize) -> Extent {
+        Extent::of(self[axis], position)
+    }
+}
+
 /// What one dimension of a region takes from one cell.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Piece {
@@ -126,13 +168,13 @@ impl Pieces {
     }
 
     /// Work out the pieces of a region. Cells have at least one element per dimension.
-    pub fn fill(&mut self, region: &Region<'_>, cell: &[usize]) {
+    pub fn fill(&mut self, region: &Region<'_>, division: &impl Division) {
         self.clear();
         self.steps.extend_from_slice(&region.step);
         if let Some(picked) = &region.picked {
-            self.groups.fill(picked, cell);
+            self.groups.fill(picked, division);
         }
-        for (d, &edge) in cell.iter().enumerate() {
+        for d in 0..division.ndim() {
             self.first.push(self.all.len());
             if let Some(groups) = self.groups.along(d) {
                 let any = Piece { cell: 0, start: 0, count: 1, at: 0 };
@@ -143,10 +185,10 @@ impl Pieces {
             let mut at = 0;
             let mut position = region.start[d];
             while at < count {
-                let index = position / edge;
-                let start = position - index * edge;
+                let Extent { cell, start, edge } = division.cell(d, position);
+                let start = position - start;
                 let taken = ((edge - start - 1) / step + 1).min(count - at);
-                self.all.push(Piece { cell: index, start, count: taken, at });
+                self.all.push(Piece { cell, start, count: taken, at });
                 at += taken;
                 // Past the last element it may be anywhere.
                 position = position.wrapping_add(taken.wrapping_mul(step));
@@ -290,7 +332,7 @@ mod tests {
                     picked: None,
                 };
                 let mut pieces = Pieces::default();
-                pieces.fill(&region, &[4, 3]);
+                pieces.fill(&region, &Dims::new(&[4, 3])?);
                 let mut rows = Vec::new();
                 for cell in pieces.range(0, pieces.len()) {
                     if cell.at[1] != 0 {

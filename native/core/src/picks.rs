@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::dims::{Dims, c_strides, product};
+use crate::grid::{Division, Extent};
 use crate::tables::{Table, Tables};
 
 /// Points of a table that lie in one cell.
@@ -78,24 +79,22 @@ impl Groups {
         self.places.clear();
     }
 
-    /// Cut what a unit holds along cells of this shape, in the order of the unit's axes.
-    pub fn fill(&mut self, picked: &Picked<'_>, cell: &[usize]) {
+    /// Cut what a unit holds along cells, in the order of the unit's axes.
+    pub fn fill(&mut self, picked: &Picked<'_>, division: &impl Division) {
         self.clear();
         self.tables.clone_from(&picked.groups.tables);
         for part in picked.parts() {
             self.begin((0..part.places.len()).map(|j| part.axis(j)));
             let mut from = part.from;
             while from < part.to {
-                let first = self.places.len();
+                let mut to = part.to;
                 for (j, (place, coords)) in part.places.iter().zip(&part.table.coords).enumerate() {
                     let axis = part.axis(j);
-                    let number = (coords[from] as usize - place.origin) / cell[axis];
-                    let origin = place.origin + number * cell[axis];
-                    self.places.push(Place { axis, cell: number, origin });
-                }
-                let mut to = part.to;
-                for (place, coords) in self.places[first..].iter().zip(&part.table.coords) {
-                    let inside = place.origin..place.origin.saturating_add(cell[place.axis]);
+                    let within = coords[from] as usize - place.origin;
+                    let Extent { cell, start, edge } = division.cell(axis, within);
+                    let origin = place.origin + start;
+                    self.places.push(Place { axis, cell, origin });
+                    let inside = origin..origin.saturating_add(edge);
                     let run = coords[from..to].iter();
                     to =
                         from + run.take_while(|&&index| inside.contains(&(index as usize))).count();

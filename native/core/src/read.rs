@@ -82,7 +82,7 @@ pub unsafe fn read(
         return Ok(());
     }
     let mut pieces = Pieces::default();
-    pieces.fill(region, &plan.chain.shape);
+    pieces.fill(region, &plan.cells);
     let chunks = pieces.len();
     let (subchunks, bytes) = work_of(plan, region, chunks);
     let threads = if bytes <= INLINE_BYTES { 1 } else { threads.clamp(1, pool::MAX_THREADS) };
@@ -163,7 +163,7 @@ fn read_chunk(
 ) -> Result<()> {
     let view = out.at(&cell.at);
     let path = files.path(plan, &cell.coords);
-    let chain = &plan.chain;
+    let chain = &*plan.chain_of(&cell.coords)?;
     let shard = chain.open_shard();
     if shard.is_none() && part.number > 0 {
         return Ok(());
@@ -180,19 +180,20 @@ fn read_chunk(
             let source = ShardFile { plan, shard, file: &file, path: &path };
             source.read(&region, part, &view, arena)
         }
-        None => read_whole(plan, &file, &cell.region, &view, arena),
+        None => read_whole(plan, chain, &file, &cell.region, &view, arena),
     }
 }
 
 /// Read a chunk that is one unit; of plain elements only the bytes from the first to the last.
 fn read_whole(
     plan: &Plan,
+    chain: &Chain,
     file: &Object<'_>,
     region: &Region,
     view: &View,
     arena: &mut Arena,
 ) -> Result<()> {
-    let (chain, length) = (&plan.chain, file.length());
+    let length = file.length();
     if chain.raw().is_some() {
         if length != chain.bytes as u64 {
             return Err(Error::corrupt(format!(

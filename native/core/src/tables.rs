@@ -6,7 +6,7 @@
 use crate::dims::{Dims, product};
 use crate::error::{Error, Result};
 use crate::grid::Region;
-use crate::plan::{Body, Chain, Plan};
+use crate::plan::{Axis, Body, Cells, Plan};
 
 /// Points over some dimensions, of any order, repeated ones included.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +91,7 @@ impl Tables {
                 Some(_) => {}
             }
         }
-        let levels = levels(&plan.chain);
+        let levels = levels(plan);
         let all = points.into_iter().zip(of_tables);
         let all = all
             .map(|(table, strides)| sorted(table, &strides, &levels))
@@ -118,11 +118,18 @@ fn check(plan: &Plan, table: &Points) -> Result<()> {
     Ok(())
 }
 
-/// The shapes of chunk, subchunk, …, in the order of the array's dimensions.
-fn levels(chain: &Chain) -> Vec<Dims> {
-    let mut all = vec![chain.shape];
-    let mut axes = Dims::from_fn(chain.shape.len(), |d| d);
-    let mut chain = chain;
+/// How an array is divided on one level, in the order of its dimensions.
+enum Level<'a> {
+    Chunks(&'a Cells),
+    Subchunks(Dims),
+}
+
+/// How chunks, subchunks, … divide the array.
+fn levels(plan: &Plan) -> Vec<Level<'_>> {
+    let mut all = vec![Level::Chunks(&plan.cells)];
+    let mut axes = Dims::from_fn(plan.shape.len(), |d| d);
+    // Subchunks have the same shape in all chunks, and divide them.
+    let mut chain = &plan.chain;
     while let Body::Shard(shard) = &chain.body {
         if let Some(order) = &chain.order {
             axes = axes.permuted(order);
@@ -131,21 +138,33 @@ fn levels(chain: &Chain) -> Vec<Dims> {
         for (axis, &dim) in axes.iter().enumerate() {
             shape[dim] = shard.inner.shape[axis];
         }
-        all.push(shape);
+        all.push(Level::Subchunks(shape));
         chain = &shard.inner;
     }
     all
 }
 
-fn sorted(table: Points, strides: &[isize], levels: &[Dims]) -> Result<Table> {
+impl Level<'_> {
+    fn division(&self, dim: usize) -> Divided<'_> {
+        match self {
+            Self::Subchunks(shape) => Divided::new(shape[dim]),
+            Self::Chunks(cells) => match cells.axis(dim) {
+                Axis::Every(edge) => Divided::new(*edge),
+                Axis::At(bounds) => Divided::At(bounds),
+            },
+        }
+    }
+}
+
+fn sorted(table: Points, strides: &[isize], levels: &[Level<'_>]) -> Result<Table> {
     let count = table.coords.first().map_or(0, Vec::len);
     let count = u32::try_from(count)
         .map_err(|_| Error::unsupported("a table of 2**32 points or more is not covered"))?;
     let memory = Memory::new(&table.shape, strides);
     let mut sorter = Sorter::new(count);
     // The coarsest last: points of one cell keep the order that they have by then.
-    for shape in levels.iter().rev() {
-        sorter.sort(&table, shape);
+    for level in levels.iter().rev() {
+        sorter.sort(&table, level);
     }
     let numbers = sorter.order;
     let mut coords = table.coords;
@@ -217,8 +236,8 @@ impl Sorter {
 
     /// Sort points by their cell, in C order of the table's dimensions; those of one cell keep
     /// their order.
-    fn sort(&mut self, table: &Points, shape: &Dims) {
-        let cells = self.number_cells(table, shape);
+    fn sort(&mut self, table: &Points, level: &Level<'_>) {
+        let cells = self.number_cells(table, level);
         let all = &self.cells;
         if self.order.is_sorted_by_key(|&point| all[point as usize]) {
             return;
@@ -232,16 +251,16 @@ impl Sorter {
     }
 
     /// Number the cells of all points; return one more than the largest number there may be.
-    fn number_cells(&mut self, table: &Points, shape: &Dims) -> u64 {
+    fn number_cells(&mut self, table: &Points, level: &Level<'_>) -> u64 {
         self.cells.clear();
         self.cells.resize(self.order.len(), 0);
         let mut total = 1;
         for (&dim, coords) in table.dims.iter().zip(&table.coords) {
-            let edge = Divisor::new(shape[dim] as u64);
+            let along = level.division(dim);
             // The product of all extents fits: the number of elements does.
-            let extent = edge.quotient(coords.iter().max().copied().unwrap_or(0)) + 1;
+            let extent = along.cell(coords.iter().max().copied().unwrap_or(0)) + 1;
             for (cell, &index) in self.cells.iter_mut().zip(coords) {
-                *cell = *cell * extent + edge.quotient(index);
+                *cell = *cell * extent + along.cell(index);
             }
             total *= extent;
         }
@@ -268,28 +287,34 @@ impl Sorter {
     }
 }
 
-/// Division of 32-bit numbers by the same number again and again.
-enum Divisor {
-    /// By 1.
-    One,
-    /// By a multiplication with `2**64 / divisor`, rounded up.
+/// How cells divide 32-bit indices.
+enum Divided<'a> {
+    /// Into cells of one element.
+    Ones,
+    /// By a multiplication with `2**64 / edge`, rounded up.
     Inverse(u64),
+    /// Where cells begin.
+    At(&'a [usize]),
 }
 
-impl Divisor {
-    fn new(divisor: u64) -> Self {
-        match (u64::MAX / divisor.max(1)).checked_add(1) {
-            None => Self::One,
+impl Divided<'_> {
+    fn new(edge: usize) -> Self {
+        match (u64::MAX / (edge as u64).max(1)).checked_add(1) {
+            None => Self::Ones,
             Some(inverse) => Self::Inverse(inverse),
         }
     }
 
-    /// Exact: what the inverse was rounded up by adds less than `2**-32`.
+    /// The cell that holds an index; exact, as what the inverse was rounded up by adds less than
+    /// `2**-32`.
     #[inline]
-    fn quotient(&self, number: u32) -> u64 {
+    fn cell(&self, index: u32) -> u64 {
         match self {
-            Self::One => u64::from(number),
-            Self::Inverse(inverse) => ((u128::from(*inverse) * u128::from(number)) >> 64) as u64,
+            Self::Ones => u64::from(index),
+            Self::Inverse(inverse) => ((u128::from(*inverse) * u128::from(index)) >> 64) as u64,
+            Self::At(bounds) => {
+                bounds.partition_point(|&start| start <= index as usize).saturating_sub(1) as u64
+            }
         }
     }
 }
@@ -355,14 +380,14 @@ pub(crate) mod tests {
     fn quotients_are_exact() {
         let edges = (1..70).chain([4095, 65536, 99_999, u64::from(u32::MAX), 1 << 33, u64::MAX]);
         for divisor in edges {
-            let edge = Divisor::new(divisor);
+            let edge = Divided::new(divisor as usize);
             let multiples = (0..70).chain([4096, 65536, 1 << 31, u64::from(u32::MAX)]);
             for number in multiples.flat_map(|n| {
                 let multiple = n.saturating_mul(divisor);
                 [multiple.saturating_sub(1), multiple, multiple.saturating_add(1)]
             }) {
                 if let Ok(narrow) = u32::try_from(number) {
-                    assert_eq!(edge.quotient(narrow), number / divisor);
+                    assert_eq!(edge.cell(narrow), number / divisor);
                 }
             }
         }

@@ -11,11 +11,11 @@
 use crate::arena::Arena;
 use crate::dims::{Dims, product};
 use crate::encode::{Patch, ShardPatch, encode, finish_index, reserve};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::grid::{Cell, Pieces, Region};
 use crate::local;
 use crate::memory::View;
-use crate::plan::{Plan, Shard};
+use crate::plan::{Chain, Plan, Shard};
 use crate::pool;
 use crate::read::Files;
 use crate::shard::Entry;
@@ -65,16 +65,14 @@ pub unsafe fn write(
         return Ok(());
     }
     let mut pieces = Pieces::default();
-    pieces.fill(region, &plan.chain.shape);
+    pieces.fill(region, &plan.cells);
     let chunks = pieces.len();
     let threads = if touched_bytes(plan, region) <= INLINE_BYTES { 1 } else { options.threads };
     let writer = Writer { plan, files, value, options: Options { threads, ..options } };
-    if let Some(shard) = plan.chain.open_shard()
-        && chunks < threads
-    {
+    if plan.chain.open_shard().is_some() && chunks < threads {
         return pieces
             .range(0, chunks)
-            .try_for_each(|cell| writer.located(&cell, writer.write_shard(shard, &cell)));
+            .try_for_each(|cell| writer.located(&cell, writer.write_shard(&cell)));
     }
     pool::run(threads, chunks, |arena, item| match pieces.one(item) {
         Some(cell) => writer.located(&cell, writer.write_chunk(&cell, arena)),
@@ -106,6 +104,7 @@ impl Writer<'_> {
     }
 
     fn write_chunk(&self, cell: &Cell, arena: &mut Arena) -> Result<()> {
+        let chain = self.plan.chain_of(&cell.coords)?;
         let patch = patch_of(self.plan, cell, self.value);
         let path = self.files.path(self.plan, &cell.coords);
         let mut stored = arena.take();
@@ -115,7 +114,7 @@ impl Writer<'_> {
         let result = size.and_then(|size| {
             let before = size.map(|size| stored.bytes(size));
             let keep_empty = self.options.keep_empty;
-            encode(self.plan, &self.plan.chain, &patch, before, keep_empty, arena, &mut out)
+            encode(self.plan, &chain, &patch, before, keep_empty, arena, &mut out)
         });
         arena.give(stored);
         let result = result.and_then(|is_stored| {
@@ -130,12 +129,14 @@ impl Writer<'_> {
     }
 
     /// Write one shard with all threads.
-    fn write_shard(&self, shard: &Shard, cell: &Cell) -> Result<()> {
+    fn write_shard(&self, cell: &Cell) -> Result<()> {
+        let chain = self.plan.chain_of(&cell.coords)?;
         let patch = patch_of(self.plan, cell, self.value);
         let path = self.files.path(self.plan, &cell.coords);
         let mut stored = crate::buffer::Buffer::default();
         let size = if patch.is_whole() { None } else { load(&path, &mut stored)? };
         let before = size.map(|size| stored.bytes(size));
+        let (shard, patch) = (shard_of(&chain)?, patch.stored(&chain));
         let cuts = Cuts::new(self.plan, shard, self.options.threads);
         let file = ShardFile::new(shard, &path, cuts.count)?;
         encode_runs(self.plan, shard, &patch, before, self.options, &cuts, |number, run| {
@@ -150,29 +151,31 @@ impl Writer<'_> {
 
 /// What a write puts in one chunk.
 pub(crate) fn patch_of<'a>(plan: &Plan, cell: &Cell<'a>, value: &View) -> Patch<'a> {
-    let shape = &plan.chain.shape;
-    let inside =
-        Dims::from_fn(shape.len(), |d| shape[d].min(plan.shape[d] - cell.coords[d] * shape[d]));
+    let inside = Dims::from_fn(cell.coords.len(), |d| {
+        let extent = plan.cells.extent(d, cell.coords[d]);
+        extent.edge.min(plan.shape[d] - extent.start)
+    });
     Patch { region: cell.region, value: value.at(&cell.at), inside }
 }
 
 /// Encode one shard with all threads, each a run of its subchunks; None if nothing is in it.
 pub(crate) fn encode_shard_runs(
     plan: &Plan,
-    shard: &Shard,
+    chain: &Chain,
     patch: &Patch,
     before: Option<&[u8]>,
     options: Options,
 ) -> Result<Option<Runs>> {
+    let (shard, patch) = (shard_of(chain)?, patch.stored(chain));
     let cuts = Cuts::new(plan, shard, options.threads);
     let runs: Vec<Mutex<Run>> = (0..cuts.count).map(|_| Mutex::default()).collect();
-    encode_runs(plan, shard, patch, before, options, &cuts, |number, run| {
+    encode_runs(plan, shard, &patch, before, options, &cuts, |number, run| {
         if let Ok(mut slot) = runs[number].lock() {
             *slot = run;
         }
         Ok(())
     })?;
-    let poisoned = || Error::new(crate::Kind::Internal, "a run of subchunks was lost");
+    let poisoned = || Error::new(Kind::Internal, "a run of subchunks was lost");
     let runs: Result<Vec<Run>> =
         runs.into_iter().map(|run| run.into_inner().map_err(|_| poisoned())).collect();
     let mut entries = Vec::new();
@@ -201,7 +204,12 @@ impl Cuts {
     }
 }
 
-/// Encode all subchunks of a shard with all threads, and hand over each run that is done.
+fn shard_of(chain: &Chain) -> Result<&Shard> {
+    chain.open_shard().ok_or_else(|| Error::new(Kind::Internal, "the chunk is no shard"))
+}
+
+/// Encode all subchunks of a shard with all threads, and hand over each run that is done; the
+/// patch is in stored axes.
 fn encode_runs(
     plan: &Plan,
     shard: &Shard,
@@ -216,13 +224,12 @@ fn encode_runs(
     if let Some(data) = before {
         shard.index.decode(shard.index.find(data)?, &mut index)?;
     }
-    let patch = patch.stored(&plan.chain);
     let mut pieces = Pieces::default();
     pieces.fill(&patch.region, &shard.inner.shape);
     let all = ShardPatch {
         plan,
         shard,
-        patch: &patch,
+        patch,
         before: before.map(|data| (data, &index[..])),
         pieces: &pieces,
         keep_empty: options.keep_empty,

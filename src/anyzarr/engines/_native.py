@@ -4,7 +4,6 @@ Files below a directory are read and written by the core itself, on its own thre
 the interpreter; members of a local zip archive, stored as they are, are read as ranges of its
 file; to the services that obstore knows the core speaks by itself. Of every other store our store
 layer fetches the bytes, a whole batch of chunks and ranges at once, and the core decodes them.
-Rectilinear grids go through the byte layer, with the core's codecs.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from anyzarr._optional import is_installed
 from anyzarr._parallel import concurrency, for_each
 from anyzarr._url import redact
 from anyzarr.abc import ArrayIO, Box, ByteRange, ChunkCodec, IOCapabilities, Store
-from anyzarr.engines._byte_layer import ByteLayerIO
 from anyzarr.engines._cache import BoundedCache
 from anyzarr.engines._choose import cached_codec
 from anyzarr.engines._chunk_access import ChunkAccess
@@ -59,7 +57,7 @@ _plans: BoundedCache[Plan] = BoundedCache(256)
 
 
 def _plan(metadata: ArrayMetadata) -> Plan:
-    """Return the compiled plan of an array with a regular grid; it may only hold a reason."""
+    """Return the compiled plan of an array; it may only hold a reason."""
     return _plans.get_or_make(metadata.content, lambda: _compile(metadata))
 
 
@@ -79,23 +77,15 @@ def _reason(metadata: ArrayMetadata) -> str | None:
         return _MISSING
     if metadata.data_type.is_variable_length:
         return f"elements of {metadata.data_type.name} have no fixed size"
-    if metadata.grid.edges is not None and not all(metadata.grid.edges):
-        return None  # no chunks at all
     from anyzarr_native import NativeError
 
     try:
-        reason: str | None = _plan(_regular(metadata)).reason
+        reason: str | None = _plan(metadata).reason
     except (UnsupportedError, MetadataError) as error:
         return error.message
     except NativeError as error:
         return str(error)
     return reason
-
-
-def _regular(metadata: ArrayMetadata) -> ArrayMetadata:
-    if metadata.grid.edges is None:
-        return metadata
-    return single_chunk(metadata, tuple(edges[0] for edges in metadata.grid.edges))
 
 
 def _memory(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -147,8 +137,6 @@ class NativeEngine:
 
     def open(self, metadata: ArrayMetadata, store: Store, path: str) -> ArrayIO:
         """Return the array's I/O; nothing is looked up in the store."""
-        if not metadata.grid.is_regular:
-            return ByteLayerIO(metadata, store, path, self._codec_of, self.name)
         access = ChunkAccess(metadata, store, path, self._codec_of, self.name)
         return NativeArrayIO(metadata, store, path, access)
 
@@ -160,10 +148,10 @@ class NativeEngine:
         reason = _reason(metadata)
         if reason is not None:
             raise UnsupportedError(f"native cannot: {reason}", engine=self.name)
-        regular = _regular(metadata)
-        plan, dtype = _plan(regular), metadata.dtype
-        shape = regular.grid.chunk_shape
-        assert shape is not None
+        if not metadata.grid.is_regular:
+            metadata = single_chunk(metadata)
+        plan, dtype = _plan(metadata), metadata.dtype
+        shape = plan.chunk_shape
 
         def decode(data: Data) -> npt.NDArray[Any]:
             chunk: npt.NDArray[Any] = np.empty(shape, dtype)
@@ -293,7 +281,7 @@ class NativeArrayIO:
             return corrupt(str(error), store=store, key=key, chunk_coords=coords, engine=name)
         what = redact(str(error)) if error.errno is None else os.strerror(error.errno)
         if error.kind == "memory":
-            what = f"a chunk of shape {self._metadata.grid.chunk_shape} needs more memory: {what}"
+            what = f"a chunk of shape {self._plan.chunk_shape} needs more memory: {what}"
         kind = UnsupportedError if error.kind in {"unsupported", "memory"} else StoreError
         return kind(
             f"cannot {action} {key or self._path!r} in {store_name(store)}: {what}",

@@ -43,7 +43,7 @@ pub unsafe fn read<S: Storage>(
         return Ok(());
     }
     let mut pieces = Pieces::default();
-    pieces.fill(region, &plan.chain.shape);
+    pieces.fill(region, &plan.cells);
     let costs = objects.storage.costs();
     let mut line = Line {
         target: Target { plan, out, threads },
@@ -133,7 +133,7 @@ impl<'a, S: Storage> Line<'a, S> {
             }
             let Some(mut ticket) = self.waiting.pop_front() else { break };
             ticket.cost = ticket.cost.min(usize::MAX / (2 * BATCH_REQUESTS));
-            let range = ticket.range(self.target.plan);
+            let range = ticket.range();
             requests.push(Request { token: self.token, key: ticket.chunk.key.clone(), range });
             self.open += 1;
             self.open_bytes += ticket.cost;
@@ -152,22 +152,25 @@ impl<'a, S: Storage> Line<'a, S> {
         let Some(cell) = self.pieces.one(self.next) else { return Ok(()) };
         self.next += 1;
         let key = self.objects.key(plan, &cell.coords);
-        let chunk = Arc::new(Chunk::new(plan, cell, key, self.target.out));
-        let Some(shard) = plan.chain.open_shard() else {
-            self.waiting.push_back(Ticket::whole(plan, chunk));
+        let chunk = Chunk::new(plan, cell, key, self.target.out);
+        let chunk = Arc::new(self.target.located(&cell, chunk)?);
+        let Some(shard) = chunk.chain.open_shard() else {
+            self.waiting.push_back(Ticket::whole(chunk));
             return Ok(());
         };
-        let fits = plan.chain.bytes <= WHOLE_SHARD_BYTES;
-        if fits && chunk.is_mostly_wanted(shard) {
-            self.waiting.push_back(Ticket::whole(plan, chunk));
-        } else if let Some((version, index)) = self.recall(&chunk.key) {
+        let bytes = chunk.chain.bytes;
+        let fits = bytes <= WHOLE_SHARD_BYTES;
+        let ticket = if fits && chunk.is_mostly_wanted(shard) {
+            Ticket::whole(chunk)
+        } else if let Some((version, index)) = self.recall(&chunk) {
             let cut = self.cut(shard, &chunk, &index, Some(&version));
-            self.target.located(&cell, cut)?;
-        } else if fits && self.is_worth_all(plan.chain.bytes as u64) {
-            self.waiting.push_back(Ticket::whole(plan, chunk));
+            return self.target.located(&cell, cut);
+        } else if fits && self.is_worth_all(bytes as u64) {
+            Ticket::whole(chunk)
         } else {
-            self.waiting.push_back(Ticket::index(shard, chunk));
-        }
+            Ticket::index(chunk)
+        };
+        self.waiting.push_back(ticket);
         Ok(())
     }
 
@@ -209,13 +212,13 @@ impl<'a, S: Storage> Line<'a, S> {
             data: Some((Arc::clone(&data), start, stop)),
             is_final: true,
         };
-        let Some(shard) = self.target.plan.chain.open_shard() else {
+        let Some(shard) = chunk.chain.open_shard() else {
             self.ready.push(unit(None, 0, bytes.len()));
             return Ok(());
         };
         let mut index = Vec::new();
         shard.index.decode(shard.index.find(bytes)?, &mut index)?;
-        self.remember(&chunk.key, version, &index);
+        self.remember(chunk, version, &index);
         for want in self.wanted(shard, chunk, &index, bytes.len() as u64)? {
             // Within the data, hence within the address space.
             self.ready.push(unit(Some(want.number), want.start as usize, want.stop as usize));
@@ -224,10 +227,10 @@ impl<'a, S: Storage> Line<'a, S> {
     }
 
     fn take_index(&mut self, chunk: &Arc<Chunk<'a>>, found: &Found<S::Blob>) -> Result<()> {
-        let Some(shard) = self.target.plan.chain.open_shard() else { return Ok(()) };
+        let Some(shard) = chunk.chain.open_shard() else { return Ok(()) };
         let mut index = Vec::new();
         shard.index.decode(found.data.as_ref(), &mut index)?;
-        self.remember(&chunk.key, found.version.clone(), &index);
+        self.remember(chunk, found.version.clone(), &index);
         self.cut(shard, chunk, &index, found.version.as_ref())
     }
 
@@ -300,23 +303,23 @@ impl<'a, S: Storage> Line<'a, S> {
         if let Some(id) = self.objects.storage.identity() {
             pool::process().versions.forget(&path_of(id, &chunk.key));
         }
-        self.waiting.push_front(Ticket::whole(self.target.plan, chunk));
+        self.waiting.push_front(Ticket::whole(chunk));
     }
 
-    fn recall(&self, key: &str) -> Option<(Version, Arc<[Entry]>)> {
+    fn recall(&self, chunk: &Chunk) -> Option<(Version, Arc<[Entry]>)> {
         let id = self.objects.storage.identity()?;
-        let layout = self.target.plan.chain.open_shard()?.index;
-        pool::process().versions.recall(&path_of(id, key), layout)
+        let layout = chunk.chain.open_shard()?.index;
+        pool::process().versions.recall(&path_of(id, &chunk.key), layout)
     }
 
-    fn remember(&self, key: &str, version: Option<Version>, index: &[Entry]) {
+    fn remember(&self, chunk: &Chunk, version: Option<Version>, index: &[Entry]) {
         let (Some(id), Some(version), Some(shard)) =
-            (self.objects.storage.identity(), version, self.target.plan.chain.open_shard())
+            (self.objects.storage.identity(), version, chunk.chain.open_shard())
         else {
             return;
         };
         if version.etag.is_some() {
-            let path = path_of(id, key);
+            let path = path_of(id, &chunk.key);
             pool::process().versions.remember(&path, version, shard.index, index);
         }
     }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::error::Result;
 use crate::grid::{Cell, Pieces};
 use crate::memory::View;
-use crate::plan::{Plan, Shard};
+use crate::plan::{OneChain, Plan, Shard};
 use crate::storage::{Costs, Range, Version};
 
 /// A touched chunk.
 pub struct Chunk<'a> {
     pub cell: Cell<'a>,
+    pub chain: OneChain<'a>,
     /// Its object.
     pub key: String,
     /// What is wanted of it, if it is a shard.
@@ -26,14 +28,15 @@ pub struct Subs {
 }
 
 impl<'a> Chunk<'a> {
-    pub fn new(plan: &Plan, cell: Cell<'a>, key: String, out: &View) -> Self {
-        let subs = plan.chain.open_shard().map(|shard| {
-            let (region, view) = plan.chain.stored(&cell.region, &out.at(&cell.at));
+    pub fn new(plan: &'a Plan, cell: Cell<'a>, key: String, out: &View) -> Result<Self> {
+        let chain = plan.chain_of(&cell.coords)?;
+        let subs = chain.open_shard().map(|shard| {
+            let (region, view) = chain.stored(&cell.region, &out.at(&cell.at));
             let mut pieces = Pieces::default();
             pieces.fill(&region, &shard.inner.shape);
             Subs { view, pieces }
         });
-        Self { cell, key, subs, is_again: AtomicBool::new(false) }
+        Ok(Self { cell, chain, key, subs, is_again: AtomicBool::new(false) })
     }
 
     /// Whether more than half of the shard is wanted.
@@ -58,12 +61,14 @@ pub enum Part {
 }
 
 impl<'a> Ticket<'a> {
-    pub fn whole(plan: &Plan, chunk: Arc<Chunk<'a>>) -> Self {
-        Self { chunk, part: Part::Whole, cost: plan.chain.bytes }
+    pub fn whole(chunk: Arc<Chunk<'a>>) -> Self {
+        let cost = chunk.chain.bytes;
+        Self { chunk, part: Part::Whole, cost }
     }
 
-    pub fn index(shard: &Shard, chunk: Arc<Chunk<'a>>) -> Self {
-        Self { chunk, part: Part::Index, cost: shard.index.bytes() }
+    pub fn index(chunk: Arc<Chunk<'a>>) -> Self {
+        let cost = chunk.chain.open_shard().map_or(0, |shard| shard.index.bytes());
+        Self { chunk, part: Part::Index, cost }
     }
 
     pub fn run(chunk: Arc<Chunk<'a>>, run: Run) -> Self {
@@ -72,8 +77,8 @@ impl<'a> Ticket<'a> {
     }
 
     /// What to ask the storage for.
-    pub fn range(&self, plan: &Plan) -> Range {
-        match (&self.part, plan.chain.open_shard()) {
+    pub fn range(&self) -> Range {
+        match (&self.part, self.chunk.chain.open_shard()) {
             (Part::Run(run), _) => Range::Span(run.start, run.stop),
             (Part::Index, Some(shard)) => {
                 let size = shard.index.bytes() as u64;

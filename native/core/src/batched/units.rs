@@ -74,7 +74,7 @@ impl<'a> Target<'a> {
             .as_ref()
             .map(|(data, start, stop)| (**data).as_ref().get(*start..*stop).unwrap_or_default());
         let (Some(subs), Some(shard), Some(number)) =
-            (&chunk.subs, plan.chain.open_shard(), unit.sub)
+            (&chunk.subs, chunk.chain.open_shard(), unit.sub)
         else {
             let view = self.out.at(&chunk.cell.at);
             return match data {
@@ -82,7 +82,7 @@ impl<'a> Target<'a> {
                     place_fill(plan, &chunk.cell.region, &view);
                     Ok(())
                 }
-                Some(data) => place(plan, &plan.chain, data, &chunk.cell.region, &view, arena),
+                Some(data) => place(plan, &chunk.chain, data, &chunk.cell.region, &view, arena),
             };
         };
         let Some(sub) = subs.pieces.one(number) else { return Ok(()) };

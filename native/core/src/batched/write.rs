@@ -4,7 +4,6 @@ use std::sync::Mutex;
 
 use super::{BATCH_BYTES, BATCH_REQUESTS, INLINE_BYTES, Objects};
 use crate::buffer::Output;
-use crate::dims::product;
 use crate::encode::{Patch, encode};
 use crate::error::{Error, Result};
 use crate::grid::{Cell, Pieces, Region};
@@ -34,8 +33,8 @@ pub unsafe fn write<S: Storage>(
         return Ok(());
     }
     let mut pieces = Pieces::default();
-    pieces.fill(region, &plan.chain.shape);
-    let bytes = product(&region.count).map_or(usize::MAX, |n| n.saturating_mul(plan.itemsize));
+    pieces.fill(region, &plan.cells);
+    let bytes = region.len().saturating_mul(plan.itemsize);
     let threads = if bytes <= INLINE_BYTES / 2 { 1 } else { options.threads };
     let options = Options { threads, ..options };
     let size = (BATCH_BYTES / plan.chain.bytes.max(1)).clamp(1, BATCH_REQUESTS);
@@ -72,25 +71,26 @@ fn write_batch<S: Storage>(
         let coords = &cells[item].coords;
         error.located(&plan.key(coords), coords)
     };
-    match plan.chain.open_shard() {
-        Some(shard) if cells.len() < options.threads => {
-            for item in 0..cells.len() {
-                let before = before[item].as_ref().map(AsRef::as_ref);
-                let runs = encode_shard_runs(plan, shard, &patches[item], before, options)
-                    .map_err(|error| located(item, error))?;
-                keep(item, runs.map(|runs| runs.joined()));
-            }
+    let chain = |item: usize| plan.chain_of(&cells[item].coords);
+    if plan.chain.open_shard().is_some() && cells.len() < options.threads {
+        for item in 0..cells.len() {
+            let before = before[item].as_ref().map(AsRef::as_ref);
+            let runs = chain(item)
+                .and_then(|chain| encode_shard_runs(plan, &chain, &patches[item], before, options))
+                .map_err(|error| located(item, error))?;
+            keep(item, runs.map(|runs| runs.joined()));
         }
-        _ => pool::run(options.threads, cells.len(), |arena, item| {
+    } else {
+        pool::run(options.threads, cells.len(), |arena, item| {
             let mut out = Output::default();
             let before = before[item].as_ref().map(AsRef::as_ref);
-            let (chain, keep_empty) = (&plan.chain, options.keep_empty);
-            let is_stored =
-                encode(plan, chain, &patches[item], before, keep_empty, arena, &mut out)
-                    .map_err(|error| located(item, error))?;
+            let (patch, keep_empty) = (&patches[item], options.keep_empty);
+            let is_stored = chain(item)
+                .and_then(|chain| encode(plan, &chain, patch, before, keep_empty, arena, &mut out))
+                .map_err(|error| located(item, error))?;
             keep(item, is_stored.then(|| out.bytes().to_vec()));
             Ok(())
-        })?,
+        })?;
     }
     let bytes = encoded
         .into_iter()

@@ -3,12 +3,19 @@
 //! Everything a read or a write needs is worked out and checked here, sizes included, so that
 //! the executors only compute with numbers that are known to fit.
 
+mod cells;
 mod chain;
 mod codecs;
 mod dtype;
 mod json;
 
+use std::sync::Arc;
+
 use serde_json::Value;
+
+pub(crate) use cells::Axis;
+use cells::Shapes;
+pub use cells::{Cells, OneChain};
 
 use crate::codec::BytesCodec;
 use crate::codec::delta::Delta;
@@ -29,8 +36,12 @@ pub struct Plan {
     pub itemsize: usize,
     /// The fill value, as it lies in the caller's memory.
     pub fill: Vec<u8>,
-    /// The codecs of a chunk, and its shape.
+    /// How chunks divide the array.
+    pub cells: Cells,
+    /// The codecs of a chunk, and its shape; where chunks differ in shape, of one that has the
+    /// largest edges.
     pub chain: Chain,
+    shapes: Option<Arc<Shapes>>,
     keys: Keys,
 }
 
@@ -108,10 +119,7 @@ impl Plan {
         let document: Value = serde_json::from_str(document)
             .map_err(|error| Error::invalid(format!("the document is no JSON: {error}")))?;
         let shape = json::dims(document.get("shape"), "shape", 0)?;
-        let chunk = chunk_shape(&document)?;
-        if chunk.len() != shape.len() {
-            return Err(Error::invalid("chunk_shape and shape differ in length"));
-        }
+        let cells = Cells::parse(&document, &shape)?;
         if document
             .get("storage_transformers")
             .and_then(Value::as_array)
@@ -120,25 +128,33 @@ impl Plan {
             return Err(Error::unsupported("storage transformers are not covered"));
         }
         let element = dtype::element(&document, fill, memory_is_big_endian)?;
-        let grid = Dims::from_fn(shape.len(), |d| shape[d].div_ceil(chunk[d]));
+        let grid = cells.counts(&shape);
         if product(&shape).and_then(|n| n.checked_mul(fill.len())).is_none()
             || product(&grid).is_none()
         {
             return Err(Error::unsupported("the array has more bytes than this machine can count"));
         }
+        let codecs = json::list(document.get("codecs"), "codecs")?;
         Ok(Self {
             shape,
             grid,
             itemsize: fill.len(),
             fill: fill.to_vec(),
-            chain: chain::compile(
-                json::list(document.get("codecs"), "codecs")?,
-                chunk,
-                &element,
-                0,
-            )?,
+            chain: chain::compile(codecs, cells.largest(), &element, 0)?,
+            shapes: Shapes::new(&cells, codecs, &element)?.map(Arc::new),
+            cells,
             keys: keys(&document)?,
         })
+    }
+
+    /// The codecs of a chunk.
+    ///
+    /// # Errors
+    /// There are none for its shape; the metadata breaks a rule.
+    pub fn chain_of(&self, coords: &[usize]) -> Result<OneChain<'_>> {
+        let Some(shapes) = &self.shapes else { return Ok(OneChain::Known(&self.chain)) };
+        let edge = |d| self.cells.extent(d, coords[d]).edge;
+        shapes.chain(&Dims::from_fn(coords.len(), edge))
     }
 
     /// Append the key of a chunk, relative to the array.
@@ -248,14 +264,6 @@ impl Shard {
     pub fn number(&self, coords: &[usize]) -> usize {
         coords.iter().zip(&*self.counts).fold(0, |number, (&c, &n)| number * n + c)
     }
-}
-
-fn chunk_shape(document: &Value) -> Result<Dims> {
-    let (name, configuration) = json::named(document.get("chunk_grid"), "chunk_grid")?;
-    if name != "regular" {
-        return Err(Error::unsupported(format!("{name} chunk grids are not covered")));
-    }
-    json::dims(configuration.get("chunk_shape"), "chunk_shape", 1)
 }
 
 fn keys(document: &Value) -> Result<Keys> {
