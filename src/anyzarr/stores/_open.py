@@ -321,6 +321,8 @@ def _single_folder(archive: ZipStore) -> str:
 
     Archives made with ``zip -r data.zip data.zarr`` hold one folder, and in it the hierarchy.
     """
+    if archive.head("zarr.json") is not None:
+        return ""  # known without the names of all that is there
     level = archive.list_level()
     if len(level.prefixes) != 1 or any(name in level.keys for name in _ROOT_DOCUMENTS):
         return ""

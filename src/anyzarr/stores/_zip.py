@@ -24,11 +24,12 @@ from anyzarr.stores._zip_directory import (
     DEFLATED,
     LOCAL_HEADER,
     STORED,
+    ArchiveComment,
     Directory,
     Entry,
-    read_directory,
 )
 from anyzarr.stores._zip_local import LocalArchive, is_plain
+from anyzarr.stores._zip_members import Members, unreadable
 from anyzarr.stores._zip_source import FileSource, ObjectSource, Source
 
 __all__ = ["ZipStore", "is_archive_file", "local_archive"]
@@ -65,9 +66,10 @@ def is_archive_file(path: str) -> bool:
 class ZipStore(BaseStore):
     """The members of a zip archive, for reading.
 
-    The central directory is read once. Stored members are byte ranges of the archive;
-    deflated ones are inflated. Reads are positional, so a store can be used from threads, from
-    forked workers, and (being pickled as its address) from spawned ones.
+    The central directory is read once; where the comment says that metadata comes first (RFC-9's
+    ``jsonFirst``) and it is long, at first that part of it alone. Stored members are byte ranges
+    of the archive; deflated ones are inflated. Reads are positional, so a store can be used from
+    threads, from forked workers, and (being pickled as its address) from spawned ones.
 
     Parameters
     ----------
@@ -114,28 +116,26 @@ class ZipStore(BaseStore):
             options = {}
         self._label_text = self._source.label
         try:
-            self._directory = read_directory(
-                self._source.read, self._source.size(), archive=self._label_text
-            )
+            self._members = Members(self._source, self._label_text)
             options["version"] = self._source.etag()
         except OSError as error:
-            reason = error.strerror or describe(error)
-            raise StoreError(
-                f"cannot read the archive {self._label_text}: {reason}; "
-                "check the path and its permissions",
-                store=self._label_text,
-            ) from error
+            raise unreadable(error, self._label_text) from error
         self._data_starts: dict[str, int] = {}
         self._local: LocalArchive | None = None
         if isinstance(self._source, FileSource):
-            self._local = LocalArchive(self._label_text, self._directory, self._source.open)
+            self._local = LocalArchive(self._label_text, self._members.all, self._source.open)
         root = self._source.url if isinstance(archive, tuple) else self._label_text
         super().__init__(StoreSpec("zip", root, options, read_only=True))
 
     @property
     def directory(self) -> Directory:
         """What the archive's central directory says: entries, comment, ZIP64, duplicates."""
-        return self._directory
+        return self._members.all()
+
+    @property
+    def comment(self) -> ArchiveComment:
+        """What the archive's comment says of what is in it (RFC-9)."""
+        return self._members.comment
 
     @property
     def local_archive(self) -> LocalArchive | None:
@@ -179,7 +179,7 @@ class ZipStore(BaseStore):
         tuple of int or None
             ``[start, stop)``; None if the member is absent, deflated, or cannot be read.
         """
-        entry = self._directory.entries.get(key)
+        entry = self._members.find(key)
         if entry is None or not is_plain(entry):
             return None
         (start,) = self._starts([entry])
@@ -194,7 +194,7 @@ class ZipStore(BaseStore):
         results: Results = [None] * len(requests)
         wanted: list[tuple[int, Entry, ByteRange | None]] = []
         for index, (key, byte_range) in enumerate(requests):
-            entry = self._directory.entries.get(key)
+            entry = self._members.find(key)
             if entry is not None:
                 self._require_readable(entry)
                 wanted.append((index, entry, byte_range))
@@ -231,7 +231,7 @@ class ZipStore(BaseStore):
         if start is not None:
             return start + a, start + b
         header = LOCAL_HEADER.size + len(entry.raw_name)
-        return entry.offset, min(entry.offset + header + _SLACK + b, self._directory.limit(entry))
+        return entry.offset, min(entry.offset + header + _SLACK + b, self._members.limit(entry))
 
     def _finish(self, entry: Entry, data: bytes, part: ByteRange | None) -> bytes:
         if entry.method == DEFLATED:
@@ -249,14 +249,14 @@ class ZipStore(BaseStore):
         raise AssertionError("refused before it gets here")
 
     def _head(self, key: str) -> ObjectInfo | None:
-        entry = self._directory.entries.get(key)
+        entry = self._members.find(key)
         return None if entry is None else _info(entry)
 
     def _list(self, prefix: str) -> Iterator[ObjectInfo]:
-        return (_info(e) for k, e in self._directory.entries.items() if k.startswith(prefix))
+        return (_info(e) for k, e in self._members.all().entries.items() if k.startswith(prefix))
 
     def _list_level(self, prefix: str) -> Level:
-        return level_of((k for k in self._directory.entries if k.startswith(prefix)), prefix)
+        return level_of((k for k in self._members.all().entries if k.startswith(prefix)), prefix)
 
     # ------------------------------------------------------------------ members
 
@@ -284,7 +284,7 @@ class ZipStore(BaseStore):
         ):
             self._raise_corrupt(entry, "has another name in its own header")
         start = entry.offset + size + int(name_length) + int(extra_length)
-        if start + entry.stored_bytes > self._directory.limit(entry):
+        if start + entry.stored_bytes > self._members.limit(entry):
             self._raise_corrupt(entry, "lies about its place: it overlaps what comes after it")
         return start
 

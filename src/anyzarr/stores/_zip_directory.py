@@ -8,14 +8,23 @@ outside the store, or allocate what is not there.
 from __future__ import annotations
 
 import bisect
+import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from anyzarr.errors import AnyzarrError, CorruptDataError, UnsupportedError
 
-__all__ = ["DEFLATED", "LOCAL_HEADER", "STORED", "Directory", "Entry", "read_directory"]
+__all__ = [
+    "DEFLATED",
+    "LOCAL_HEADER",
+    "STORED",
+    "ArchiveComment",
+    "Directory",
+    "DirectoryReader",
+    "Entry",
+]
 
 STORED: Final = 0
 DEFLATED: Final = 8
@@ -33,6 +42,7 @@ _CENTRAL_SIGNATURE: Final = b"PK\x01\x02"
 
 _MAX_COMMENT = 0xFFFF
 _TAIL_BYTES = _MAX_COMMENT + _END.size + _LOCATOR64.size + _END64.size
+_FIRST_BYTES = 1 << 16
 _FULL16 = 0xFFFF
 _FULL32 = 0xFFFFFFFF
 _ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
@@ -112,6 +122,40 @@ class Directory:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveComment:
+    """What RFC-9 has in an archive's comment.
+
+    Attributes
+    ----------
+    version
+        The version of OME-Zarr, or None.
+    json_first
+        Whether it says that no ``zarr.json`` follows the first other entry.
+    is_json
+        Whether it is a JSON object at all.
+    """
+
+    version: str | None = None
+    json_first: bool = False
+    is_json: bool = False
+
+    @classmethod
+    def parse(cls, comment: bytes) -> ArchiveComment:
+        """Read a comment; one that is something else says nothing."""
+        try:
+            document = json.loads(comment) if comment else None
+        except (ValueError, RecursionError):
+            return cls()
+        ome = document.get("ome") if isinstance(document, dict) else None
+        if not isinstance(ome, dict):
+            return cls(is_json=isinstance(document, dict))
+        version, archive = ome.get("version"), ome.get("zipFile")
+        directory = archive.get("centralDirectory") if isinstance(archive, dict) else None
+        first = directory.get("jsonFirst") if isinstance(directory, dict) else None
+        return cls(version if isinstance(version, str) else None, first is True, True)
+
+
+@dataclass(frozen=True, slots=True)
 class _End:
     """Where the central directory lies, as the records at the end of the archive say."""
 
@@ -123,8 +167,10 @@ class _End:
     is_zip64: bool
 
 
-def read_directory(read: Read, size: int, *, archive: str) -> Directory:
-    """Read and check the central directory, with one read, or two if it is long.
+class DirectoryReader:
+    """Reads and checks the central directory: all of it, or the metadata that it begins with.
+
+    Making one reads the end of the archive, where a short directory lies as a whole.
 
     Parameters
     ----------
@@ -138,26 +184,62 @@ def read_directory(read: Read, size: int, *, archive: str) -> Directory:
     Raises
     ------
     CorruptDataError
-        It is no zip archive, is cut short, or an entry lies; the message names the entry.
+        It is no zip archive, or is cut short.
     UnsupportedError
         The archive is split into parts.
     """
-    return _Reader(read, size, archive).read()
 
-
-class _Reader:
     def __init__(self, read: Read, size: int, archive: str) -> None:
         self._read = read
         self._size = size
         self._archive = archive
         self._tail_start = max(0, size - _TAIL_BYTES)
         self._tail = read(self._tail_start, size)
+        self._end = self._find_end()
+
+    @property
+    def comment(self) -> ArchiveComment:
+        """What the archive's comment says."""
+        return ArchiveComment.parse(self._end.comment)
+
+    def documents(self) -> Directory | None:
+        """Return the part of the directory that has the metadata, if that is worth reading alone.
+
+        None where the comment does not say that metadata comes first, and where all of the
+        directory has been read already. The part ends with the first entry that is none.
+        """
+        end = self._end
+        if not self.comment.json_first or end.start >= self._tail_start:
+            return None
+        entries: list[Entry] = []
+        size = _FIRST_BYTES
+        while True:
+            data = self._bytes(end.start, end.start + min(size, end.size))
+            entries = [self._moved(entry, end.shift) for entry in self._entries(data, end.count)]
+            others = [i for i, entry in enumerate(entries) if not _is_document(entry)]
+            if others or size >= end.size:
+                break
+            size *= 4
+        found = entries[: others[0]] if others else entries
+        self._check_layout(entries, end)
+        return self._directory(found, (*(entry.offset for entry in entries), end.start))
 
     def read(self) -> Directory:
-        end = self._find_end()
-        data = self._bytes(end.start, end.start + end.size)
-        entries = self._parse(data, end)
+        """Return the whole directory.
+
+        Raises
+        ------
+        CorruptDataError
+            It is cut short, or an entry lies; the message names the entry.
+        UnsupportedError
+            An entry lies in another part of a split archive.
+        """
+        end = self._end
+        entries = self._parse(self._bytes(end.start, end.start + end.size), end)
         self._check_layout(entries, end)
+        return self._directory(entries, (*(entry.offset for entry in entries), end.start))
+
+    def _directory(self, entries: Sequence[Entry], boundaries: Iterable[int]) -> Directory:
         by_name: dict[str, Entry] = {}
         duplicates: set[str] = set()
         for entry in entries:
@@ -168,11 +250,11 @@ class _Reader:
             by_name[entry.name] = entry
         return Directory(
             by_name,
-            end.comment,
-            end.is_zip64,
+            self._end.comment,
+            self._end.is_zip64,
             len(entries),
             tuple(sorted(duplicates)),
-            (*sorted(entry.offset for entry in entries), end.start),
+            tuple(sorted(boundaries)),
         )
 
     # ------------------------------------------------------------------ errors
@@ -274,9 +356,19 @@ class _Reader:
     # ------------------------------------------------------------------ entries
 
     def _parse(self, data: bytes, end: _End) -> list[Entry]:
+        entries = self._entries(data, end.count)
+        if len(entries) != end.count:
+            raise self._corrupt(
+                f"is damaged: its central directory should have {end.count} entries, "
+                f"and {len(entries)} can be read"
+            )
+        return [self._moved(entry, end.shift) for entry in entries] if end.shift else entries
+
+    def _entries(self, data: bytes, count: int) -> list[Entry]:
+        """Return the entries that some bytes hold whole, at most so many."""
         entries: list[Entry] = []
         position = 0
-        while position + _CENTRAL.size <= len(data) and len(entries) < end.count:
+        while position + _CENTRAL.size <= len(data) and len(entries) < count:
             fields = _CENTRAL.unpack_from(data, position)
             if fields[0] != _CENTRAL_SIGNATURE:
                 break
@@ -289,12 +381,7 @@ class _Reader:
                 self._entry(fields, data[name_at:extra_at], data[extra_at : extra_at + fields[11]])
             )
             position = stop
-        if len(entries) != end.count:
-            raise self._corrupt(
-                f"is damaged: its central directory should have {end.count} entries, "
-                f"and {len(entries)} can be read"
-            )
-        return [self._moved(entry, end.shift) for entry in entries] if end.shift else entries
+        return entries
 
     def _entry(self, fields: tuple[int, ...], raw_name: bytes, extra: bytes) -> Entry:
         flags, method, crc = fields[3], fields[4], fields[7]
@@ -408,3 +495,7 @@ class _Reader:
 
     def _moved(self, entry: Entry, shift: int) -> Entry:
         return replace(entry, offset=entry.offset + shift)
+
+
+def _is_document(entry: Entry) -> bool:
+    return entry.name.rpartition("/")[2] == "zarr.json"

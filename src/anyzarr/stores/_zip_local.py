@@ -24,15 +24,20 @@ class LocalArchive:
     ----------
     path
         Of the file when it was opened. It may have been replaced since; ``open`` tells.
-    directory
-        What the archive holds.
+    load
+        Returns what the archive holds.
     open
         Returns the file, the same until the store is closed.
     """
 
     path: str
-    directory: Directory
+    load: Callable[[], Directory]
     open: Callable[[], OpenFile]
+
+    @property
+    def directory(self) -> Directory:
+        """What the archive holds."""
+        return self.load()
 
     def why_no_ranges(self, prefix: str) -> str | None:
         """Return why the chunks below a prefix are not all ranges of the file, or None."""
