@@ -34,7 +34,7 @@ LIMITS = ["-timeout=10", "-rss_limit_mb=2048", "-malloc_limit_mb=512", "-max_len
 
 # Inputs that are kept in the repository are small, and not many.
 KNOWN_INPUT_BYTES = 1024
-KNOWN_BYTES = 40_000
+KNOWN_BYTES = 20_000
 
 
 def chosen_build() -> Build:
