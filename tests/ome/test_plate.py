@@ -461,7 +461,8 @@ def test_a_killed_renaming_leaves_a_plate(tmp_path):
             assert (plate[f"{moved[0]}/{i}"].data[...] == i).all()
     with open_ome_zarr(path, mode="r+") as plate:
         plate.rename_well(moved[0], "Q/1")
-    assert not list(path.glob(".anyzarr*"))
+    # Only a document that was being written when its writer was killed may lie there, hidden.
+    assert all(left.suffix == ".tmp" for left in path.glob(".anyzarr*"))
     assert len(list(require_whole(path).positions())) == 4
 
 
