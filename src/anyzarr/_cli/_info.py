@@ -36,7 +36,8 @@ def info(
     path
         Path of a node within it.
     verbose
-        Look at every image of a plate, and count what is stored (lists everything below).
+        Look at every image of a plate, count what is stored (lists everything below), and tell
+        what an .ozx is like as an archive.
     json
         Print JSON.
     """
@@ -51,6 +52,11 @@ def info(
     console = stdout()
     for part in _parts(facts, console):
         console.print(part)
+    if facts.archive is not None:
+        from anyzarr._cli._info_archive import archive
+
+        for part in archive(facts.archive):
+            console.print(part)
 
 
 def _parts(facts: Info, console: Console) -> Iterable[RenderableType]:

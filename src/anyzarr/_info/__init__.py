@@ -1,5 +1,6 @@
 """What is at a location: facts for people and programs."""
 
+from anyzarr._info._archive import ArchiveInfo
 from anyzarr._info._engines import EnginesInfo, explain_engines
 from anyzarr._info._models import (
     ArrayInfo,
@@ -26,6 +27,7 @@ from anyzarr._info._read import info, locate
 from anyzarr._info._tree import tree
 
 __all__ = [
+    "ArchiveInfo",
     "ArrayInfo",
     "AxisInfo",
     "ChannelInfo",

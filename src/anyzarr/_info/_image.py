@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from anyzarr import crud
 from anyzarr._info._describe import (
-    EngineChoice,
     chosen_engine,
     chunk_shape,
     codec_chain,
@@ -85,7 +84,9 @@ def image_info(
         notes=notes,
         codecs=codec_chain(first),
         n_bytes=memory_bytes(first),
-        **_engine_fields(choice),
+        engine=choice.name,
+        engine_reason=choice.reason,
+        io=choice.io,
         backend=store.spec.backend,
     )
 
@@ -112,10 +113,6 @@ def channel_infos(omero: Omero | None) -> tuple[ChannelInfo, ...]:
         )
         for index, channel in enumerate(omero.channels)
     )
-
-
-def _engine_fields(choice: EngineChoice) -> dict[str, str | None]:
-    return {"engine": choice.name, "engine_reason": choice.reason, "io": choice.io}
 
 
 def _axes(ome: ImageMetadata, array: ArrayMetadata) -> tuple[AxisInfo, ...]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from anyzarr._info._archive import ArchiveInfo
+
 __all__ = [
     "ArrayInfo",
     "AxisInfo",
@@ -87,6 +89,8 @@ class ArrayInfo(ToDict):
         Where the bytes live.
     stored
         What is stored, if it was asked for and the store can be listed.
+    archive
+        The zip archive it lies in, if that was asked for (``stored``) and it lies in one.
     """
 
     kind: ClassVar[str] = "array"
@@ -109,6 +113,7 @@ class ArrayInfo(ToDict):
     io: str | None
     backend: str
     stored: StoredSize | None = None
+    archive: ArchiveInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,8 @@ class GroupInfo(ToDict):
         All chunk objects below the group, if asked for.
     note
         Why it is not told as an image although it says it is one, or None.
+    archive
+        The zip archive it lies in, if that was asked for (``stored``) and it lies in one.
     """
 
     kind: ClassVar[str] = "group"
@@ -159,6 +166,7 @@ class GroupInfo(ToDict):
     backend: str
     stored: StoredSize | None = None
     note: str | None = None
+    archive: ArchiveInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +307,8 @@ class ImageInfo(ToDict):
         What could not be found out, in sentences.
     dtype, codecs, n_bytes, engine, engine_reason, io
         Of level 0, as for an array.
+    archive
+        The zip archive it lies in, if that was asked for (``stored``) and it lies in one.
     """
 
     kind: ClassVar[str] = "image"
@@ -322,6 +332,7 @@ class ImageInfo(ToDict):
     label: LabelInfo | None = None
     more: tuple[MultiscaleInfo, ...] = ()
     notes: tuple[str, ...] = ()
+    archive: ArchiveInfo | None = None
 
 
 def _plain(value: Any) -> Any:

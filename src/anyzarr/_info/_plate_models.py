@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from anyzarr._info._archive import ArchiveInfo
 from anyzarr._info._models import ImageInfo, LabelInfo, StoredSize, ToDict
 
 __all__ = ["LabelsInfo", "PlateInfo", "PositionInfo", "SeriesInfo", "WellInfo", "WellPlace"]
@@ -85,6 +86,8 @@ class PlateInfo(ToDict):
         All chunk objects of the plate, if asked for.
     notes
         What could not be found out, in sentences.
+    archive
+        The zip archive it lies in, if that was asked for (``stored``) and it lies in one.
     """
 
     kind: ClassVar[str] = "plate"
@@ -104,6 +107,7 @@ class PlateInfo(ToDict):
     positions: tuple[PositionInfo, ...] | None = None
     stored: StoredSize | None = None
     notes: tuple[str, ...] = ()
+    archive: ArchiveInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,8 @@ class WellInfo(ToDict):
         Row and column as far as the path tells them.
     images
         Names of its fields of view.
+    archive
+        The zip archive it lies in, if that was asked for (``stored``) and it lies in one.
     """
 
     kind: ClassVar[str] = "well"
@@ -133,6 +139,7 @@ class WellInfo(ToDict):
     positions: tuple[PositionInfo, ...] | None = None
     stored: StoredSize | None = None
     notes: tuple[str, ...] = ()
+    archive: ArchiveInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +156,8 @@ class SeriesInfo(ToDict):
         Paths of the images, in their order.
     has_ome_xml
         Whether there is OME-XML that describes them; None where the store does not say.
+    archive
+        The zip archive it lies in, if that was asked for (``stored``) and it lies in one.
     """
 
     kind: ClassVar[str] = "series"
@@ -165,6 +174,7 @@ class SeriesInfo(ToDict):
     positions: tuple[PositionInfo, ...] | None = None
     stored: StoredSize | None = None
     notes: tuple[str, ...] = ()
+    archive: ArchiveInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +189,8 @@ class LabelsInfo(ToDict):
         Of OME-Zarr.
     labels
         The label images it lists.
+    archive
+        The zip archive it lies in, if that was asked for (``stored``) and it lies in one.
     """
 
     kind: ClassVar[str] = "labels"
@@ -190,3 +202,4 @@ class LabelsInfo(ToDict):
     labels: tuple[LabelInfo, ...]
     backend: str
     stored: StoredSize | None = None
+    archive: ArchiveInfo | None = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from anyzarr import crud
+from anyzarr._info._archive import archive_info
 from anyzarr._info._collections import plate_info, series_info, well_info
 from anyzarr._info._describe import (
     chosen_engine,
@@ -54,7 +56,8 @@ def info(
     path
         Path of the node within the location.
     stored
-        Count what is stored too, which lists everything below the node.
+        Count what is stored too, which lists everything below the node, and look at the zip
+        archive it lies in, if it lies in one.
     positions
         Look at every image of a plate, well or series. One that cannot be read is listed with
         the reason.
@@ -87,6 +90,11 @@ def info(
     ((30, 20), (10, 10), 6)
     """
     store, path = locate(location, path, backend, backend_kwargs)
+    facts = _info(store, path, engine, stored=stored, positions=positions)
+    return replace(facts, archive=archive_info(store)) if stored else facts
+
+
+def _info(store: Store, path: str, engine: str | None, *, stored: bool, positions: bool) -> Info:
     metadata = parse(crud.read_metadata(store, path))
     if isinstance(metadata, ArrayMetadata):
         return _array_info(metadata, store, path, engine, stored)

@@ -31,7 +31,7 @@ def require_root(store: Store, contents: Contents) -> None:
 def _check_document(store: Store, key: str) -> None:
     try:
         document = json.loads(store.get(key) or b"")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         reason = str(error)
     else:
         if isinstance(document, dict):

@@ -37,7 +37,7 @@ class Survey:
             return
         try:
             document = json.loads(bytes(text))
-        except ValueError:
+        except (ValueError, RecursionError):
             return  # packed as it is; reading it is where it is reported
         if not isinstance(document, Mapping):
             return

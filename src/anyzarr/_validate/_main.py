@@ -6,6 +6,7 @@ from typing import Any
 
 from anyzarr._nodes import Array, Group
 from anyzarr._progress import ProgressCallback, Tracker
+from anyzarr._validate._archive_rules import check_archive, check_embedded
 from anyzarr._validate._findings import Findings, ValidationReport
 from anyzarr._validate._hierarchy import Walk
 from anyzarr._validate._levels import Pyramid
@@ -26,6 +27,8 @@ def validate(
     **backend_kwargs: Any,
 ) -> ValidationReport:
     """Check an OME-Zarr image, plate, well, label or series against the specification.
+
+    One that lies in a zip archive is checked against RFC-9 as well.
 
     Parameters
     ----------
@@ -82,6 +85,9 @@ def validate(
 
     walk = Walk(store, findings, look)
     described = walk.root(path)
+    check_embedded(store, path, findings)
+    if not path:
+        check_archive(store, findings)
     if deep:
         for pyramid, omero, is_label in images:
             pixels.look(pyramid, omero, is_label=is_label)

@@ -138,6 +138,12 @@ class ZipStore(BaseStore):
         return self._members.comment
 
     @property
+    def container(self) -> tuple[Store, str] | None:
+        """The store and key of an archive that is an object; None if it is a local file."""
+        source = self._source
+        return source.place if isinstance(source, ObjectSource) else None
+
+    @property
     def local_archive(self) -> LocalArchive | None:
         """The archive as a local file with members in it; None if it is an object elsewhere."""
         return self._local

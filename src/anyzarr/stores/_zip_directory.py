@@ -97,6 +97,8 @@ class Directory:
     ----------
     entries
         By key, in the order of the directory. Of entries with one name, the last.
+    names
+        Of all entries, in the order of the directory, duplicates included and folders not.
     comment
         The archive's comment, undecoded.
     is_zip64
@@ -110,6 +112,7 @@ class Directory:
     """
 
     entries: dict[str, Entry]
+    names: tuple[str, ...]
     comment: bytes
     is_zip64: bool
     n_entries: int
@@ -240,16 +243,16 @@ class DirectoryReader:
         return self._directory(entries, (*(entry.offset for entry in entries), end.start))
 
     def _directory(self, entries: Sequence[Entry], boundaries: Iterable[int]) -> Directory:
+        files = [entry for entry in entries if entry.name and not entry.name.endswith("/")]
         by_name: dict[str, Entry] = {}
         duplicates: set[str] = set()
-        for entry in entries:
-            if not entry.name or entry.name.endswith("/"):
-                continue  # a directory
+        for entry in files:
             if entry.name in by_name:
                 duplicates.add(entry.name)
             by_name[entry.name] = entry
         return Directory(
             by_name,
+            tuple(entry.name for entry in files),
             self._end.comment,
             self._end.is_zip64,
             len(entries),

@@ -105,6 +105,11 @@ class ObjectSource:
         self.label = f"{str(store).rstrip('/')}/{key}"
         self._info: ObjectInfo | None = None
 
+    @property
+    def place(self) -> tuple[Store, str]:
+        """The store, and the archive's key in it."""
+        return self._store, self._key
+
     def _head(self) -> ObjectInfo:
         if self._info is None:
             self._info = self._store.head(self._key)
