@@ -103,7 +103,8 @@ impl Tables {
 fn check(plan: &Plan, table: &Points) -> Result<()> {
     let fits = product(&table.shape).is_some_and(|n| table.coords.iter().all(|c| c.len() == n));
     let ascending = table.dims.windows(2).all(|pair| pair[0] < pair[1]);
-    if !fits || !ascending || table.dims.is_empty() || table.dims.len() != table.coords.len() {
+    let known = table.dims.last().is_some_and(|&dim| dim < plan.shape.len());
+    if !fits || !ascending || !known || table.dims.len() != table.coords.len() {
         return Err(Error::invalid("a table has ascending dimensions and an index for each point"));
     }
     for (&dim, coords) in table.dims.iter().zip(&table.coords) {
@@ -345,6 +346,7 @@ pub(crate) mod tests {
             made(&[0], &[&[20]], &[1]),
             made(&[0], &[&[u32::MAX]], &[1]),
             made(&[2], &[&[0]], &[1]),
+            made(&[99], &[&[]], &[0]),
             made(&[1, 0], &[&[0], &[0]], &[1]),
             made(&[0, 1], &[&[0]], &[1]),
             made(&[0], &[&[0, 1]], &[1]),
