@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+from ._counts import pytest_runtest_makereport, pytest_terminal_summary
+
+__all__ = ["pytest_runtest_makereport", "pytest_terminal_summary"]
+
 
 @dataclass(frozen=True)
 class S3:
