@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
+from anyzarr._ragged import Ragged
+
 if TYPE_CHECKING:
     from anyzarr.indexing import Points, Span
     from anyzarr.metadata import ArrayMetadata
@@ -35,6 +37,7 @@ __all__ = [
     "Level",
     "ObjectInfo",
     "Precondition",
+    "Ragged",
     "Request",
     "Store",
     "StoreSpec",

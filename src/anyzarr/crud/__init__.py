@@ -50,6 +50,12 @@ from anyzarr.crud._nodes import (
     write_metadata,
     write_metadata_async,
 )
+from anyzarr.crud._ragged import (
+    read_ragged,
+    read_ragged_async,
+    write_ragged,
+    write_ragged_async,
+)
 from anyzarr.crud._regions import (
     read_region,
     read_region_async,
@@ -89,6 +95,8 @@ __all__ = [
     "read_encoded_subchunk_async",
     "read_metadata",
     "read_metadata_async",
+    "read_ragged",
+    "read_ragged_async",
     "read_region",
     "read_region_async",
     "read_subchunk",
@@ -102,6 +110,8 @@ __all__ = [
     "write_guarantee",
     "write_metadata",
     "write_metadata_async",
+    "write_ragged",
+    "write_ragged_async",
     "write_region",
     "write_region_async",
 ]

@@ -187,5 +187,7 @@ class ZarrArrayIO(OwnIO):
         if self._compares_loosely and not write_empty_chunks:
             self._by_bytes.write(box, value)
             return
+        if value.dtype.kind == "O" and not value.flags.writeable:
+            value = value.copy()  # numcodecs asks for objects as a writable buffer
         with self._explaining(box, "write"):
             self._array(write_empty_chunks).set_basic_selection(box.slices, value)

@@ -233,6 +233,8 @@ class ZarrCodec:
 
     def encode(self, value: npt.NDArray[Any]) -> bytes:
         """Return the encoded chunk; subchunks that are all fill value are left out of shards."""
+        if value.dtype.kind == "O" and not value.flags.writeable:
+            value = value.copy()  # numcodecs asks for objects as a writable buffer
         for spec in (self._spec, self._full_spec):
             # A shard without a single subchunk encodes to nothing at all: the second round
             # keeps them.
