@@ -28,6 +28,7 @@ LAYERS: list[set[str]] = [
     {"_interop"},
     {"_nodes"},
     {"_pyramid"},
+    {"vectors"},
     {"ome"},
     {"_xarray"},
     {"_convert"},
