@@ -52,6 +52,12 @@ def as_columns(what: str, columns: Mapping[str, npt.ArrayLike] | None, n_rows: i
                 f"{n_rows} rows: one for each {what}",
                 kind="attribute_rows",
             )
+        if n_rows and column[:1].nbytes == 0:
+            raise MetadataError(
+                f"the {what} attribute {name!r} has the shape {column.shape}, whose rows hold "
+                "nothing; leave it out",
+                kind="attribute_rows",
+            )
         found[name] = column
     return MappingProxyType(found)
 

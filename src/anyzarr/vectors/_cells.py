@@ -1,0 +1,349 @@
+"""Arrays with one blob per cell of a level: vertices, attributes, fragments, links."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from anyzarr import crud
+from anyzarr.abc import Ragged, Store
+from anyzarr.crud._nodes import put_document
+from anyzarr.errors import CorruptDataError, MetadataError
+from anyzarr.metadata import ArrayMetadata, array_document, parse_array
+from anyzarr.vectors._grid import CellGrid, Coords
+
+__all__ = ["CellArray", "ShardShape", "Storage", "shard_shape_for"]
+
+ShardShape: TypeAlias = int | tuple[int, ...] | Literal["auto"] | None
+
+_KIND = "zv_array"
+_NONEMPTY = "nonempty_chunks"
+_ORIGIN = "chunk_grid_origin"
+_MOST_SHARD_CELLS = 32_768
+_MOST_SHARD_BYTES = 64 * 2**20
+_MOST_LISTED = 10_000_000
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How the arrays of a level are stored.
+
+    Attributes
+    ----------
+    compressor
+        Codecs after ``vlen-bytes``, as :func:`anyzarr.create_array` takes them; None: none.
+    shard_shape
+        Cells per shard and dimension, one number for all of them; ``"auto"``: shards of up to
+        32,768 cells and about 64 MiB; None: every cell is an object of its own.
+    """
+
+    compressor: Any = None
+    shard_shape: ShardShape = "auto"
+
+    def shards(self, grid: CellGrid, cell_bytes: float) -> tuple[int, ...] | None:
+        """Return the shape of the shards of an array whose cells hold about so many bytes."""
+        shape = self.shard_shape
+        if shape is None:
+            return None
+        if shape == "auto":
+            return shard_shape_for(grid.shape, cell_bytes)
+        lengths = (shape,) * grid.ndim if isinstance(shape, int) else tuple(shape)
+        if len(lengths) != grid.ndim or any(length < 1 for length in lengths):
+            raise MetadataError(
+                f"the shard shape {shape!r} is not valid: give one number of cells, at least 1, "
+                f"or {grid.ndim} of them",
+                kind="shard_shape",
+            )
+        return lengths
+
+
+def shard_shape_for(shape: tuple[int, ...], cell_bytes: float) -> tuple[int, ...]:
+    """Return a shard shape that makes few objects of which none is large.
+
+    Examples
+    --------
+    >>> from anyzarr.vectors._cells import shard_shape_for
+    >>> shard_shape_for((10, 10, 10), 12_000)
+    (10, 10, 10)
+    >>> shard_shape_for((100, 100, 100), 12_000)
+    (13, 13, 25)
+    """
+    lengths = list(shape)
+    most = max(1.0, min(_MOST_SHARD_CELLS, _MOST_SHARD_BYTES / max(cell_bytes, 1.0)))
+    while math.prod(lengths) > most:
+        axis = lengths.index(max(lengths))
+        lengths[axis] = -(-lengths[axis] // 2)
+    return tuple(lengths)
+
+
+@dataclass(frozen=True, eq=False)
+class CellArray:
+    """An array with one blob per cell, and what its document says of the cells.
+
+    A value: methods that change the document return another one, and nothing is stored before
+    :meth:`put`.
+
+    Attributes
+    ----------
+    metadata
+        The document, which is authoritative.
+    store, path
+        Where the array is.
+    engine
+        The engine to use; None: the first that can.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from anyzarr.abc import Ragged
+    >>> from anyzarr.stores import MemoryStore
+    >>> from anyzarr.vectors._cells import CellArray
+    >>> from anyzarr.vectors._grid import CellGrid
+    >>> grid = CellGrid.over(((-5.0,), (9.0,)), (5.0,))
+    >>> array = CellArray.new(MemoryStore(), "vertices", grid, "vertices", {"dtype": "float32"})
+    >>> cells = np.array([[-1], [1]])
+    >>> array.write(cells, Ragged.of([b"ab", b"c"]))
+    >>> array = array.with_cells(cells)
+    >>> array.put()
+    >>> array.nonempty.tolist(), array.read(np.array([[0], [-1]])).to_list()
+    ([[-1], [1]], [b'', b'ab'])
+    """
+
+    metadata: ArrayMetadata
+    store: Store
+    path: str
+    engine: str | None = None
+
+    @classmethod
+    def new(
+        cls,
+        store: Store,
+        path: str,
+        grid: CellGrid,
+        kind: str,
+        attributes: Mapping[str, Any] | None = None,
+        storage: Storage | None = None,
+        *,
+        cell_bytes: float = 0.0,
+        engine: str | None = None,
+    ) -> CellArray:
+        """Return an array that is not stored yet.
+
+        Parameters
+        ----------
+        store, path, engine
+            As the attributes.
+        grid
+            The cells.
+        kind
+            What the array holds, in the words of the format (``"vertices"``, ``"attribute"``, …).
+        attributes
+            Attributes of the array.
+        storage
+            Compressor and shards.
+        cell_bytes
+            How many bytes a cell holds on average, empty ones included, which decides how large
+            shards are.
+        """
+        storage = storage or Storage()
+        document = array_document(
+            shape=grid.shape,
+            dtype="variable_length_bytes",
+            chunks=(1,) * grid.ndim,
+            shards=storage.shards(grid, cell_bytes),
+            compressors=storage.compressor,
+            attributes={
+                _NONEMPTY: [],
+                _ORIGIN: list(grid.origin),
+                _KIND: kind,
+                **(attributes or {}),
+            },
+        )
+        return cls(parse_array(document), store, path, engine)
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """The attributes of the array."""
+        return self.metadata.attributes
+
+    @property
+    def kind(self) -> str | None:
+        """What the array holds, if it says so."""
+        return self.attributes.get(_KIND)
+
+    @property
+    def ndim(self) -> int:
+        """Number of coordinates of a cell."""
+        return self.metadata.ndim
+
+    @cached_property
+    def origin(self) -> npt.NDArray[np.int64]:
+        """Absolute coordinates of the array's first cell."""
+        origin = self.attributes.get(_ORIGIN, [0] * self.ndim)
+        if len(origin) != self.ndim or not all(isinstance(number, int) for number in origin):
+            raise CorruptDataError(
+                f"{_ORIGIN!r} of {self.path!r} is {origin!r}, and must be {self.ndim} whole "
+                "numbers",
+                store=str(self.store.spec),
+                path=self.path,
+            )
+        return np.asarray(origin, dtype=np.int64)
+
+    @cached_property
+    def nonempty(self) -> Coords:
+        """Absolute coordinates of the cells that hold something, in C order, shape ``(n, D)``.
+
+        Those the document lists; all cells of the array where it lists none.
+        """
+        listed = self.attributes.get(_NONEMPTY)
+        if listed is None:
+            return self._all_cells()
+        cells = _parse_keys(listed, self.ndim)
+        if cells is None or not self._holds(cells).all():
+            raise CorruptDataError(
+                f"{_NONEMPTY!r} of {self.path!r} names something that is no cell of the array; "
+                "write the array again, or restore it from a copy",
+                store=str(self.store.spec),
+                path=self.path,
+            )
+        return cells[np.lexsort(cells.T[::-1])] if len(cells) else cells
+
+    def _all_cells(self) -> Coords:
+        shape = self.metadata.shape
+        if math.prod(shape) > _MOST_LISTED:
+            raise MetadataError(
+                f"{self.path!r} does not list its {math.prod(shape)} cells that are not empty "
+                f"({_NONEMPTY!r}), and they are too many to try each; read it by bbox or chunks",
+                path=self.path,
+            )
+        return np.indices(shape, dtype=np.int64).reshape(self.ndim, -1).T + self.origin
+
+    def _holds(self, cells: Coords) -> npt.NDArray[np.bool_]:
+        local = cells - self.origin
+        inside: npt.NDArray[np.bool_] = np.all(
+            (local >= 0) & (local < np.asarray(self.metadata.shape, np.int64)), axis=-1
+        )
+        return inside
+
+    def read(self, cells: Coords) -> Ragged:
+        """Return the blobs of cells given by absolute coordinates; those outside are empty.
+
+        Raises
+        ------
+        CorruptDataError
+            A chunk cannot be decoded.
+        """
+        inside = self._holds(cells)
+        if inside.all():
+            return self._read(cells - self.origin)
+        found = self._read(cells[inside] - self.origin)
+        lengths = np.zeros(len(cells), np.int64)
+        lengths[inside] = found.lengths
+        return Ragged.from_lengths(found.data, lengths)
+
+    def _read(self, local: Coords) -> Ragged:
+        if not len(local):
+            return Ragged.empty(0)
+        return crud.read_ragged(self.metadata, self.store, self.path, local, engine=self.engine)
+
+    def write(self, cells: Coords, blobs: Ragged) -> None:
+        """Replace the blobs of cells given by absolute coordinates, each one once.
+
+        The document is not touched: see :meth:`with_cells`.
+        """
+        if len(cells):
+            local = cells - self.origin
+            crud.write_ragged(
+                self.metadata, self.store, self.path, local, blobs, engine=self.engine
+            )
+
+    def with_cells(self, cells: Coords) -> CellArray:
+        """Return the array with these cells listed among those that hold something."""
+        listed = np.unique(np.concatenate([self.nonempty, cells]), axis=0)
+        return self.with_attributes({_NONEMPTY: _keys(listed)})
+
+    def with_attributes(self, attributes: Mapping[str, Any]) -> CellArray:
+        """Return the array with some attributes replaced."""
+        merged = {**self.attributes, **attributes}
+        return replace(self, metadata=self.metadata.with_document(attributes=merged))
+
+    def covering(self, grid: CellGrid) -> CellArray:
+        """Return the array with room for a grid that begins where it begins.
+
+        Raises
+        ------
+        MetadataError
+            The grid begins elsewhere.
+        """
+        if list(grid.origin) != self.origin.tolist():
+            raise MetadataError(
+                f"{self.path!r} begins at the cell {self.origin.tolist()}, and cannot begin at "
+                f"{list(grid.origin)} without being written again",
+                path=self.path,
+                kind="grid_origin",
+            )
+        shape = np.maximum(self.metadata.shape, grid.shape).tolist()
+        return replace(self, metadata=self.metadata.with_document(shape=shape))
+
+    def put(self) -> None:
+        """Store the document; consolidated metadata above is the caller's care."""
+        put_document(self.metadata.document, self.store, self.path)
+
+    def rows(self, cells: Coords, dtype: npt.DTypeLike, row_shape: tuple[int, ...]) -> Rows:
+        """Return the rows of a dtype that the blobs of cells are made of.
+
+        Raises
+        ------
+        CorruptDataError
+            A blob is no whole number of rows.
+        """
+        return self.as_rows(cells, self.read(cells), dtype, row_shape)
+
+    def as_rows(
+        self, cells: Coords, blobs: Ragged, dtype: npt.DTypeLike, row_shape: tuple[int, ...]
+    ) -> Rows:
+        """Return what :meth:`rows` returns, of blobs that have been read."""
+        kind = np.dtype(dtype).newbyteorder("<")
+        row_bytes = max(1, kind.itemsize * math.prod(row_shape))
+        wrong = np.flatnonzero(blobs.lengths % row_bytes)
+        if wrong.size:
+            cell = tuple(cells[wrong[0]].tolist())
+            raise CorruptDataError(
+                f"cell {'.'.join(map(str, cell))} of {self.path!r} in {self.store.spec} holds "
+                f"{int(blobs.lengths[wrong[0]])} bytes, which are no whole rows of {row_bytes}; "
+                "write the cell again, or restore it from a copy",
+                store=str(self.store.spec),
+                path=self.path,
+                chunk_coords=cell,
+            )
+        offsets = blobs.offsets // row_bytes
+        values = np.ascontiguousarray(blobs.data).view(kind).reshape(-1, *row_shape)
+        return values.astype(kind.newbyteorder("="), copy=False), offsets
+
+
+Rows: TypeAlias = tuple[npt.NDArray[Any], npt.NDArray[np.int64]]
+"""Rows, and where those of each cell begin, shape ``(n_cells + 1,)``."""
+
+
+def _keys(cells: Coords) -> list[str]:
+    """Return cells as the format lists them: coordinates with dots between, sorted as text."""
+    return sorted(".".join(map(str, cell)) for cell in cells.tolist())
+
+
+def _parse_keys(keys: Any, ndim: int) -> Coords | None:
+    """Return what :func:`_keys` made; None if it is not that."""
+    if not isinstance(keys, list):
+        return None
+    if not keys:
+        return np.empty((0, ndim), np.int64)
+    try:
+        numbers = [int(number) for number in ".".join(keys).split(".")]
+        return np.asarray(numbers, dtype=np.int64).reshape(len(keys), ndim)
+    except (TypeError, ValueError, OverflowError):
+        return None
