@@ -53,6 +53,13 @@ class Tracker:
         self._lock = threading.Lock()
         self._state = Progress("")
 
+    def part(self, name: str) -> Tracker:
+        """Return the tracker of a part of the work, whose labels begin with its name."""
+        tell = self._callback
+        if tell is None:
+            return self
+        return Tracker(lambda step: tell(replace(step, label=f"{name}, {step.label}")))
+
     def start(self, label: str, total_bytes: int | None) -> None:
         """Begin a new piece of work."""
         with self._lock:

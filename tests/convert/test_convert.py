@@ -219,11 +219,16 @@ def test_axes_and_series_reach_the_reader(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
         writer.write(VALUES[0, 0], metadata=None)
         writer.write(VALUES[0, 0, 0, :50, :60], metadata=None)
-    report = anyzarr.convert(tmp_path / "a.tif", tmp_path / "a.zarr", axes="tyx")
+    with pytest.raises(MetadataError, match="series="):
+        anyzarr.convert(tmp_path / "a.tif", tmp_path / "a.zarr", axes="tyx")
+    report = anyzarr.convert(tmp_path / "a.tif", tmp_path / "a.zarr", axes="tyx", series=0)
     assert report.axes[0] == "t"
-    assert any("series=N" in w for w in report.warnings)
+    assert (report.layout, report.n_images) == ("image", 1)
     report = anyzarr.convert(tmp_path / "a.tif", tmp_path / "b.zarr", series=1)
     assert report.level_shapes[0] == (50, 60)
+    for series in (2, -1):
+        with pytest.raises(UnsupportedError, match="numbered from 0 to 1"):
+            anyzarr.convert(tmp_path / "a.tif", tmp_path / "c.zarr", series=series)
 
 
 @pytest.mark.parametrize("engine", ["zarr", "zarrs", "tensorstore"])
@@ -449,25 +454,40 @@ def test_corrupt_pixels_stop_the_conversion(tmp_path):
 def test_a_reader_of_ones_own(tmp_path, monkeypatch):
     values = VALUES[0, 0, 0]
 
-    class Reader:
-        image = SourceImage("mine", values.shape, values.dtype, axes_of("yx"), (1.0, 1.0))
+    class Source:
         closed = False
 
-        def read(self, region):
+        @property
+        def documents(self):
+            return {"OME/notes.txt": b"mine"}
+
+        def __len__(self):
+            return 1
+
+        def image(self, index):
+            return SourceImage(
+                "mine", values.shape, values.dtype, axes_of("yx"), (1.0, 2.0),
+                translation=(3.0, 4.0), attributes={"stage": {"x": 7}},
+            )  # fmt: skip
+
+        def read(self, index, region):
             return values[region]
 
         def close(self):
-            Reader.closed = True
+            Source.closed = True
 
     monkeypatch.setattr(sources, "_readers", dict(sources._readers))
-    register_reader(ReaderKind("mine", (".mine",), (b"MINE",), lambda path, **_: Reader()))
+    register_reader(ReaderKind("mine", (".mine",), (b"MINE",), lambda path, **_: Source()))
     assert "mine" in list_readers()
     (tmp_path / "a.mine").write_bytes(b"MINE")
     anyzarr.convert(tmp_path / "a.mine", tmp_path / "a.zarr")
     with open_ome_zarr(tmp_path / "a.zarr") as image:
         np.testing.assert_array_equal(image.data[...], values)
         assert image.name == "mine"
-    assert Reader.closed
+        assert image.get_effective_translation("0") == [3.0, 4.0]
+        assert image.group.attrs["stage"] == {"x": 7}
+    assert (tmp_path / "a.zarr/OME/notes.txt").read_bytes() == b"mine"
+    assert Source.closed
 
 
 def test_a_broken_plugin_warns_and_the_rest_goes_on(monkeypatch):

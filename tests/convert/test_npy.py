@@ -36,7 +36,7 @@ def test_axes_come_in_the_order_of_ome_zarr(
         part = tuple(
             slice(s.start, min(s.stop, k)) for s, k in zip(where, expected.shape, strict=True)
         )
-        np.testing.assert_array_equal(reader.read(part), expected[part])
+        np.testing.assert_array_equal(reader.read(0, part), expected[part])
 
 
 def test_pyramid_and_archive(tmp_path: Path) -> None:
@@ -77,4 +77,4 @@ def test_broken_files(tmp_path: Path) -> None:
     reader = open_npy(tmp_path / "a.npy", axes="yx")
     (tmp_path / "a.npy").write_bytes(whole[:5000])
     with pytest.raises(CorruptDataError, match="cut off"):
-        reader.read((slice(0, 200), slice(0, 300)))
+        reader.read(0, (slice(0, 200), slice(0, 300)))

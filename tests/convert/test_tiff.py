@@ -1,5 +1,7 @@
 """TIFF images of every kind come out with their values, axes, sizes, channels and colours."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,9 +10,9 @@ from hypothesis import strategies as st
 import anyzarr
 from anyzarr._convert._source import reader_for
 from anyzarr._convert._tiff import open_tiff
-from anyzarr._convert._tiff_metadata import from_ome_xml, length_unit
+from anyzarr._convert._tiff_metadata import OmeXml, length_unit
 from anyzarr._convert._tiff_pixels import _PagedPixels
-from anyzarr.errors import CorruptDataError, MetadataError, UnsupportedError
+from anyzarr.errors import CorruptDataError, MetadataError
 
 tifffile = pytest.importorskip("tifffile")
 RNG = np.random.default_rng(0)
@@ -20,13 +22,18 @@ def noise(*shape, dtype="u2"):
     return RNG.integers(0, 250, shape).astype(dtype)
 
 
-def whole(path, **options):
-    """Return (image, all pixels) of a file."""
-    reader = open_tiff(path, **options)
+def whole(path, index=0, **options):
+    """Return (image, all pixels) of an image of a file."""
+    source = open_tiff(path, **options)
     try:
-        return reader.image, reader.read(tuple(slice(0, n) for n in reader.image.shape))
+        image = source.image(index)
+        return image, source.read(index, tuple(slice(0, n) for n in image.shape))
     finally:
-        reader.close()
+        source.close()
+
+
+def calibration(text):
+    return OmeXml(text).calibration(0)
 
 
 def names(image):
@@ -55,7 +62,8 @@ def test_ome_tiff(tmp_path, order, options):
     assert units == ["millisecond", None, "micrometer", "nanometer", "micrometer"]
     assert [(c.label, c.color) for c in image.channels] == [("DAPI", "0000FF"), ("GFP", "00FF00")]
     assert image.name == "embryo"
-    assert image.ome_xml.startswith("<?xml")
+    with closing(open_tiff(tmp_path / "a.ome.tif")) as source:
+        assert source.documents["OME/METADATA.ome.xml"].startswith(b"<?xml")
     assert image.warnings == ()
 
 
@@ -133,7 +141,7 @@ def test_plain_stacks_are_z_with_a_warning_and_can_be_named(tmp_path):
 def test_wrong_names_of_axes(tmp_path, axes):
     tifffile.imwrite(tmp_path / "a.tif", noise(5, 30, 40), metadata=None)
     with pytest.raises(MetadataError):
-        open_tiff(tmp_path / "a.tif", axes=axes)
+        whole(tmp_path / "a.tif", axes=axes)
 
 
 @pytest.mark.parametrize(
@@ -189,12 +197,13 @@ def test_any_region_is_what_tifffile_reads(tmp_path_factory, data):
         tifffile.imwrite(path, values, compression="zlib", metadata=None, **layout, **options)
     reader = open_tiff(path)
     try:
-        everything = reader.read(tuple(slice(0, n) for n in reader.image.shape))
+        shape = reader.image(0).shape
+        everything = reader.read(0, tuple(slice(0, n) for n in shape))
         region = []
-        for n in reader.image.shape:
+        for n in shape:
             start = data.draw(st.integers(0, n - 1))
             region.append(slice(start, data.draw(st.integers(start + 1, n))))
-        np.testing.assert_array_equal(reader.read(tuple(region)), everything[tuple(region)])
+        np.testing.assert_array_equal(reader.read(0, tuple(region)), everything[tuple(region)])
         expected = tifffile.imread(path)
         moved = np.moveaxis(expected, -1, 0) if planar == "contig" else expected
         if planar == "separate":
@@ -208,11 +217,12 @@ def test_only_the_tiles_of_a_region_are_decoded(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "a.tif", noise(256, 256), tile=(32, 32), compression="zlib")
     reader = open_tiff(tmp_path / "a.tif")
     asked = []
-    encoded = reader._pixels._encoded
+    pixels = reader._image(0)._opened()
+    encoded = pixels._encoded
     monkeypatch.setattr(
-        reader._pixels, "_encoded", lambda page, index: asked.append(index) or encoded(page, index)
+        pixels, "_encoded", lambda page, index: asked.append(index) or encoded(page, index)
     )
-    reader.read((slice(40, 60), slice(90, 100)))
+    reader.read(0, (slice(40, 60), slice(90, 100)))
     reader.close()
     assert sorted(asked) == [8 + 2, 8 + 3]
 
@@ -222,18 +232,13 @@ def test_several_images_in_one_file(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.ome.tif") as writer:
         writer.write(first, metadata={"axes": "YX", "Name": "one"})
         writer.write(second, metadata={"axes": "CYX", "Name": "two"}, photometric="minisblack")
-    image, pixels = whole(tmp_path / "a.ome.tif")
-    np.testing.assert_array_equal(pixels, first)
-    assert len(image.warnings) == 1
-    assert "2 images" in image.warnings[0]
-    assert "1: two" in image.warnings[0]
-    image, pixels = whole(tmp_path / "a.ome.tif", series=1)
-    np.testing.assert_array_equal(pixels, second)
-    assert image.name == "two"
-    assert image.warnings == ()
-    for series in (2, -1):
-        with pytest.raises(UnsupportedError, match="numbered from 0 to 1"):
-            open_tiff(tmp_path / "a.ome.tif", series=series)
+    for index, (name, values) in enumerate([("one", first), ("two", second)]):
+        image, pixels = whole(tmp_path / "a.ome.tif", index)
+        np.testing.assert_array_equal(pixels, values)
+        assert (image.name, image.spot, image.warnings) == (name, None, ())
+    with closing(open_tiff(tmp_path / "a.ome.tif")) as source:
+        assert len(source) == 2
+        assert b"OME" in source.documents["OME/METADATA.ome.xml"]
 
 
 def test_a_pyramid_in_the_file_gives_its_full_resolution(tmp_path):
@@ -364,17 +369,17 @@ def test_files_are_known_by_name_or_first_bytes(tmp_path):
 
 def test_hostile_or_broken_xml():
     with pytest.raises(ValueError, match="entities"):
-        from_ome_xml('<!DOCTYPE x [<!ENTITY a "b">]><OME/>', 0)
+        calibration('<!DOCTYPE x [<!ENTITY a "b">]><OME/>')
     with pytest.raises(ValueError, match="well-formed"):
-        from_ome_xml("<OME>", 0)
+        calibration("<OME>")
     with pytest.raises(ValueError, match="0 images"):
-        from_ome_xml("<OME/>", 0)
+        calibration("<OME/>")
     with pytest.raises(ValueError, match="no Pixels"):
-        from_ome_xml("<OME><Image/></OME>", 0)
+        calibration("<OME><Image/></OME>")
     odd = '<Pixels PhysicalSizeX="nan" PhysicalSizeY="x" PhysicalSizeZ="-1"/>'
-    assert from_ome_xml(f"<OME><Image>{odd}</Image></OME>", 0).sizes == {}
+    assert calibration(f"<OME><Image>{odd}</Image></OME>").sizes == {}
     pixel = '<OME><Image><Pixels PhysicalSizeX="1" PhysicalSizeXUnit="pixel"/></Image></OME>'
-    assert from_ome_xml(pixel, 0).sizes == {}
+    assert calibration(pixel).sizes == {}
 
 
 def test_units_in_their_many_spellings():
@@ -387,7 +392,7 @@ def test_units_in_their_many_spellings():
 def test_colours_are_signed_numbers():
     """Red, green, blue, alpha in 32 bits: -1 is white, and blue with full alpha is 65535."""
     xml = '<OME><Image><Pixels><Channel Color="-1"/><Channel Color="65535"/></Pixels></Image></OME>'
-    channels = from_ome_xml(xml, 0).channels
+    channels = calibration(xml).channels
     assert [c.color for c in channels] == ["FFFFFF", "0000FF"]
 
 

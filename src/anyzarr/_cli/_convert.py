@@ -88,7 +88,7 @@ def convert(
     name
         Name of the image. Default: its own, else the file's.
     series
-        Which image of a file that holds several, from 0.
+        Which image of a file that holds several, from 0. Default: all, as a plate or a series.
     axes
         Names of the axes where the file does not name them, such as zyx.
     ome_version
@@ -190,7 +190,9 @@ def _print_report(report: ConversionReport) -> None:
     rows = [(verb, report.source), ("to", report.target)]
     if report.level_shapes:
         sizes = zip(report.axes, report.level_shapes[0], strict=True)
-        rows.append(("image", f"{', '.join(f'{a} {n}' for a, n in sizes)}, {report.dtype}"))
+        rows += [(str(report.layout), f"{report.n_images} images")] * (report.n_images > 1)
+        kind = "first image" if report.n_images > 1 else "image"
+        rows.append((kind, f"{', '.join(f'{a} {n}' for a, n in sizes)}, {report.dtype}"))
         rows.append(("levels", ", ".join(fmt.extent(shape) for shape in report.level_shapes)))
     stored = f"{fmt.size(report.size_bytes)} in {fmt.count(report.n_objects, 'object')}"
     rows += [("stored", stored), ("took", f"{report.seconds:.2f} s")]

@@ -4,7 +4,7 @@ from anyzarr._convert._main import convert
 from anyzarr._convert._npy import NPY
 from anyzarr._convert._report import ConversionReport
 from anyzarr._convert._source import (
-    ImageReader,
+    ImageSource,
     ReaderKind,
     SourceImage,
     list_readers,
@@ -20,7 +20,7 @@ __all__ = [
     "NPY",
     "TIFF",
     "ConversionReport",
-    "ImageReader",
+    "ImageSource",
     "Progress",
     "ProgressCallback",
     "ReaderKind",

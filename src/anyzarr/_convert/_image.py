@@ -1,16 +1,19 @@
-"""Writing an image that a reader has opened: all levels in one go, then the metadata."""
+"""Writing an image of a source: all levels in one go, then the metadata."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy.typing as npt
+
 from anyzarr import crud
-from anyzarr._convert._source import ImageReader, SourceImage
+from anyzarr._convert._layout import Placed
+from anyzarr._convert._source import ImageSource, SourceImage
 from anyzarr._nodes import Array
 from anyzarr._progress import Tracker
-from anyzarr._pyramid import PyramidLevel, build_pyramid
+from anyzarr._pyramid import PyramidLevel, Region, build_pyramid
 from anyzarr.abc import Store
 from anyzarr.errors import MetadataError
 from anyzarr.metadata import group_document, parse_array
@@ -28,7 +31,6 @@ from anyzarr.ome import (
 
 __all__ = ["ImageOptions", "WrittenImage", "write_image"]
 
-_OME_XML = "OME/METADATA.ome.xml"
 _PERCENTILES = (0.1, 99.9)
 
 
@@ -55,39 +57,48 @@ class WrittenImage:
 
 
 def write_image(
-    reader: ImageReader, store: Store, options: ImageOptions, tracker: Tracker, *, fallback: str
+    source: ImageSource,
+    placed: Placed,
+    store: Store,
+    options: ImageOptions,
+    tracker: Tracker,
+    *,
+    fallback: str,
 ) -> WrittenImage:
-    """Write an image to the root of an empty store, its root metadata last.
+    """Write an image to its group in a store, the group's metadata last.
 
     Parameters
     ----------
-    reader
-        The image.
+    source, placed
+        The image, and where it goes.
     store
-        Where to.
+        Where to; there is nothing at the image's path yet.
     options
         How.
     tracker
         Told the bytes done.
     fallback
-        The image's name where neither the options nor the file give one.
+        The image's name where neither the options nor the source give one.
     """
-    source = reader.image
-    spec = _spec(source, options)
+    image, path = placed.image, placed.path
+    spec = _spec(image, options)
     version = options.version or "0.5"
     zarr_format = zarr_format_of(version)
     plan = plan_pyramid(spec, n_levels=_n_levels(options.levels), method=options.method)
-    arrays = _create(spec, plan, store, zarr_format, options.engine)
+    arrays = _create(spec, plan, store, path, zarr_format, options.engine)
     factors = [level.factors for level in plan[1:]]
-    build_pyramid(arrays, factors, method=options.method, produce=reader.read, tracker=tracker)
-    title = options.name or source.name or fallback
+
+    def produce(region: Region) -> npt.NDArray[Any]:
+        return source.read(placed.index, region)
+
+    build_pyramid(arrays, factors, method=options.method, produce=produce, tracker=tracker)
+    title = options.name or image.name or fallback
     multiscale = multiscale_of(spec.axes, plan, "0", name=title, method=options.method)
-    omero = _omero(source, spec, arrays[-1])
+    omero = _omero(image, spec, arrays[-1])
     metadata = ImageMetadata("", (multiscale,), omero).to_version(version)
-    if source.ome_xml is not None:
-        _keep_ome_xml(source.ome_xml, store, zarr_format, version)
-    document = group_document(zarr_format=zarr_format, attributes=metadata.to_attributes())
-    crud.create_new_group(document, store)
+    attributes = {**image.attributes, **metadata.to_attributes()}
+    document = group_document(zarr_format=zarr_format, attributes=attributes)
+    crud.create_new_group(document, store, path)
     return WrittenImage(spec, plan)
 
 
@@ -101,6 +112,7 @@ def _spec(source: SourceImage, options: ImageOptions) -> ImageSpec:
         source.dtype,
         source.axes,
         source.scale,
+        source.translation,
         chunks=None if options.chunks is None else tuple(options.chunks),
         shards=shards,
         compressor=options.compressor,
@@ -121,6 +133,7 @@ def _create(
     spec: ImageSpec,
     plan: Sequence[PyramidLevel],
     store: Store,
+    path: str,
     zarr_format: Literal[2, 3],
     engine: str | None,
 ) -> list[Array]:
@@ -128,18 +141,10 @@ def _create(
     documents = [finest] + [parse_array(level_document(finest, p.shape)) for p in plan[1:]]
     arrays: list[Array] = []
     for index, metadata in enumerate(documents):
-        crud.create_new_array(metadata, store, str(index))
-        arrays.append(Array(metadata, store, str(index), engine))
+        place = f"{path}/{index}" if path else str(index)
+        crud.create_new_array(metadata, store, place)
+        arrays.append(Array(metadata, store, place, engine))
     return arrays
-
-
-def _keep_ome_xml(text: str, store: Store, zarr_format: Literal[2, 3], version: str) -> None:
-    """Store the OME-XML where bioformats2raw and its readers have it."""
-    attributes: Mapping[str, Any] = {"ome": {"version": version}} if version != "0.4" else {}
-    crud.create_new_group(
-        group_document(zarr_format=zarr_format, attributes=attributes), store, "OME"
-    )
-    store.put(_OME_XML, text.encode())
 
 
 def _omero(source: SourceImage, spec: ImageSpec, smallest: Array) -> Omero | None:

@@ -12,9 +12,16 @@ from typing import Any, Literal
 
 from anyzarr import _atomic
 from anyzarr._convert._copy import copy_contents
-from anyzarr._convert._image import ImageOptions, write_image
+from anyzarr._convert._image import ImageOptions, WrittenImage, write_image
+from anyzarr._convert._layout import Layout, lay_out
 from anyzarr._convert._report import ConversionReport, Kind
-from anyzarr._convert._source import ReaderKind, is_image_name, reader_for, require_known
+from anyzarr._convert._source import (
+    ImageSource,
+    ReaderKind,
+    is_image_name,
+    reader_for,
+    require_known,
+)
 from anyzarr._convert._target import (
     ARCHIVE_SUFFIXES,
     Location,
@@ -35,6 +42,7 @@ from anyzarr.stores import StagedArchive
 __all__ = ["convert"]
 
 _NOTHING: Mapping[str, Any] = {}
+_MOST_WARNINGS = 12
 
 
 def convert(
@@ -82,8 +90,9 @@ def convert(
     name
         The name the metadata gives the image; by default the file's, or its own.
     series
-        Which image of a file that holds several, from 0. By default the first; the report
-        then warns of the others.
+        Which image of a file that holds several, from 0. By default all of them: a plate where
+        the file says which well each shows, else a series in bioformats2raw's layout.
+        Thumbnails, labels and overviews of slides are left out, with a warning.
     axes
         Names of the axes of the image file that are longer than 1, in its order, where it
         does not name them: ``"zyx"``.
@@ -190,7 +199,7 @@ class _Job:
         path = local_path(self.source.value)
         reader = reader_for(path) if path is not None and self.source.backend is None else None
         if reader is not None and path is not None:
-            return self._convert_image(reader, path)
+            return self._convert_images(reader, path)
         if path is not None and self.source.backend is None:
             require_known(path, ARCHIVE_SUFFIXES)
         store = self.source.open("r")
@@ -216,28 +225,47 @@ class _Job:
                 "be changed on the way; leave it out"
             )
 
-    def _convert_image(self, kind: ReaderKind, path: Path) -> ConversionReport:
-        with closing(kind.open(path, series=self.series, axes=self.axes)) as reader:
-            source = reader.image
+    def _convert_images(self, kind: ReaderKind, path: Path) -> ConversionReport:
+        with closing(kind.open(path, axes=self.axes)) as source:
             stem = path.name
             while Path(stem).suffix.lower() in {*kind.suffixes, ".ome"}:
                 stem = Path(stem).stem
+            layout = lay_out(source, self.series, path.name)
             tracker = Tracker(self.progress)
             if self.makes_archive:
-                return self._image_to_archive(reader, stem, tracker)
+                return self._images_to_archive(source, layout, stem, tracker)
             with hierarchy_target(self.target, overwrite=self.overwrite) as store:
-                written = write_image(reader, store, self.options, tracker, fallback=stem)
+                written = self._write_images(source, layout, store, stem, tracker)
                 contents = arrange(store.list())
             report = self._report("image", contents.total_bytes, _count(contents))
-        return replace(report, warnings=source.warnings, **_facts(written))
+        return replace(report, warnings=_warnings(layout), **_facts(layout, written))
 
-    def _image_to_archive(self, reader: Any, stem: str, tracker: Tracker) -> ConversionReport:
+    def _images_to_archive(
+        self, source: ImageSource, layout: Layout, stem: str, tracker: Tracker
+    ) -> ConversionReport:
         with self._archive() as archive:
-            written = write_image(reader, archive, self.options, tracker, fallback=stem)
+            written = self._write_images(source, layout, archive, stem, tracker)
             packed = archive.make(progress=self.progress)
         report = self._report("image", packed.size_bytes, packed.n_entries)
-        warnings = (*reader.image.warnings, *packed.warnings)
-        return replace(report, warnings=warnings, **_facts(written))
+        warnings = (*_warnings(layout), *packed.warnings)
+        return replace(report, warnings=warnings, **_facts(layout, written))
+
+    def _write_images(
+        self, source: ImageSource, layout: Layout, store: Store, stem: str, tracker: Tracker
+    ) -> WrittenImage:
+        """Write all images and what is around them, the root last; return the first image."""
+        version = self.options.version or "0.5"
+        layout.write_groups(store, version, source.documents)
+        written = []
+        for number, placed in enumerate(layout.images, 1):
+            # The name that is asked for is that of the whole, where there are several images.
+            alone = layout.kind == "image"
+            options = self.options if alone else replace(self.options, name=None)
+            part = tracker if alone else tracker.part(f"image {number} of {len(layout.images)}")
+            fallback = stem if alone else placed.path
+            written.append(write_image(source, placed, store, options, part, fallback=fallback))
+        layout.write_root(store, version, self.options.name or stem)
+        return written[0]
 
     def _upgrade(self, store: Store, planned: PlannedUpgrade) -> ConversionReport:
         tracker = Tracker(self.progress)
@@ -307,8 +335,24 @@ def _count(contents: Any) -> int:
     return len(contents.documents) + len(contents.data)
 
 
-def _facts(written: Any) -> dict[str, Any]:
+def _warnings(layout: Layout) -> tuple[str, ...]:
+    """Return what is to be said of a layout and its images, each sentence once."""
+    several = len(layout.images) > 1
+    said = [
+        f"{placed.path}: {warning}" if several else warning
+        for placed in layout.images
+        for warning in placed.image.warnings
+    ]
+    if len(said) > _MOST_WARNINGS:
+        more = f"… and {len(said) - _MOST_WARNINGS} more warnings about the other images"
+        said = [*said[:_MOST_WARNINGS], more]
+    return (*layout.warnings, *said)
+
+
+def _facts(layout: Layout, written: WrittenImage) -> dict[str, Any]:
     return {
+        "layout": layout.kind,
+        "n_images": len(layout.images),
         "axes": tuple(axis.name for axis in written.spec.axes),
         "level_shapes": tuple(level.shape for level in written.levels),
         "dtype": str(written.spec.dtype),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from anyzarr._convert._source import ImageReader, ReaderKind, SourceImage, refuse_series
+from anyzarr._convert._source import ImageSource, ReaderKind, SourceImage
 from anyzarr._pyramid import Region
 from anyzarr.errors import CorruptDataError, MetadataError
 from anyzarr.ome import axes_of, default_axes
@@ -47,12 +48,20 @@ class NpyReader:
         self._shape = tuple(image.shape[i] for i in self._in_file)
         self._offset = int(array.offset)
 
-    @property
-    def image(self) -> SourceImage:
-        """What is known of the array."""
+    def __len__(self) -> int:
+        """Return 1: there is one array."""
+        return 1
+
+    def image(self, index: int) -> SourceImage:
+        """Return what is known of the array."""
         return self._image
 
-    def read(self, region: Region) -> npt.NDArray[Any]:
+    @property
+    def documents(self) -> Mapping[str, bytes]:
+        """None: such a file has no metadata."""
+        return {}
+
+    def read(self, index: int, region: Region) -> npt.NDArray[Any]:
         """Return the elements of a region, in the order of the image's axes."""
         part = [region[i] for i in self._in_file]
         values = self._read(part)
@@ -88,15 +97,13 @@ class NpyReader:
         """Nothing is open between reads."""
 
 
-def open_npy(path: Path, *, series: int | None = None, axes: str | None = None) -> ImageReader:
+def open_npy(path: Path, *, axes: str | None = None) -> ImageSource:
     """Open the array of a ``.npy`` file.
 
     Parameters
     ----------
     path
         The file.
-    series
-        None or 0: there is only one.
     axes
         Names of the array's axes, in its order, such as ``"czyx"``; by default ``yx``,
         ``zyx``, ``czyx`` or ``tczyx``, with a warning.
@@ -108,8 +115,6 @@ def open_npy(path: Path, *, series: int | None = None, axes: str | None = None) 
     MetadataError
         The axes do not fit the array.
     """
-    if series not in {None, 0}:
-        raise refuse_series(int(series or 0), 1, path)
     try:
         array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from anyzarr._convert._layout import LayoutKind
+
 __all__ = ["ConversionReport", "Kind"]
 
 Kind = Literal["image", "pack", "copy", "upgrade"]
@@ -33,8 +35,10 @@ class ConversionReport:
         Bytes stored at the target.
     n_objects
         Objects stored at the target; in an archive, entries.
+    layout, n_images
+        Of images: ``image``, ``series`` or ``plate``, and how many there are.
     axes, level_shapes, dtype, scale
-        Of an image: names of the axes, shape of each level, pixel type, physical size of an
+        Of the first image: names of the axes, shape of each level, pixel type, physical size of an
         element of level 0 per axis. Empty or None otherwise.
     warnings
         What was left out, guessed or not as recommended, one sentence each.
@@ -46,6 +50,8 @@ class ConversionReport:
     seconds: float
     size_bytes: int
     n_objects: int
+    layout: LayoutKind | None = None
+    n_images: int = 0
     axes: tuple[str, ...] = ()
     level_shapes: tuple[tuple[int, ...], ...] = ()
     dtype: str | None = None
@@ -59,7 +65,8 @@ class ConversionReport:
             sizes = zip(self.axes, self.level_shapes[0], strict=True)
             shape = " ".join(f"{name}={n}" for name, n in sizes)
             n = len(self.level_shapes)
-            lines.append(f"  {shape} {self.dtype}, {n} level{'s' if n > 1 else ''}")
+            first = "" if self.n_images == 1 else f"{self.layout} of {self.n_images} images: "
+            lines.append(f"  {first}{shape} {self.dtype}, {n} level{'s' if n > 1 else ''}")
         unit = "entries" if self.target.lower().endswith((".ozx", ".zip")) else "objects"
         lines.append(
             f"  {_bytes(self.size_bytes)} in {self.n_objects} {unit}, {self.seconds:.1f} s"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from anyzarr._pyramid import Region
 from anyzarr.errors import UnsupportedError
-from anyzarr.ome import Axis, Channel
+from anyzarr.ome import Axis, Channel, Spot
 
 __all__ = [
-    "ImageReader",
+    "ImageSource",
     "ReaderKind",
     "SourceImage",
     "is_image_name",
@@ -31,7 +31,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class SourceImage:
-    """What a file says about an image.
+    """What a source says about one of its images.
 
     Attributes
     ----------
@@ -47,8 +47,15 @@ class SourceImage:
         What is known of the channels, or None.
     windows_are_known
         Whether the channels' windows are the ones to show, or only a range of values.
-    ome_xml
-        The OME-XML as it stands in the file, or None.
+    translation
+        Place of the first element per axis, in the units of the axes; None: not known.
+    spot
+        The well and field of view it shows, where the source is a plate.
+    is_extra
+        Whether it is only about the others: a thumbnail, a label, an overview. Such images are
+        left out unless they are asked for.
+    attributes
+        What else the source says of it, as JSON values: kept among the group's attributes.
     warnings
         What could not be taken over or had to be guessed, one sentence each.
     """
@@ -60,21 +67,41 @@ class SourceImage:
     scale: tuple[float, ...]
     channels: tuple[Channel, ...] | None = None
     windows_are_known: bool = False
-    ome_xml: str | None = None
+    translation: tuple[float, ...] | None = None
+    spot: Spot | None = None
+    is_extra: bool = False
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
-class ImageReader(Protocol):
-    """An open image. Pixels are read region by region, from several threads."""
+class ImageSource(Protocol):
+    """An open file, folder or set of files: one image or several, numbered from 0.
+
+    Pixels are read region by region, from several threads.
+    """
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        ...
+
+    def image(self, index: int) -> SourceImage:
+        """Return what is known of an image, without reading its pixels."""
+        ...
+
+    def read(self, index: int, region: Region) -> npt.NDArray[Any]:
+        """Return the elements of a region of an image, in the order of the image's axes."""
+        ...
 
     @property
-    def image(self) -> SourceImage: ...
-
-    def read(self, region: Region) -> npt.NDArray[Any]:
-        """Return the elements of a region, in the order of the image's axes."""
+    def documents(self) -> Mapping[str, bytes]:
+        """Original metadata as it stands in the source, by the key it is kept under."""
         ...
 
     def close(self) -> None: ...
+
+
+def _is_none(path: Path) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +117,26 @@ class ReaderKind:
     magics
         What a file may begin with.
     open
-        Called as ``open(path, series=..., axes=...)``; returns an :class:`ImageReader`.
-        ``series`` is the number of the image in the file, or None for the first; ``axes``
-        names the axes where the file does not, or None.
+        Called as ``open(path, axes=...)``; returns an :class:`ImageSource`. ``axes`` names the
+        axes where the file does not, or None.
+    claims_folder
+        Whether a folder is of this format; must be quick, and certain.
     """
 
     name: str
     suffixes: tuple[str, ...]
     magics: tuple[bytes, ...]
-    open: Callable[..., ImageReader]
+    open: Callable[..., ImageSource]
+    claims_folder: Callable[[Path], bool] = _is_none
 
     def claims(self, path: Path) -> bool:
         """Return whether a file is of this format, by its name or its first bytes."""
         if not path.is_file():
-            return False
+            return path.is_dir() and self.claims_folder(path)
         if path.name.lower().endswith(self.suffixes):
             return True
         with path.open("rb") as file:
-            return file.read(16).startswith(self.magics)
+            return file.read(16).startswith(self.magics) if self.magics else False
 
 
 _readers: dict[str, ReaderKind] = {}
@@ -174,8 +203,8 @@ def require_known(path: Path, archive_suffixes: tuple[str, ...]) -> None:
     )
 
 
-def refuse_series(series: int, n: int, path: Path) -> UnsupportedError:
+def refuse_series(series: int, n: int, source: object) -> UnsupportedError:
     """Return the error for a series that is not there."""
     return UnsupportedError(
-        f"{str(path)!r} has no image {series}: it holds {n}, numbered from 0 to {n - 1}"
+        f"{str(source)!r} has no image {series}: it holds {n}, numbered from 0 to {n - 1}"
     )

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from anyzarr._convert._source import ImageReader, ReaderKind, SourceImage, refuse_series
+from anyzarr._convert._source import ImageSource, ReaderKind, SourceImage
+from anyzarr._convert._tiff_axes import AxisMap, map_axes
 from anyzarr._convert._tiff_chain import check_chain
 from anyzarr._convert._tiff_metadata import (
     Calibration,
+    OmeXml,
+    from_aperio,
     from_imagej,
-    from_ome_xml,
     from_resolution,
 )
 from anyzarr._convert._tiff_pixels import SeriesPixels, pixels_of
 from anyzarr._optional import require
 from anyzarr._pyramid import Region
-from anyzarr.errors import CorruptDataError, MetadataError, StoreError, UnsupportedError
+from anyzarr.errors import CorruptDataError, StoreError
 from anyzarr.ome import Axis, Channel, axes_of
 
 __all__ = ["TIFF", "open_tiff"]
@@ -31,58 +34,26 @@ __all__ = ["TIFF", "open_tiff"]
 _RGB = (("Red", "FF0000"), ("Green", "00FF00"), ("Blue", "0000FF"), ("Alpha", "FFFFFF"))
 
 
-@dataclass(frozen=True, slots=True)
-class _AxisMap:
-    """Which axes of a series make up each axis of the image.
-
-    Attributes
-    ----------
-    names
-        Axes of the image in OME-Zarr's order.
-    sources
-        Per axis of the image, the numbers of the axes of the series it is made of: one as a
-        rule, several where they are run together to channels (samples, filters, …).
-    sizes
-        Shape of the series.
-    """
-
-    names: tuple[str, ...]
-    sources: tuple[tuple[int, ...], ...]
-    sizes: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the image."""
-        return tuple(math.prod(self.sizes[i] for i in source) for source in self.sources)
-
-
-class TiffReader:
-    """One image of a TIFF file.
+class _TiffImage:
+    """One series of a file as an image; its pixels are opened when they are first read.
 
     Parameters
     ----------
-    tiff
-        An open ``tifffile.TiffFile``, which this takes over.
-    pixels
-        Of the series, in its own order of axes.
+    tiff, series
+        Of tifffile.
     axis_map
         From the axes of the series to the image's.
-    image
+    description
         What is known of the image.
     """
 
-    def __init__(
-        self, tiff: Any, pixels: SeriesPixels, axis_map: _AxisMap, image: SourceImage
-    ) -> None:
+    def __init__(self, tiff: Any, series: Any, axis_map: AxisMap, description: SourceImage) -> None:
         self._tiff = tiff
-        self._pixels = pixels
+        self._series = series
         self._map = axis_map
-        self._image = image
-
-    @property
-    def image(self) -> SourceImage:
-        """What the file says about the image."""
-        return self._image
+        self.description = description
+        self._pixels: SeriesPixels | None = None
+        self._lock = threading.Lock()
 
     def read(self, region: Region) -> npt.NDArray[Any]:
         """Return the elements of a region, in the order of the image's axes."""
@@ -90,7 +61,7 @@ class TiffReader:
         if not merged:
             return self._read_plain(region)
         # Axes run together have no slices of their own: one index after the other.
-        out = np.empty(tuple(s.stop - s.start for s in region), self._image.dtype)
+        out = np.empty(tuple(s.stop - s.start for s in region), self.description.dtype)
         for index in itertools.product(*(range(region[i].start, region[i].stop) for i in merged)):
             part = list(region)
             place: list[slice] = [slice(None)] * len(region)
@@ -109,27 +80,112 @@ class TiffReader:
                 sizes = tuple(self._map.sizes[i] for i in source)
                 for axis, i in zip(source, np.unravel_index(part.start, sizes), strict=True):
                     wanted[axis] = slice(int(i), int(i) + 1)
-        values = self._pixels.read(tuple(wanted))
+        values = self._opened().read(tuple(wanted))
         first = [source[0] for source in self._map.sources if source]
         rest = [i for i in range(len(wanted)) if i not in first]
         moved = values.transpose(*first, *rest)
         return moved.reshape(tuple(s.stop - s.start for s in region))
 
+    def _opened(self) -> SeriesPixels:
+        with self._lock:
+            if self._pixels is None:
+                self._pixels = pixels_of(self._tiff, self._series)
+            return self._pixels
+
+    def close(self) -> None:
+        """Close what was opened for its pixels."""
+        if self._pixels is not None:
+            self._pixels.close()
+
+
+class TiffSource:
+    """The images of a TIFF file, or of the set of files that it is one of.
+
+    Parameters
+    ----------
+    tiff
+        An open ``tifffile.TiffFile``, which this takes over.
+    path
+        Of the file.
+    axes
+        Names of the axes longer than 1, where the file does not name them.
+    """
+
+    def __init__(self, tiff: Any, path: Path, axes: str | None) -> None:
+        self._tiff = tiff
+        self._path = path
+        self._axes = axes
+        self._all_series = list(tiff.series)
+        if not self._all_series:
+            raise CorruptDataError(f"{str(path)!r} holds no image", key=str(path))
+        self._images: dict[int, _TiffImage] = {}
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self._all_series)
+
+    def image(self, index: int) -> SourceImage:
+        """Return what the file says about an image."""
+        return self._image(index).description
+
+    @property
+    def documents(self) -> Mapping[str, bytes]:
+        """The OME-XML as it stands in the file, where bioformats2raw and its readers have it."""
+        text = self._tiff.ome_metadata if self._tiff.is_ome else None
+        return {} if text is None else {"OME/METADATA.ome.xml": text.encode()}
+
+    def read(self, index: int, region: Region) -> npt.NDArray[Any]:
+        """Return the elements of a region of an image."""
+        return self._image(index).read(region)
+
     def close(self) -> None:
         """Close the file."""
-        self._pixels.close()
+        for image in self._images.values():
+            image.close()
         self._tiff.close()
 
+    def _image(self, index: int) -> _TiffImage:
+        if index not in self._images:
+            self._images[index] = self._describe(index)
+        return self._images[index]
 
-def open_tiff(path: Path, *, series: int | None = None, axes: str | None = None) -> ImageReader:
-    """Open one image of a TIFF file.
+    def _describe(self, index: int) -> _TiffImage:
+        series = self._all_series[index]
+        warnings: list[str] = []
+        calibration = self._calibration(index, warnings)
+        axis_map = map_axes(series, self._axes, calibration, warnings)
+        _warn_about_pages(series, warnings)
+        is_extra = index > 0 and bool(self._tiff.is_svs) and series.name != "Baseline"
+        image = _describe(series, axis_map, calibration)
+        name = series.name if is_extra else image.name
+        image = replace(image, name=name, is_extra=is_extra, warnings=tuple(warnings))
+        return _TiffImage(self._tiff, series, axis_map, image)
+
+    @functools.cached_property
+    def _ome_xml(self) -> OmeXml:
+        return OmeXml(self._tiff.ome_metadata)
+
+    def _calibration(self, index: int, warnings: list[str]) -> Calibration:
+        tiff, page = self._tiff, self._all_series[index].keyframe
+        if tiff.is_ome and tiff.ome_metadata:
+            try:
+                return self._ome_xml.calibration(index)
+            except ValueError as error:
+                warnings.append(f"the OME-XML in the file was not used: {error}")
+        elif tiff.is_imagej and tiff.imagej_metadata:
+            return from_imagej(tiff.imagej_metadata, page)
+        elif tiff.is_svs and index == 0:
+            return from_aperio(page.description)
+        return from_resolution(page)
+
+
+def open_tiff(path: Path, *, axes: str | None = None) -> ImageSource:
+    """Open a TIFF file.
 
     Parameters
     ----------
     path
         The file.
-    series
-        The number of the image in it; None: the first.
     axes
         Names of the axes that are longer than 1, in the file's order, such as ``"tzyx"``,
         where the file does not name them, or wrongly.
@@ -138,8 +194,6 @@ def open_tiff(path: Path, *, series: int | None = None, axes: str | None = None)
     ------
     CorruptDataError
         It is no TIFF file, or a broken one.
-    UnsupportedError
-        There is no such image in it, or it cannot be read region by region.
     MissingDependencyError
         tifffile or imagecodecs are not installed.
     """
@@ -159,7 +213,7 @@ def open_tiff(path: Path, *, series: int | None = None, axes: str | None = None)
         # NDPI has offsets of its own; LSM files beyond 4 GiB have offsets that wrap.
         if not (tiff.is_ndpi or tiff.is_lsm):
             check_chain(path)
-        return _reader(tiff, path, series, axes)
+        return TiffSource(tiff, path, axes)
     except BaseException:
         tiff.close()
         raise
@@ -173,42 +227,6 @@ TIFF = ReaderKind(
 )
 
 
-def _reader(tiff: Any, path: Path, number: int | None, axes: str | None) -> TiffReader:
-    all_series = tiff.series
-    if not all_series:
-        raise CorruptDataError(f"{str(path)!r} holds no image", key=str(path))
-    if number is not None and not 0 <= number < len(all_series):
-        raise refuse_series(number, len(all_series), path)
-    chosen = number or 0
-    series = all_series[chosen]
-    warnings: list[str] = []
-    if number is None and len(all_series) > 1:
-        names = ", ".join(f"{i}: {s.name or 'unnamed'}" for i, s in enumerate(all_series[:8]))
-        more = ", …" if len(all_series) > 8 else ""
-        warnings.append(
-            f"{path.name} holds {len(all_series)} images and only the first was converted; "
-            f"convert each of the others with series=N ({names}{more})"
-        )
-    calibration = _calibration(tiff, series, chosen, warnings)
-    axis_map = _map_axes(series, axes, calibration, warnings)
-    _warn_about_pages(series, warnings)
-    image = _describe(tiff, series, axis_map, calibration)
-    pixels = pixels_of(tiff, series)
-    return TiffReader(tiff, pixels, axis_map, replace(image, warnings=tuple(warnings)))
-
-
-def _calibration(tiff: Any, series: Any, number: int, warnings: list[str]) -> Calibration:
-    page = series.keyframe
-    if tiff.is_ome and tiff.ome_metadata:
-        try:
-            return from_ome_xml(tiff.ome_metadata, number)
-        except ValueError as error:
-            warnings.append(f"the OME-XML in the file was not used: {error}")
-    elif tiff.is_imagej and tiff.imagej_metadata:
-        return from_imagej(tiff.imagej_metadata, page)
-    return from_resolution(page)
-
-
 def _warn_about_pages(series: Any, warnings: list[str]) -> None:
     absent = sum(page is None for page in series.pages)
     if absent:
@@ -219,59 +237,7 @@ def _warn_about_pages(series: Any, warnings: list[str]) -> None:
         warnings.append("the pixels are numbers of colours in a palette, which was not applied")
 
 
-def _map_axes(
-    series: Any, given: str | None, calibration: Calibration, warnings: list[str]
-) -> _AxisMap:
-    letters, sizes = str(series.axes), tuple(int(n) for n in series.shape)
-    long = [i for i, n in enumerate(sizes) if n > 1 or letters[i] in "YX"]
-    if given is not None:
-        names = _given_names(given, letters, sizes, long)
-    else:
-        names = _guess_names(letters, long, warnings)
-    sources = {name: tuple(i for i in long if names[i] == name) for name in "tczyx"}
-    named = calibration.channels and calibration.channels[0].label
-    kept = [n for n in "tczyx" if sources[n] or (n == "c" and named)]
-    if sources["y"] == () or sources["x"] == ():
-        raise UnsupportedError(
-            f"an image of axes {letters!r} and shape {sizes} has no plane to make an image of"
-        )
-    return _AxisMap(tuple(kept), tuple(sources[n] for n in kept), sizes)
-
-
-def _given_names(
-    given: str, letters: str, sizes: Sequence[int], long: Sequence[int]
-) -> dict[int, str]:
-    names = given.lower()
-    if len(names) != len(long) or set(names) - set("tczyx") or len(set(names)) != len(names):
-        lengths = ", ".join(f"{letters[i]}={sizes[i]}" for i in long)
-        raise MetadataError(
-            f"axes={given!r} does not name the {len(long)} axes of the image ({lengths}): give "
-            "each one of the letters t, c, z, y, x, in this order"
-        )
-    return dict(zip(long, names, strict=True))
-
-
-def _guess_names(letters: str, long: Sequence[int], warnings: list[str]) -> dict[int, str]:
-    """Return a name per axis: its own, or z, t or channel for those OME-Zarr does not have."""
-    names = {i: letters[i].lower() for i in long if letters[i] in "TCZYX"}
-    free = [n for n in "zt" if n not in names.values()]
-    for i in long:
-        if i in names:
-            continue
-        if letters[i] == "S":
-            names[i] = "c"
-            continue
-        # I and Q: a sequence of planes the file gives no meaning.
-        names[i] = free.pop(0) if letters[i] in "IQ" and free else "c"
-        meaning = "z" if names[i] == "z" else "time" if names[i] == "t" else "channels"
-        warnings.append(
-            f"axis {letters[i]} of the file has no counterpart in OME-Zarr and was taken as "
-            f"{meaning}; name the axes with axes= if that is wrong"
-        )
-    return names
-
-
-def _describe(tiff: Any, series: Any, axis_map: _AxisMap, calibration: Calibration) -> SourceImage:
+def _describe(series: Any, axis_map: AxisMap, calibration: Calibration) -> SourceImage:
     known = [calibration.sizes.get(name.upper()) for name in axis_map.names]
     axes = tuple(
         replace(axis, unit=size[1]) if size is not None and axis.type != "channel" else axis
@@ -290,12 +256,12 @@ def _describe(tiff: Any, series: Any, axis_map: _AxisMap, calibration: Calibrati
         scale,
         channels,
         windows,
-        tiff.ome_metadata if tiff.is_ome else None,
+        spot=calibration.spot,
     )
 
 
 def _channels(
-    series: Any, axes: Sequence[Axis], axis_map: _AxisMap, calibration: Calibration
+    series: Any, axes: Sequence[Axis], axis_map: AxisMap, calibration: Calibration
 ) -> tuple[tuple[Channel, ...] | None, bool]:
     """Return what is known of the channels, and whether their windows are to be kept."""
     index = next((i for i, axis in enumerate(axes) if axis.type == "channel"), None)

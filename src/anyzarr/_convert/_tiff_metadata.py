@@ -1,4 +1,4 @@
-"""What TIFF files say about their images: OME-XML, ImageJ's description, resolution tags."""
+"""What TIFF files say about their images: OME-XML, descriptions, resolution tags."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from anyzarr.ome import Channel, Window
+from anyzarr._convert._ome_plate import spots_of
+from anyzarr.ome import Channel, Spot, Window
 
-__all__ = ["Calibration", "from_imagej", "from_ome_xml", "from_resolution"]
+__all__ = ["Calibration", "OmeXml", "from_aperio", "from_imagej", "from_resolution"]
 
 _LENGTHS = {
     "m": "meter", "dm": "decimeter", "cm": "centimeter", "mm": "millimeter",
@@ -45,42 +46,60 @@ class Calibration:
         What is known of the channels, or None.
     windows_are_known
         Whether a person or program chose the contrast windows.
+    spot
+        The well and field of view it shows, if it is of a plate.
     """
 
     name: str | None = None
     sizes: Mapping[str, tuple[float, str | None]] = field(default_factory=dict)
     channels: tuple[Channel, ...] | None = None
     windows_are_known: bool = False
+    spot: Spot | None = None
 
 
-def from_ome_xml(text: str, index: int) -> Calibration:
-    """Return what OME-XML says of its image number ``index``.
+class OmeXml:
+    """OME-XML, parsed once for all images it describes.
 
     Raises
     ------
     ValueError
-        It is not well-formed, has entities of its own, or no such image.
+        It is not well-formed, or has entities of its own.
     """
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise ValueError("it declares entities, which OME-XML does not have")
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
-        raise ValueError(f"it is not well-formed: {error}") from None
-    images = root.findall("{*}Image")
-    if index >= len(images):
-        raise ValueError(f"it describes {len(images)} images, and number {index} was asked for")
-    pixels = images[index].find("{*}Pixels")
-    if pixels is None:
-        raise ValueError(f"image {index} has no Pixels element")
-    sizes: dict[str, tuple[float, str | None]] = {}
-    for letter in "XYZ":
-        unit = pixels.get(f"PhysicalSize{letter}Unit", "µm")
-        _add(sizes, letter, pixels.get(f"PhysicalSize{letter}"), length_unit(unit))
-    time_unit = _TIMES.get(pixels.get("TimeIncrementUnit", "s").lower())
-    _add(sizes, "T", pixels.get("TimeIncrement"), time_unit)
-    channels = tuple(_ome_channel(element) for element in pixels.findall("{*}Channel"))
-    return Calibration(images[index].get("Name"), sizes, channels or None)
+
+    def __init__(self, text: str) -> None:
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            raise ValueError("it declares entities, which OME-XML does not have")
+        try:
+            root = ElementTree.fromstring(text)
+        except ElementTree.ParseError as error:
+            raise ValueError(f"it is not well-formed: {error}") from None
+        self._images = root.findall("{*}Image")
+        self._spots = spots_of(root)
+
+    def calibration(self, index: int) -> Calibration:
+        """Return what it says of its image number ``index``.
+
+        Raises
+        ------
+        ValueError
+            It has no such image.
+        """
+        if index >= len(self._images):
+            n = len(self._images)
+            raise ValueError(f"it describes {n} images, and number {index} was asked for")
+        image = self._images[index]
+        pixels = image.find("{*}Pixels")
+        if pixels is None:
+            raise ValueError(f"image {index} has no Pixels element")
+        sizes: dict[str, tuple[float, str | None]] = {}
+        for letter in "XYZ":
+            unit = pixels.get(f"PhysicalSize{letter}Unit", "µm")
+            _add(sizes, letter, pixels.get(f"PhysicalSize{letter}"), length_unit(unit))
+        time_unit = _TIMES.get(pixels.get("TimeIncrementUnit", "s").lower())
+        _add(sizes, "T", pixels.get("TimeIncrement"), time_unit)
+        channels = tuple(_ome_channel(element) for element in pixels.findall("{*}Channel"))
+        spot = self._spots.get(image.get("ID", ""))
+        return Calibration(image.get("Name"), sizes, channels or None, spot=spot)
 
 
 def _add(
@@ -150,6 +169,16 @@ def _lut_color(lut: Any) -> str | None:
         return None
     red, green, blue = (int(v) for v in table[:, -1])
     return f"{red:02X}{green:02X}{blue:02X}"
+
+
+def from_aperio(description: str) -> Calibration:
+    """Return what the description of an Aperio slide says: micrometres per pixel."""
+    fields = (field.partition("=") for field in description.split("|"))
+    known = {name.strip(): value.strip() for name, _, value in fields}
+    sizes: dict[str, tuple[float, str | None]] = {}
+    for letter in "XY":
+        _add(sizes, letter, known.get("MPP"), "micrometer")
+    return Calibration(None, sizes)
 
 
 def from_resolution(page: Any) -> Calibration:

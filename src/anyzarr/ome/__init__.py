@@ -12,6 +12,7 @@ from anyzarr.ome._model import ImageMetadata
 from anyzarr.ome._multiscale import CoordinateSystem, Dataset, Multiscale
 from anyzarr.ome._open import open_ome_zarr
 from anyzarr.ome._plate import Plate
+from anyzarr.ome._plate_layout import PlateLayout, Spot, column_name, row_name
 from anyzarr.ome._plate_model import Acquisition, PlateAxis, PlateMetadata, PlateWell
 from anyzarr.ome._position import Position
 from anyzarr.ome._series import Bioformats2RawSeries
@@ -46,11 +47,13 @@ __all__ = [
     "Omero",
     "Plate",
     "PlateAxis",
+    "PlateLayout",
     "PlateMetadata",
     "PlateWell",
     "Position",
     "Row",
     "SeriesMetadata",
+    "Spot",
     "TiledImageArray",
     "TiledPosition",
     "UpgradePlan",
@@ -60,6 +63,7 @@ __all__ = [
     "Window",
     "axes_of",
     "check_axes",
+    "column_name",
     "copy_upgraded",
     "default_axes",
     "default_channels",
@@ -72,6 +76,7 @@ __all__ = [
     "plan_pyramid",
     "plan_upgrade",
     "require_writable_version",
+    "row_name",
     "upgrade",
     "window_of",
     "written_version",
