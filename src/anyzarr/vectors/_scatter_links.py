@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from anyzarr.abc import Ragged
 from anyzarr.vectors._blobs import Ints
-from anyzarr.vectors._fragments import FragmentTable, encode_fragments
 from anyzarr.vectors._grid import Coords
-from anyzarr.vectors._links import LinkFamily, encode_inline, offsets_name, permutation_codes
+from anyzarr.vectors._links import LinkFamily, offsets_name, permutation_codes
 from anyzarr.vectors._scatter import Scattered, stable_order
 
 __all__ = ["LinkCells", "scatter_links"]
@@ -75,15 +74,15 @@ class LinkCells:
         """Number of links of each cell."""
         return np.diff(self.cell_offsets)
 
-    def ragged(self) -> Ragged:
-        """Return one blob per cell."""
-        rows = self.rows.astype("<i8", copy=False)
-        blobs = Ragged.from_lengths(rows, self.counts * rows.shape[1] * 8)
-        return blobs if self.is_intra and self.family.delta == 0 else encode_inline(blobs)
+    @property
+    def is_flat(self) -> bool:
+        """Whether cells hold nothing but rows, and a fragment index beside them."""
+        return self.is_intra and self.family.delta == 0
 
-    def fragments(self) -> Ragged:
-        """Return the fragment index of each cell: all its links are one."""
-        return encode_fragments(FragmentTable.of_runs(np.ones_like(self.counts), self.counts))
+    def flat(self) -> Ragged:
+        """Return the rows of each cell."""
+        rows = self.rows.astype("<i8", copy=False)
+        return Ragged.from_lengths(rows, self.counts * rows.shape[1] * 8)
 
     def attribute(self, column: npt.NDArray[Any]) -> Ragged:
         """Return a column, one row per link of the input, as one blob per cell."""
@@ -92,7 +91,9 @@ class LinkCells:
         return Ragged.from_lengths(rows, self.counts * row_bytes)
 
 
-def scatter_links(where: Scattered, links: Ints, family: LinkFamily) -> list[LinkCells]:
+def scatter_links(
+    where: Scattered, links: Ints, family: LinkFamily, first_row: Ints | None = None
+) -> list[LinkCells]:
     """Sort links into arrays by their chunk offsets, and within an array into cells.
 
     Parameters
@@ -103,6 +104,8 @@ def scatter_links(where: Scattered, links: Ints, family: LinkFamily) -> list[Lin
         Vertices of each link, of shape ``(M, width)``.
     family
         How they are stored; within one level, each link once.
+    first_row
+        Number of rows that each cell of ``where`` held before; 0 by default.
 
     Returns
     -------
@@ -110,6 +113,8 @@ def scatter_links(where: Scattered, links: Ints, family: LinkFamily) -> list[Lin
         One for each array, ascending by offsets; within a cell links keep their order.
     """
     cell_of, row_of = where.places()
+    if first_row is not None:
+        row_of = row_of + first_row[cell_of]
     cell, row = cell_of[links], row_of[links]
     is_intra = (cell == cell[:, :1]).all(axis=1)
     across = np.flatnonzero(~is_intra)
