@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 import anyzarr
 from anyzarr import config
 from anyzarr._progress import Progress, Tracker
-from anyzarr._pyramid import _cascade, build_pyramid, downsample, downsampled_shape, gaussian
+from anyzarr._pyramid import (
+    _cascade,
+    build_pyramid,
+    downsample,
+    downsampled_shape,
+    gaussian,
+    plan_work,
+)
 from anyzarr._pyramid._passes import plan_passes
 from anyzarr._pyramid._regions import region_size, regions_of
 from anyzarr.errors import MetadataError, UnsupportedError
@@ -143,6 +150,51 @@ def test_equal_to_one_from_the_other(is_written, case, memory, threads, method) 
         assert (asked == 1).all()
     if method != "gaussian":
         assert (arrays[0].reads <= (0 if is_written and memory == 1 << 30 else 1)).all()
+
+
+@given(
+    case=pyramids(),
+    memory=st.sampled_from([1, 20_000, 1 << 30]),
+    least=st.sampled_from([1, 4, 1000]),
+    method=st.sampled_from(["mean", "mode", "gaussian"]),
+    is_written=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=70, deadline=None)
+def test_cells_may_be_done_apart_in_any_order_and_again(
+    case, memory, least, method, is_written, seed
+) -> None:
+    values, factors, layouts = case
+    arrays = arrays_of(values, factors, layouts)
+    rng = np.random.default_rng(seed)
+    if is_written:
+        arrays[0].values[...] = 0
+    works = plan_work(
+        arrays,
+        factors,
+        method=method,
+        produce=values.__getitem__ if is_written else None,
+        memory_bytes=memory,
+        least_cells=least,
+    )
+    for work in works:
+        cells = work.cells()
+        order = [*rng.permutation(len(cells)), *rng.integers(0, max(1, len(cells)), 2)]
+        finished: list[Any] = []
+        for index in order if cells else []:
+            work.run([cells[index]], Tracker(None), finished.append)
+        assert finished == [cells[i] for i in order] if cells else not finished
+    for array, expected in zip(arrays, levels_of(values, factors, method), strict=True):
+        assert_identical(array.values, expected)
+
+
+def test_more_cells_for_more_workers() -> None:
+    arrays, factors = big((64, 256, 256), (8, 32, 32), (16, 64, 64), 3)
+    for least in (1, 4, 16, 64):
+        works = plan_work(arrays, factors, produce=lambda region: region, least_cells=least)
+        assert len(works[0].cells()) >= least
+        assert works[0].label.startswith("level")
+    assert len(plan_work(arrays, factors, least_cells=1)) == 1
 
 
 def big(shape, chunks, shards, n):

@@ -1,7 +1,6 @@
 """Downsampling: the methods, and the levels of a pyramid made in bounded memory."""
 
 from anyzarr._pyramid._build import downsample_into
-from anyzarr._pyramid._cascade import build_pyramid
 from anyzarr._pyramid._fast import downsample
 from anyzarr._pyramid._gaussian import gaussian
 from anyzarr._pyramid._kernel import downsampled_shape, mean, stride
@@ -15,6 +14,7 @@ from anyzarr._pyramid._plan import (
 )
 from anyzarr._pyramid._regions import Region, default_memory, fill
 from anyzarr._pyramid._update import update_pyramid
+from anyzarr._pyramid._work import Work, build_pyramid, plan_work
 
 __all__ = [
     "LARGEST_TOP_LEVEL",
@@ -22,6 +22,7 @@ __all__ = [
     "Method",
     "PyramidLevel",
     "Region",
+    "Work",
     "build_pyramid",
     "default_factors",
     "default_memory",
@@ -36,6 +37,7 @@ __all__ = [
     "method_of",
     "mode",
     "plan_levels",
+    "plan_work",
     "smallest",
     "stride",
     "update_pyramid",

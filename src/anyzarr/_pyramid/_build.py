@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ def downsample_into(
     factors: Sequence[int],
     *,
     method: str = "mean",
+    regions: Iterable[Region] | None = None,
+    done: Callable[[Region], None] | None = None,
     memory_bytes: int | None = None,
     tracker: Tracker | None = None,
 ) -> None:
@@ -41,6 +43,8 @@ def downsample_into(
         Downsampling factor per axis.
     method
         A name in :data:`METHODS`.
+    regions, done
+        The stored objects of ``target`` to fill, None: all; called with each that is stored.
     memory_bytes
         About how much memory to take; None: :func:`default_memory`.
     tracker
@@ -64,6 +68,8 @@ def downsample_into(
     fill(
         target,
         lambda region: made_from(source, factors, how, region),
+        regions=regions,
+        done=done,
         # The source block, and the sums of its first reduction in a wider type.
         read_bytes_per_element=5 * math.prod(factors) * source.dtype.itemsize // 2,
         memory_bytes=memory_bytes,

@@ -1,9 +1,9 @@
-"""Making all levels of a pyramid in one go through level 0, or through what it is made of."""
+"""Making several levels of a pyramid in one go through the first, or what it is made of."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,98 +11,15 @@ import numpy.typing as npt
 
 from anyzarr import _parallel
 from anyzarr._progress import Tracker
-from anyzarr._pyramid._build import downsample_into, require_fit
 from anyzarr._pyramid._fast import downsample
-from anyzarr._pyramid._methods import Method, method_of
-from anyzarr._pyramid._passes import Pass, plan_passes
-from anyzarr._pyramid._regions import Level, Region, default_memory, fill, region_size
+from anyzarr._pyramid._methods import Method
+from anyzarr._pyramid._passes import Pass
+from anyzarr._pyramid._regions import Region, region_size
 
-__all__ = ["build_pyramid"]
+__all__ = ["Cascade", "Producer"]
 
 Values = npt.NDArray[Any]
 Producer = Callable[[Region], Values]
-
-
-def build_pyramid(
-    arrays: Sequence[Level],
-    factors: Sequence[Sequence[int]],
-    *,
-    method: str = "mean",
-    produce: Producer | None = None,
-    memory_bytes: int | None = None,
-    tracker: Tracker | None = None,
-) -> None:
-    """Fill the levels of a pyramid.
-
-    Parameters
-    ----------
-    arrays
-        The levels, level 0 first, each of the shape that the factors give it.
-    factors
-        From each level to the next, one per axis.
-    method
-        A name in :data:`METHODS`.
-    produce
-        Returns the values of a region of level 0, which are then written too; it is asked for
-        each element once, from several threads, in regions that begin at multiples of its chunk
-        shape. None: level 0 is there and is read.
-    memory_bytes
-        About how much memory to take; None: :func:`default_memory`. One stored object of each
-        of two levels is held whatever it says.
-    tracker
-        Told the bytes that are done.
-
-    Raises
-    ------
-    MetadataError
-        Shapes or dtypes do not fit each other.
-    UnsupportedError
-        The method is unknown or cannot work on this dtype.
-
-    Notes
-    -----
-    Every level is made of the level before, whose values are still in memory; every stored
-    object is written once and whole, and level 0 is read once. The values depend neither on how
-    the work is cut nor on what memory there is. A Gaussian needs neighbours, so its levels are
-    read again, with an overlap.
-    """
-    memory_bytes = memory_bytes or default_memory()
-    how = method_of(method)
-    if len(arrays) > 1:
-        how.require(arrays[0].dtype)
-    for finer, coarser, step in zip(arrays[:-1], arrays[1:], factors, strict=True):
-        require_fit(finer, coarser, step)
-    tracker = tracker or Tracker(None)
-    if how.kernel == "gaussian":
-        _one_by_one(arrays, factors, method, produce, memory_bytes, tracker)
-        return
-    passes = plan_passes(
-        arrays, factors, write_first=produce is not None, memory_bytes=memory_bytes
-    )
-    for one in passes:
-        tracker.start(one.label, one.total_bytes)
-        is_written = one.stages[0].is_written
-        read = produce if is_written and produce is not None else one.stages[0].array.__getitem__
-        _Cascade(one, how, read, memory_bytes, tracker).run()
-
-
-def _one_by_one(
-    arrays: Sequence[Level],
-    factors: Sequence[Sequence[int]],
-    method: str,
-    produce: Producer | None,
-    memory_bytes: int,
-    tracker: Tracker,
-) -> None:
-    if produce is not None:
-        tracker.start("level 0", arrays[0].nbytes)
-        fill(arrays[0], produce, memory_bytes=memory_bytes, tracker=tracker)
-    for index, step in enumerate(factors):
-        finer, coarser = arrays[index], arrays[index + 1]
-        tracker.start(f"level {index + 1}", coarser.nbytes)
-        downsample_into(
-            finer, coarser, step, method=method, memory_bytes=memory_bytes, tracker=tracker
-        )
 
 
 class _Budget:
@@ -155,30 +72,54 @@ class _Held:
         ]
 
 
-class _Cascade:
-    """One pass at work: blocks come in, units become complete, are written and made smaller."""
+class Cascade:
+    """One pass at work: blocks come in, units become complete, are written and made smaller.
+
+    Parameters
+    ----------
+    one
+        The pass.
+    method
+        How levels are made.
+    read
+        Returns the values of a region of the first level.
+    memory_bytes
+        What units and blocks may take.
+    tracker
+        Told the bytes that are done.
+    done
+        Called with each cell of which everything is stored, from several threads.
+    """
 
     def __init__(
-        self, one: Pass, method: Method, read: Producer, memory_bytes: int, tracker: Tracker
+        self,
+        one: Pass,
+        method: Method,
+        read: Producer,
+        memory_bytes: int,
+        tracker: Tracker,
+        done: Callable[[Region], None] | None = None,
     ) -> None:
         self._pass = one
         self._stages = one.stages
         self._kernel = method.kernel
         self._read = read
         self._tracker = tracker
+        self._done = done
         self._threads = _parallel.concurrency()
         self._budget = _Budget(memory_bytes)
         self._open: dict[tuple[int, str], _Held] = {}
         self._lock = threading.Lock()
         self._announced: list[Region | None] = [None] * len(one.stages)
 
-    def run(self) -> None:
-        _parallel.for_each(self._one, self._admitted(), limit=self._threads)
+    def run(self, cells: Iterable[Region] | None = None) -> None:
+        """Make what cells are made into; None: all of them."""
+        _parallel.for_each(self._one, self._admitted(cells), limit=self._threads)
 
-    def _admitted(self) -> Iterator[tuple[Region, int]]:
+    def _admitted(self, cells: Iterable[Region] | None) -> Iterator[tuple[Region, int]]:
         """Yield blocks, each once there is memory for it and the units that begin with it."""
         itemsize = self._stages[0].array.dtype.itemsize
-        for region in self._pass.blocks():
+        for region in self._pass.blocks(cells):
             own = 2 * region_size(region) * itemsize
             self._budget.begin(own + self._opened_by(region))
             yield region, own
@@ -246,6 +187,8 @@ class _Cascade:
             self._tracker.advance(unit.values.nbytes)
         if level + 1 == len(self._stages):
             self._budget.give_back(stage.held_bytes)
+            if self._done is not None:
+                self._done(self._pass.cell_of(unit.region))
             return
         region = _coarser(unit.region, stage.factors)
         held = self._place(level + 1, region)

@@ -9,7 +9,7 @@ the level before, and so on, leaves no more than one unit per level incomplete.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,8 +92,36 @@ class Pass:
         """Memory that one unit of each level takes."""
         return sum(stage.held_bytes for stage in self.stages)
 
-    def blocks(self, most_bytes: int = _BLOCK_BYTES) -> Iterator[Region]:
-        """Iterate over blocks of the first level, in the order that leaves least incomplete."""
+    def cells(self) -> list[Region]:
+        """Return the parts of the first level that share nothing, in C order.
+
+        What is made of a cell is whole stored objects of every level of the pass.
+        """
+        whole = tuple(slice(0, n) for n in self.stages[0].array.shape)
+        return list(cells_of(whole, self.stages[-1].span)) if region_size(whole) else []
+
+    def cell_of(self, unit: Region) -> Region:
+        """Return the cell that a unit of the last level is made of."""
+        last = self.stages[-1]
+        return tuple(
+            slice(r.start // u * s, min((r.start // u + 1) * s, n))
+            for r, u, s, n in zip(
+                unit, last.unit, last.span, self.stages[0].array.shape, strict=True
+            )
+        )
+
+    def blocks(
+        self, cells: Iterable[Region] | None = None, most_bytes: int = _BLOCK_BYTES
+    ) -> Iterator[Region]:
+        """Iterate over blocks of the first level, in the order that leaves least incomplete.
+
+        Parameters
+        ----------
+        cells
+            Those to go through; None: all.
+        most_bytes
+            Size of a block, unless a chunk is larger.
+        """
         first = self.stages[0]
         most = max(1, most_bytes // max(1, first.array.dtype.itemsize))
         base = _chunks(first.array) if first.is_written else first.span
@@ -106,9 +134,8 @@ class Pass:
             for cell in cells_of(region, self.stages[level].span):
                 yield from within(cell, level - 1)
 
-        whole = tuple(slice(0, n) for n in first.array.shape)
-        if region_size(whole):
-            yield from within(whole, len(self.stages) - 1)
+        for cell in self.cells() if cells is None else cells:
+            yield from within(cell, len(self.stages) - 1)
 
 
 def plan_passes(
@@ -117,6 +144,7 @@ def plan_passes(
     *,
     write_first: bool,
     memory_bytes: int,
+    least_cells: int = 1,
 ) -> list[Pass]:
     """Return the passes that make all levels: one, where memory allows.
 
@@ -131,12 +159,14 @@ def plan_passes(
     memory_bytes
         What the units of a pass and its blocks may take together. A pass makes at least one
         level, whatever it takes; the next one begins by reading the last level made.
+    least_cells
+        A pass has no more levels than leave it so many cells, where it has them at all.
     """
     passes: list[Pass] = []
     start, written = 0, write_first
     while start + (not written) < len(arrays):
         budget = int(memory_bytes * _SHARE_OF_UNITS)
-        stages = _stages(arrays, factors, start, written, budget)
+        stages = _stages(arrays, factors, start, written, budget, least_cells)
         passes.append(Pass(start, tuple(stages)))
         start, written = start + len(stages) - 1, False
     return passes
@@ -148,6 +178,7 @@ def _stages(
     start: int,
     is_written: bool,
     budget: int,
+    least_cells: int,
 ) -> list[Stage]:
     """Return the stages of one pass, as many as fit."""
     best: list[Stage] = []
@@ -164,7 +195,9 @@ def _stages(
             unit = tuple(-(-s // t) for s, t in zip(span, total, strict=True))
             stage = Stage(arrays[k], writes, unit, span, step)
             needed = sum(s.held_bytes for s in (*stages, stage))
-            if needed > budget and any(s.is_written for s in stages):
+            n_cells = math.prod(-(-n // s) for n, s in zip(shape, span, strict=True))
+            too_much = needed > budget or n_cells < least_cells
+            if too_much and any(s.is_written for s in stages):
                 break
             stages.append(stage)
             total = tuple(t * f for t, f in zip(total, step, strict=True))

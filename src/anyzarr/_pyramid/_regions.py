@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -79,6 +79,8 @@ def fill(
     produce: Callable[[Region], npt.NDArray[Any]],
     *,
     within: Region | None = None,
+    regions: Iterable[Region] | None = None,
+    done: Callable[[Region], None] | None = None,
     read_bytes_per_element: int | None = None,
     memory_bytes: int | None = None,
     tracker: Tracker | None = None,
@@ -98,6 +100,10 @@ def fill(
     within
         The part to fill, whose edges may lie within stored objects: these are then changed in
         part. None: all of the array.
+    regions
+        The stored objects to fill, whole; in place of ``within``.
+    done
+        Called with each of them when it is stored, from several threads.
     read_bytes_per_element
         Bytes ``produce`` holds per element of its result; default the element's size.
     memory_bytes
@@ -122,10 +128,13 @@ def fill(
             target[region] = _assemble(region, blocks, produce, target.dtype, tracker)
         if tracker is not None and len(blocks) == 1:
             tracker.advance(region_size(region) * itemsize)
+        if done is not None:
+            done(region)
 
     limit = min(width, _parallel.concurrency())
     whole = tuple(slice(0, n) for n in target.shape)
-    _parallel.for_each(one, regions_of(within or whole, unit), limit=limit)
+    wanted = regions_of(within or whole, unit) if regions is None else regions
+    _parallel.for_each(one, wanted, limit=limit)
 
 
 def _assemble(
