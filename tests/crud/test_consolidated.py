@@ -119,6 +119,60 @@ def test_our_changes_leave_no_stale_copy(zarr_format: ZarrFormat, change: Any) -
     assert crud.consolidated_differences(store) == []
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Dying(MemoryStore):
+    """Writes so many times, and no more."""
+
+    writes_left = 10**9
+
+    def _step(self) -> None:
+        self.writes_left -= 1
+        if self.writes_left < 0:
+            raise Killed
+
+    def _put(self, *arguments: Any) -> Any:
+        self._step()
+        return super()._put(*arguments)
+
+    def _delete(self, *arguments: Any) -> Any:
+        self._step()
+        return super()._delete(*arguments)
+
+    def _delete_prefix(self, *arguments: Any) -> Any:
+        self._step()
+        return super()._delete_prefix(*arguments)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda group: group["a"].attrs.update(who="else"),
+        lambda group: group["a/x"].resize((9,)),
+        lambda group: group["a/deep"].create_array("new", shape=(1,), dtype="int8"),
+        lambda group: group["b"].__delitem__("x"),
+        lambda group: group["a"].create_array("x", shape=(3,), dtype="int8", overwrite=True),
+    ],
+)
+def test_a_killed_change_leaves_no_stale_copy(zarr_format: ZarrFormat, change: Any) -> None:
+    for writes in range(30):
+        store = Dying()
+        fill(store, zarr_format).consolidate()
+        group = anyzarr.open_group(store)
+        store.writes_left = writes
+        try:
+            change(group)
+        except Killed:
+            store.writes_left = 10**9
+            assert not crud.consolidated_differences(store), f"killed at write {writes}"
+        else:
+            break
+    assert 1 < writes < 29
+
+
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_what_other_programs_change_is_found_out(zarr_format: ZarrFormat) -> None:
     store, elsewhere = MemoryStore(), MemoryStore()

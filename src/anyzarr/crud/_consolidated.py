@@ -1,7 +1,7 @@
 """Consolidated metadata: the documents of a hierarchy kept together at its top.
 
 It is a copy, and a copy can be out of date. Ours never is by our own doing: whatever changes a
-document drops the copies of it in the groups above (``drop_consolidated``). What other programs
+document drops the copies of it in the groups above first (``changing``). What other programs
 leave behind is found by :func:`consolidated_differences`.
 """
 

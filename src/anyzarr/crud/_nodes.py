@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
 from anyzarr import metadata as _metadata
@@ -15,6 +16,7 @@ from anyzarr.metadata import ArrayMetadata, GroupMetadata
 from anyzarr.stores import join
 
 __all__ = [
+    "changing",
     "child_documents",
     "create_new_array",
     "create_new_array_async",
@@ -28,7 +30,6 @@ __all__ = [
     "delete_node_async",
     "direct_children",
     "documents_at",
-    "drop_consolidated",
     "encode_node",
     "list_children",
     "list_children_async",
@@ -236,9 +237,9 @@ def write_metadata(
     """
     path = normalize_path(path)
     document = _as_document(metadata)
-    with exclusive(store, [node_lock_key(path)]):
+    document = {key: value for key, value in document.items() if key != "consolidated_metadata"}
+    with changing(store, path), exclusive(store, [node_lock_key(path)]):
         _put_documents(document, store, path)
-    drop_consolidated(store, path)
 
 
 def put_document(document: Document, store: Store, path: str) -> None:
@@ -272,18 +273,30 @@ def structural_changes() -> int:
     return _changes
 
 
-def drop_consolidated(store: Store, path: str) -> None:
-    """Remove consolidated metadata that has just become untrue, at and above a path."""
+@contextmanager
+def changing(store: Store, path: str) -> Iterator[None]:
+    """Keep consolidated metadata from becoming untrue while something at a path changes.
+
+    It is dropped before, so that whoever is killed within leaves none that says something else,
+    and after, in case it was written meanwhile.
+    """
+    _drop_consolidated(store, path)
+    yield
+    _drop_consolidated(store, path)
+
+
+def _drop_consolidated(store: Store, path: str) -> None:
+    """Remove consolidated metadata that becomes untrue, at and above a path."""
     global _changes
     _changes += 1
     groups = [*_ancestors(path), path]
-    found = store.get_many([(join(group, _V3), None) for group in groups])
-    for group, data in zip(groups, found, strict=True):
+    keys = [join(group, name) for name in (_V3, _CONSOLIDATED_V2) for group in groups]
+    found = store.get_many([(key, None) for key in keys])
+    for group, data in zip(groups, found[: len(groups)], strict=True):
         if data is not None and b'"consolidated_metadata"' in data:
             _drop_inline(store, group)
-    v2 = [join(group, _CONSOLIDATED_V2) for group in groups]
-    for key, info in zip(v2, store.get_many([(key, None) for key in v2]), strict=True):
-        if info is not None:
+    for key, data in zip(keys[len(groups) :], found[len(groups) :], strict=True):
+        if data is not None:
             store.delete(key)
 
 
@@ -308,15 +321,15 @@ def _create(
     path = normalize_path(path)
     document = _as_document(metadata)
     with locked(store, [node_lock_key(path)]):
-        if overwrite:
-            store.delete_prefix(f"{path}/" if path else "")
-        elif _exists(store, path):
+        if not overwrite and _exists(store, path):
             raise _already_there(store, path)
-        try:
-            _put_documents(document, store, path, new=not overwrite)
-        except ConflictError as error:
-            raise _already_there(store, path) from error
-    drop_consolidated(store, path)
+        with changing(store, path):
+            if overwrite:
+                store.delete_prefix(f"{path}/" if path else "")
+            try:
+                _put_documents(document, store, path, new=not overwrite)
+            except ConflictError as error:
+                raise _already_there(store, path) from error
 
 
 def _already_there(store: Store, path: str) -> NodeExistsError:
@@ -524,11 +537,10 @@ def delete_node(store: Store, path: str = "") -> None:
                 store=str(store.spec),
                 path=path,
             )
-        for name in (_V3, *_V2, _CONSOLIDATED_V2):
-            store.delete(join(path, name))
-        store.delete_prefix(f"{path}/" if path else "")
-    if path:
-        drop_consolidated(store, path.rpartition("/")[0])
+        with changing(store, path.rpartition("/")[0]) if path else nullcontext():
+            for name in (_V3, *_V2, _CONSOLIDATED_V2):
+                store.delete(join(path, name))
+            store.delete_prefix(f"{path}/" if path else "")
 
 
 read_metadata_async = async_twin(read_metadata)

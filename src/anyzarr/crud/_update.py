@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from anyzarr.abc import ABSENT, Precondition, Store
 from anyzarr.crud._nodes import (
-    drop_consolidated,
+    changing,
     encode_node,
     node_lock_key,
     normalize_path,
@@ -79,10 +79,8 @@ def update_attributes(
     {'n': 2}
     """
     path = normalize_path(path)
-    with exclusive(store, [node_lock_key(path)]):
-        document = _until_no_conflict(store, path, change, zarr_format)
-    drop_consolidated(store, path)
-    return document
+    with changing(store, path), exclusive(store, [node_lock_key(path)]):
+        return _until_no_conflict(store, path, change, zarr_format)
 
 
 def _until_no_conflict(
