@@ -1,32 +1,52 @@
 """Making local files and folders appear whole or not at all.
 
 New content is written under a hidden name beside its place and renamed when complete, so a
-reader never meets half of it, and the old content stays until the new one is there.
+reader never meets half of it, and the old content stays until the new one is there. While it is
+being written it is locked, so that what a killed process left behind can be told from it.
 """
 
 from __future__ import annotations
 
+import errno
+import functools
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from anyzarr.errors import NodeExistsError, StoreError
 
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
+
 __all__ = [
-    "SUFFIX",
-    "make_folder",
+    "SET_ASIDE",
+    "STAGED",
+    "is_held",
+    "mark_held",
     "new_file",
+    "new_folder",
     "replacing",
     "require_free",
     "staging_path",
 ]
 
-SUFFIX = ".partial"
-"""Ends the names of files and folders that are being written."""
+STAGED: Final = re.compile(r"\.(.+)\.[0-9a-f]{12}\.partial", re.DOTALL)
+"""Names of files and folders that are being written; the group is the name they are to have."""
+
+SET_ASIDE: Final = re.compile(r"\.(.+)\.[0-9a-f]{12}\.replaced", re.DOTALL)
+"""Names of what is being replaced, where two names cannot be exchanged in one step."""
+
+_AT_FDCWD: Final = -100
+_HAS_LOCKS: Final[bool] = fcntl is not None
+_EXCHANGE: Final = 2
 
 
 def require_free(target: Path, *, overwrite: bool) -> None:
@@ -47,7 +67,11 @@ def require_free(target: Path, *, overwrite: bool) -> None:
 
 def staging_path(target: Path) -> Path:
     """Return a free hidden name beside the target, on the same file system."""
-    return target.with_name(f".{target.name}.{secrets.token_hex(6)}{SUFFIX}")
+    return _beside(target, "partial")
+
+
+def _beside(target: Path, suffix: str) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(6)}.{suffix}")
 
 
 @contextmanager
@@ -85,8 +109,9 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
         raise
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder that is not there.
+@contextmanager
+def new_folder(path: Path) -> Iterator[None]:
+    """Make a folder that is not there, and hold it within the block.
 
     Raises
     ------
@@ -100,6 +125,45 @@ def make_folder(path: Path) -> None:
             f"cannot make a folder in {os.fspath(path.parent)!r}: {error.strerror or error}; "
             "choose a place that can be written to"
         ) from error
+    with _held(path):
+        yield
+
+
+def mark_held(path: Path) -> int | None:
+    """Lock a file or folder that this process is writing, until the descriptor is closed.
+
+    The lock ends with the process, and with those forked from it, however they end. None where
+    the file system has no such locks; the age of what is written tells there.
+    """
+    if not _HAS_LOCKS:
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def is_held(path: str) -> bool:
+    """Return whether a process of this host holds a file or folder; see :func:`mark_held`."""
+    if not _HAS_LOCKS:
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno == errno.EWOULDBLOCK
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @contextmanager
@@ -118,7 +182,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             f"cannot make a file in {os.fspath(path.parent)!r}: {error.strerror or error}; "
             "choose a place that can be written to"
         ) from error
-    with file:
+    with file, _held(path):
         yield file
         try:
             file.flush()
@@ -126,6 +190,16 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             raise StoreError(
                 f"cannot write {os.fspath(path)!r}: {error.strerror or error}"
             ) from error
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    descriptor = mark_held(path)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _make_parents(folder: Path) -> list[Path]:
@@ -151,24 +225,55 @@ def _put_in_place(staging: Path, target: Path, *, overwrite: bool) -> None:
     require_free(target, overwrite=overwrite)
     if not overwrite and staging.is_file() and _is_linked(staging, target):
         return
-    old: Path | None = None
     try:
-        # A file takes another's place in one step. A folder cannot: it moves aside first.
-        if os.path.lexists(target) and (_is_folder(staging) or _is_folder(target)):
-            old = staging_path(target)
-            target.rename(old)
-        try:
-            staging.replace(target)
-        except BaseException:
-            if old is not None:
-                old.rename(target)
-            raise
+        # A file takes another's place in one step. A folder cannot: the two change names.
+        if overwrite and os.path.lexists(target) and (_is_folder(staging) or _is_folder(target)):
+            _remove(_exchange(staging, target))
+            return
+        if _is_folder(target) and not _is_folder(staging):
+            target.rmdir()
+        staging.replace(target)
     except OSError as error:
         raise StoreError(
             f"cannot put {os.fspath(target)!r} in place: {error.strerror or error}"
         ) from error
-    if old is not None:
-        _remove(old)
+
+
+def _exchange(staging: Path, target: Path) -> Path:
+    """Give the target's place to what is staged; return where the old is now.
+
+    Where the file system cannot exchange two names in one step, a process that is killed between
+    two steps leaves none at the place, and the old beside it under a name that says so.
+    """
+    swap = _swap()
+    if swap is not None and swap(staging, target):
+        return staging
+    old = _beside(target, "replaced")
+    target.rename(old)
+    try:
+        staging.replace(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    return old
+
+
+@functools.cache
+def _swap() -> Callable[[Path, Path], bool] | None:
+    """Return a function that exchanges two names, or None; it returns whether it could."""
+    import ctypes
+
+    name = "renamex_np" if sys.platform == "darwin" else "renameat2"
+    rename = getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None
+    if rename is None:
+        return None
+    folder = () if sys.platform == "darwin" else (_AT_FDCWD,)
+
+    def swap(one: Path, other: Path) -> bool:
+        names = (*folder, os.fsencode(one), *folder, os.fsencode(other))
+        return bool(rename(*names, ctypes.c_uint(_EXCHANGE)) == 0)
+
+    return swap
 
 
 def _is_linked(staging: Path, target: Path) -> bool:

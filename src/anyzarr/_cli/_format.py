@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["count", "extent", "number", "size"]
+__all__ = ["count", "duration", "extent", "number", "size"]
 
+_LIMITS = (10**9, 24, 60, 60)
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -25,6 +26,22 @@ def size(n_bytes: int) -> str:
         return f"{n_bytes} B"
     digits = 0 if value >= 100 else 1 if value >= 10 else 2
     return f"{value:.{digits}f} {_UNITS[unit]}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in its two largest units, whole.
+
+    Examples
+    --------
+    >>> duration(7.9), duration(3700), duration(200_000)
+    ('7 s', '1 h 1 min', '2 d 7 h')
+    """
+    total = int(seconds)
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    parts = [(total // n % limit, unit) for (unit, n), limit in zip(units, _LIMITS, strict=True)]
+    first = next((i for i, (value, _) in enumerate(parts) if value), len(parts) - 1)
+    shown = [f"{value} {unit}" for value, unit in parts[first : first + 2] if value]
+    return " ".join(shown) or "0 s"
 
 
 def number(value: float) -> str:

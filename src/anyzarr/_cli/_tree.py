@@ -8,7 +8,8 @@ from cyclopts import Parameter, validators
 
 from anyzarr._cli import _format as fmt
 from anyzarr._cli._console import print_json, stdout
-from anyzarr._cli._options import JsonFlag, OpenOptions
+from anyzarr._cli._debris import show_debris
+from anyzarr._cli._options import JsonFlag, OpenOptions, UsageError
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -29,6 +30,9 @@ def tree(
     depth: Annotated[
         int | None, Parameter(name=["--depth", "-d"], validator=validators.Number(gte=0))
     ] = None,
+    debris: bool = False,
+    remove: bool = False,
+    older_than: Annotated[float | None, Parameter(validator=validators.Number(gte=0))] = None,
     json: JsonFlag = False,
     opening: OpenOptions = OpenOptions(),  # noqa: B008 - immutable
 ) -> None:
@@ -42,11 +46,22 @@ def tree(
         Path of a node within it.
     depth
         How many levels to go down. Default: all.
+    debris
+        Show instead what killed writers left in and beside a local location: temporary files.
+    remove
+        With --debris: remove it, except for what a process is writing or is too young.
+    older_than
+        With --debris: how many seconds it must not have changed to be removed. Default: 3600.
     json
         Print JSON.
     """
     import anyzarr._info as library
 
+    if debris:
+        show_debris(location, path, remove=remove, older_than=older_than, json=json)
+        return
+    if remove or older_than is not None:
+        raise UsageError("--remove and --older-than go with --debris")
     keywords = opening.keywords()
     keywords.pop("engine")
     node = library.tree(location, path=path, depth=depth, **keywords)

@@ -100,8 +100,10 @@ def hierarchy_target(target: Location, *, overwrite: bool) -> Iterator[Store]:
     if path is not None and target.backend_name == "local":
         if overwrite:
             _require_replaceable_path(path)
-        with _atomic.replacing(path, overwrite=overwrite) as staging:
-            _atomic.make_folder(staging)
+        with (
+            _atomic.replacing(path, overwrite=overwrite) as staging,
+            _atomic.new_folder(staging),
+        ):
             yield LocalStore(staging)
         return
     store = target.open("a")

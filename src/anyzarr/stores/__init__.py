@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from anyzarr._url import SCHEMES_LOCAL, SCHEMES_OBJECT_STORE
 from anyzarr.stores._base import BaseStore
 from anyzarr.stores._cache import CachingStore, open_cache
+from anyzarr.stores._debris import Debris, find_debris, remove_debris
 from anyzarr.stores._fsspec import FsspecStore, open_fsspec
 from anyzarr.stores._keys import join, validate_key
 from anyzarr.stores._local import LocalStore, open_local
@@ -37,6 +38,7 @@ __all__ = [
     "SCHEMES_OBJECT_STORE",
     "BaseStore",
     "CachingStore",
+    "Debris",
     "FsspecStore",
     "LocalStore",
     "MemoryStore",
@@ -45,11 +47,13 @@ __all__ = [
     "SubStore",
     "ZipStore",
     "at_prefix",
+    "find_debris",
     "from_spec",
     "join",
     "list_backends",
     "open_store",
     "register_backend",
+    "remove_debris",
     "resolve_backend_name",
     "to_zarr_store",
     "validate_key",

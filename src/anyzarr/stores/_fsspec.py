@@ -365,12 +365,16 @@ class FsspecStore(BaseStore):
         self.fs.invalidate_cache(self._fs._parent(path))
         return self._info(key, await self._await(key, "look up", lambda: self.fs._info(path)))
 
+    def _is_hidden(self, below: str) -> bool:
+        """Whether what is at a path below the listed prefix is being written."""
+        return self.is_local and any(is_temporary(part) for part in below.split("/"))
+
     def _infos(self, prefix: str, found: Mapping[str, Any] | None) -> Iterator[ObjectInfo]:
         for name, detail in (found or {}).items():
             key = self._key(name)
             if name.endswith("/") or not key.startswith(prefix) or key == prefix:
                 continue  # a marker that some tools leave for a directory
-            if self.is_local and is_temporary(key.rpartition("/")[2]):
+            if self._is_hidden(key[len(prefix) :]):
                 continue
             try:
                 info = self._info(key, detail)
@@ -404,13 +408,11 @@ class FsspecStore(BaseStore):
             # Listing a file gives the file itself, and a directory may list its own marker.
             if "/" in key[len(prefix) :].rstrip("/") or not key.startswith(prefix):
                 continue
-            if key.rstrip("/") in ("", prefix.rstrip("/")):
+            if key.rstrip("/") in ("", prefix.rstrip("/")) or self._is_hidden(key[len(prefix) :]):
                 continue
             if info.get("type") == "directory":
                 prefixes.add(f"{key.rstrip('/')}/")
-            elif not name.endswith("/") and not (
-                self.is_local and is_temporary(key.rpartition("/")[2])
-            ):
+            elif not name.endswith("/"):
                 keys.add(key)
         return Level(tuple(sorted(keys)), tuple(sorted(prefixes)))
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from anyzarr._atomic import SET_ASIDE, STAGED
 from anyzarr._parallel import map_ordered
 from anyzarr._url import file_url
 from anyzarr.abc import (
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 TEMPORARY: Final = re.compile(r"\.anyzarr-[0-9a-f]{16}\.tmp")
-"""Names of files being written; no key may end in one, and no listing shows them."""
+"""Names of objects being written; no key may end in one, and no listing shows them."""
 
 _MAX_READ = 1 << 30
 _THREADS_FROM = 8
@@ -65,8 +66,8 @@ _REMEDIES: Final = {
 
 
 def is_temporary(name: str) -> bool:
-    """Return whether a file name is that of a file being written."""
-    return TEMPORARY.fullmatch(name) is not None
+    """Return whether a name is that of a file or folder being written, or being replaced."""
+    return name.startswith(".") and any(p.fullmatch(name) for p in (TEMPORARY, STAGED, SET_ASIDE))
 
 
 def read_at(fd: int, start: int, stop: int) -> bytes:
@@ -375,8 +376,8 @@ class LocalStore(BaseStore):
     ) -> str | None:
         if is_temporary(key.rpartition("/")[2]):
             raise self._error(
-                f"{key!r} cannot be written to {self._label}: names like .anyzarr-*.tmp are "
-                "those of unfinished files and are never listed; use another name",
+                f"{key!r} cannot be written to {self._label}: names like .anyzarr-*.tmp and "
+                ".*.partial are those of unfinished files and are never listed; use another name",
                 key,
             )
         path = self._path(key)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NoReturn
 
-from anyzarr._atomic import require_free, staging_path
+from anyzarr._atomic import mark_held, require_free, staging_path
 from anyzarr._ozx import Packed, Packing, arrange, pack
 from anyzarr._progress import ProgressCallback
 from anyzarr._url import file_url, quote_path
@@ -321,17 +321,36 @@ class _Owner:
         self._label = label
         self._process = os.getpid()
         self._missing = [p for p in folder.parents if not p.exists()]
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise StoreError(
+                f"cannot make a folder for {label}: {error.strerror or error}; choose a place "
+                "that can be written to",
+                store=label,
+            ) from error
+        # Held until the end, so that nobody takes it for what a killed process left behind.
+        self._descriptor = mark_held(folder)
 
     def remove(self) -> None:
         """Remove the folder, and what it was made in if that is empty."""
+        self._let_go()
         shutil.rmtree(self._folder, ignore_errors=True)
-        for folder in self._missing:
+        self._remove_empty(*self._missing)
+
+    @staticmethod
+    def _remove_empty(*folders: Path) -> None:
+        for folder in folders:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
     def abandoned(self) -> None:
         """Say where everything is that was put into an archive that nobody closed."""
-        if os.getpid() == self._process and self._folder.exists():
+        if os.getpid() != self._process:
+            return
+        self._let_go()
+        self._remove_empty(self._folder, *self._missing)
+        if self._folder.exists():
             warnings.warn(
                 f"{self._label} was not closed, so it was not made; what was written is in "
                 f"{os.fspath(self._folder)!r} and can be packed with anyzarr convert. Use a with "
@@ -339,6 +358,11 @@ class _Owner:
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+    def _let_go(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 class _Discarded(BaseStore):
