@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from anyzarr import crud
 from anyzarr._nodes._array import Array
@@ -11,11 +11,15 @@ from anyzarr._nodes._create import create_array_at, create_group_at
 from anyzarr._nodes._known import Known, known_below
 from anyzarr._nodes._node import Node
 from anyzarr._nodes._tree import TreeNode, tree_of
+from anyzarr._optional import require
 from anyzarr.abc import Store
-from anyzarr.crud._nodes import normalize_path, read_node
+from anyzarr.crud._nodes import documents_at, normalize_path, read_node
 from anyzarr.errors import NodeNotFoundError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse, parse_group
 from anyzarr.stores import join
+
+if TYPE_CHECKING:
+    import zarr
 
 __all__ = ["Group", "bind"]
 
@@ -114,6 +118,57 @@ class Group(Node):
             return self[path]
         except NodeNotFoundError:
             return default
+
+    def get_many(self, paths: Iterable[str]) -> dict[str, Array | Group]:
+        """Return the members at several paths, by path; those that are not there are left out.
+
+        Their documents are fetched together, or not at all where metadata is consolidated.
+        Members in Zarr v2 are found only where it is.
+
+        Examples
+        --------
+        >>> import anyzarr
+        >>> group = anyzarr.create_group({})
+        >>> _ = group.create_array("raw/nuclei", shape=(4, 4), dtype="uint8")
+        >>> list(group.get_many(["raw", "raw/nuclei", "raw/cells"]))
+        ['raw', 'raw/nuclei']
+        """
+        below = {path: self._below(path) for path in paths}
+        known = self._consolidated
+        found = {p: None if known is None else known.document(p) for p in below.values()}
+        missing = [path for path, document in found.items() if document is None]
+        found |= documents_at(self._store, missing, ("zarr.json",))
+        return {
+            path: bind(document, self._store, place, self._engine_name, known)
+            for path, place in below.items()
+            if (document := found[place]) is not None
+        }
+
+    @property
+    def zarr_group(self) -> zarr.Group:
+        """zarr-python's view of this group: over the same store, with the same rights.
+
+        Raises
+        ------
+        MissingDependencyError
+            zarr-python is not installed.
+
+        Examples
+        --------
+        >>> import anyzarr
+        >>> group = anyzarr.create_group({}, attributes={"lab": "Betzig"})
+        >>> group.zarr_group.attrs["lab"]
+        'Betzig'
+        """
+        module = require("zarr", extra="zarr", purpose="A group of zarr-python")
+        from anyzarr.stores import to_zarr_store
+
+        mode: Literal["r", "r+"] = "r" if self.read_only else "r+"
+        view = to_zarr_store(self._store)
+        group: zarr.Group = module.open_group(
+            view, path=self._path, mode=mode, zarr_format=self.zarr_format
+        )
+        return group
 
     def members(self) -> tuple[tuple[str, Array | Group], ...]:
         """Return name and node of each direct member, sorted by name.

@@ -9,6 +9,9 @@ from anyzarr.vectors._constants import (
     FORMAT_VERSION,
 )
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata, is_vector_store
+from anyzarr.vectors._job import WriteSummary
+from anyzarr.vectors._open import create_store, open_store
+from anyzarr.vectors._points import Points, read_points, write_points
 
 __all__ = [
     "CAP_FRAGMENT_INDEX",
@@ -18,6 +21,12 @@ __all__ = [
     "CAP_SHARED_VERTEX_GROUPS",
     "FORMAT_VERSION",
     "LevelMetadata",
+    "Points",
     "RootMetadata",
+    "WriteSummary",
+    "create_store",
     "is_vector_store",
+    "open_store",
+    "read_points",
+    "write_points",
 ]

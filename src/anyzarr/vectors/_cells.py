@@ -14,7 +14,7 @@ import numpy.typing as npt
 from anyzarr import crud
 from anyzarr.abc import Ragged, Store
 from anyzarr.crud._nodes import put_document
-from anyzarr.errors import CorruptDataError, MetadataError
+from anyzarr.errors import CorruptDataError, MetadataError, UnsupportedError
 from anyzarr.metadata import ArrayMetadata, array_document, parse_array
 from anyzarr.vectors._grid import CellGrid, Coords
 
@@ -273,22 +273,34 @@ class CellArray:
         merged = {**self.attributes, **attributes}
         return replace(self, metadata=self.metadata.with_document(attributes=merged))
 
-    def covering(self, grid: CellGrid) -> CellArray:
-        """Return the array with room for a grid that begins where it begins.
+    def covering(self, grid: CellGrid, cells: Coords) -> CellArray:
+        """Return the array with room for a grid, as far as it does not begin before the array.
+
+        Parameters
+        ----------
+        grid
+            The grid of the level.
+        cells
+            Absolute coordinates of cells that there must be room for.
 
         Raises
         ------
-        MetadataError
-            The grid begins elsewhere.
+        UnsupportedError
+            A cell lies before the first of the array, whose keys cannot be negative.
         """
-        if list(grid.origin) != self.origin.tolist():
-            raise MetadataError(
-                f"{self.path!r} begins at the cell {self.origin.tolist()}, and cannot begin at "
-                f"{list(grid.origin)} without being written again",
+        low = cells.min(axis=0, initial=int(self.origin.max()))
+        if (low < self.origin).any():
+            raise UnsupportedError(
+                f"{self.path!r} begins at the cell {self.origin.tolist()}, and there is something "
+                f"to be written before it, in {low.tolist()}: arrays do not grow that way; write "
+                "the store again with bounds that hold everything",
                 path=self.path,
                 kind="grid_origin",
             )
-        shape = np.maximum(self.metadata.shape, grid.shape).tolist()
+        end = np.add(grid.origin, grid.shape) - self.origin
+        shape = np.maximum(self.metadata.shape, end).tolist()
+        if shape == list(self.metadata.shape):
+            return self
         return replace(self, metadata=self.metadata.with_document(shape=shape))
 
     def put(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -103,6 +103,26 @@ class Geometry:
     group_attributes: Columns = field(default=_NONE)
     links: npt.NDArray[np.int64] | None = None
     link_attributes: Columns = field(default=_NONE)
+
+    def keep(self, mask: npt.NDArray[np.bool_]) -> Geometry:
+        """Return the geometry without some vertices, and without the links that end at them.
+
+        Objects stay, also those that are left without a vertex.
+        """
+        place = np.cumsum(mask) - 1
+        links, link_attributes = self.links, self.link_attributes
+        if links is not None:
+            whole = mask[links].all(axis=1)
+            links = place[links[whole]]
+            link_attributes = {name: rows[whole] for name, rows in link_attributes.items()}
+        return replace(
+            self,
+            positions=self.positions[mask],
+            vertex_attributes={name: rows[mask] for name, rows in self.vertex_attributes.items()},
+            object_rows=None if self.object_rows is None else self.object_rows[mask],
+            links=links,
+            link_attributes=link_attributes,
+        )
 
     @property
     def n_vertices(self) -> int:

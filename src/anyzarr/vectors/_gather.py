@@ -1,0 +1,343 @@
+"""Vertices and their attributes, gathered from the cells that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from anyzarr._parallel import map_ordered
+from anyzarr.abc import Ragged
+from anyzarr.errors import CorruptDataError
+from anyzarr.vectors._attributes import decode_column, row_layout
+from anyzarr.vectors._blobs import Ints, Origin, starts_of
+from anyzarr.vectors._cells import CellArray
+from anyzarr.vectors._fragments import FragmentTable, decode_fragments
+from anyzarr.vectors._grid import Bounds, Coords
+from anyzarr.vectors._level import StoredLevel
+from anyzarr.vectors._manifests import ManifestTable
+
+__all__ = ["Gathered", "gather_cells", "gather_objects", "gather_rows", "owners_of", "within"]
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Vertices, one fragment after the other.
+
+    Attributes
+    ----------
+    positions
+        Shape ``(N, D)``.
+    attributes
+        By name, shape ``(N, …)``.
+    cells
+        Absolute coordinates of the cells that were read.
+    vertex_cell, vertex_row
+        For each vertex its cell, as a row of ``cells``, and its row in the cell.
+    fragment_offsets
+        Vertices ``[fragment_offsets[i], fragment_offsets[i + 1])`` are those of fragment ``i``.
+    fragment_cell, fragment_number
+        For each fragment its cell, as a row of ``cells``, and its number there.
+    fragment_object
+        For each fragment the row, among those asked for, of the object it is part of; None where
+        cells were asked for.
+    """
+
+    positions: npt.NDArray[Any]
+    attributes: Mapping[str, npt.NDArray[Any]]
+    cells: Coords
+    vertex_cell: Ints
+    vertex_row: Ints
+    fragment_offsets: Ints
+    fragment_cell: Ints
+    fragment_number: Ints
+    fragment_object: Ints | None = None
+
+    @property
+    def fragment_of_vertex(self) -> Ints:
+        """For each vertex the fragment it is in."""
+        lengths = np.diff(self.fragment_offsets)
+        return np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
+
+    def masked(self, mask: npt.NDArray[np.bool_]) -> Gathered:
+        """Return this with some vertices only; fragments stay, also those left without any."""
+        kept = np.add.reduceat(np.append(mask, False), self.fragment_offsets[:-1], dtype=np.int64)
+        kept[np.diff(self.fragment_offsets) == 0] = 0
+        return replace(
+            self,
+            positions=self.positions[mask],
+            attributes={name: rows[mask] for name, rows in self.attributes.items()},
+            vertex_cell=self.vertex_cell[mask],
+            vertex_row=self.vertex_row[mask],
+            fragment_offsets=starts_of(kept),
+        )
+
+
+def within(positions: npt.NDArray[Any], bbox: Bounds) -> npt.NDArray[np.bool_]:
+    """Return which positions lie in a box, its ends included."""
+    mask = np.ones(len(positions), np.bool_)
+    for axis, (low, high) in enumerate(zip(*bbox, strict=True)):
+        column = positions[:, axis]
+        # As float64, so that no bound is rounded to the type of the positions.
+        mask &= (column >= np.float64(low)) & (column <= np.float64(high))
+    return mask
+
+
+def gather_cells(
+    level: StoredLevel, cells: Coords, names: Sequence[str] = (), *, fragments: bool = True
+) -> Gathered:
+    """Return all vertices of some cells, in the order in which they are stored.
+
+    Parameters
+    ----------
+    level
+        The level.
+    cells
+        Absolute coordinates of cells.
+    names
+        Vertex attributes.
+    fragments
+        Whether the fragments are asked for. Otherwise those of the result are whole cells, and
+        nothing is read of them where the level says that they are its vertices from the first to
+        the last.
+    """
+    needs = fragments or not level.level.fragments_tile
+    data = _read(level, cells, names, needs)
+    if data.table is None:
+        table = FragmentTable.of_runs(np.ones(len(cells), np.int64), np.diff(data.offsets))
+    else:
+        table = data.table
+    return _gathered(level, data, table, np.arange(len(table), dtype=np.int64), names)
+
+
+def gather_rows(
+    level: StoredLevel, cells: Coords, names: Sequence[str] = ()
+) -> tuple[npt.NDArray[Any], dict[str, npt.NDArray[Any]]]:
+    """Return positions and attributes of all vertices of some cells, and nothing else of them."""
+    if not level.level.fragments_tile or level.level.chunk_attribute_name in names:
+        gathered = gather_cells(level, cells, names)
+        return gathered.positions, dict(gathered.attributes)
+    data = _read(level, cells, names, False)
+    if data.table is not None:  # another writer came between
+        untiled = replace(level.level, fragments_tile=False)
+        return gather_rows(replace(level, level=untiled), cells, names)
+    return data.positions, {
+        name: decode_column(name, rows, level.array(f"vertex_attributes/{name}").attributes)
+        for name, rows in data.attributes.items()
+    }
+
+
+def gather_objects(
+    level: StoredLevel,
+    manifests: ManifestTable,
+    names: Sequence[str] = (),
+    cells: Coords | None = None,
+) -> Gathered:
+    """Return the vertices of objects, in the order of their manifests.
+
+    Parameters
+    ----------
+    level
+        The level.
+    manifests
+        Of the objects.
+    names
+        Vertex attributes.
+    cells
+        Only the parts that lie in these cells; by default all.
+
+    Raises
+    ------
+    CorruptDataError
+        A manifest names a fragment that is not there.
+    """
+    blocks = manifests.expand()
+    held, place = np.unique(blocks.coords, axis=0, return_inverse=True)
+    place = place.reshape(-1)
+    owner = blocks.object_row
+    number = blocks.start
+    if cells is not None:
+        both = np.concatenate([held, cells])
+        _, key = np.unique(both, axis=0, return_inverse=True)
+        key = key.reshape(-1)
+        is_in = np.isin(key[: len(held)], key[len(held) :])
+        kept = is_in[place]
+        owner, number = owner[kept], number[kept]
+        place = (np.cumsum(is_in) - 1)[place[kept]]
+        held = held[is_in]
+    data = _read(level, held, names, True)
+    assert data.table is not None
+    _check_numbers(level, held, data.table, place, number)
+    chosen = data.table.offsets[:-1][place] + number
+    gathered = _gathered(level, data, data.table, chosen, names)
+    return replace(gathered, fragment_object=owner)
+
+
+def _check_numbers(
+    level: StoredLevel, cells: Coords, table: FragmentTable, place: Ints, number: Ints
+) -> None:
+    wrong = np.flatnonzero((number < 0) | (number >= table.fragments[place]))
+    if wrong.size:
+        cell = tuple(cells[place[wrong[0]]].tolist())
+        raise CorruptDataError(
+            f"a manifest of level {level.number} of {level.root.url} names the fragment "
+            f"{int(number[wrong[0]])} of the cell {'.'.join(map(str, cell))}, which has "
+            f"{int(table.fragments[place[wrong[0]]])}; write the object again, or restore it from "
+            "a copy",
+            store=str(level.root.store.spec),
+            path=f"{level.number}/object_index",
+            chunk_coords=cell,
+        )
+
+
+# ---------------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True, eq=False)
+class _CellData:
+    """What cells hold: rows of vertices and attributes, and where those of each cell begin."""
+
+    cells: Coords
+    positions: npt.NDArray[Any]
+    attributes: Mapping[str, npt.NDArray[Any]]
+    offsets: Ints
+    attribute_offsets: Mapping[str, Ints]
+    table: FragmentTable | None
+
+    @property
+    def is_consistent(self) -> bool:
+        """Whether all that is named is there."""
+        if self.table is None:
+            return all(np.array_equal(o, self.offsets) for o in self.attribute_offsets.values())
+        needed = self.table.extent()
+        every = [self.offsets, *self.attribute_offsets.values()]
+        return all(bool((np.diff(offsets) >= needed).all()) for offsets in every)
+
+
+def _read(
+    level: StoredLevel, cells: Coords, names: Sequence[str], with_fragments: bool
+) -> _CellData:
+    """Return what cells hold, in one round of requests.
+
+    Where another writer adds to the cells meanwhile, fragments may be newer than the rows that
+    they name, which is seen, and read again.
+    """
+    for attempt in range(_ATTEMPTS):
+        data = _read_once(level, cells, names, with_fragments or attempt > 0)
+        if data.is_consistent:
+            return data
+    assert data.table is not None
+    needed = data.table.extent()
+    offsets = {"vertices": data.offsets}
+    offsets |= {f"vertex_attributes/{n}": rows for n, rows in data.attribute_offsets.items()}
+    for name, rows in offsets.items():
+        origin = Origin(level.array(name).path, cells)
+        origin.refuse(np.diff(rows) < needed, "has fewer rows than its fragments name")
+    raise AssertionError("what is inconsistent has been named")
+
+
+def _read_once(
+    level: StoredLevel, cells: Coords, names: Sequence[str], with_fragments: bool
+) -> _CellData:
+    stored = [name for name in names if name != level.level.chunk_attribute_name]
+    attributes = [level.array(f"vertex_attributes/{name}") for name in stored]
+    arrays: list[CellArray] = [level.vertices, *attributes]
+    fragments = level.fragments if with_fragments else None
+    if fragments is not None:
+        arrays.append(fragments)
+    blobs = map_ordered(lambda array: array.read(cells), arrays)
+    positions, offsets = level.vertices.as_rows(cells, blobs[0], level.dtype, (level.ndim,))
+    columns, starts = {}, {}
+    for name, array, found in zip(stored, attributes, blobs[1:], strict=False):
+        dtype, shape = row_layout(name, array.attributes)
+        columns[name], starts[name] = array.as_rows(cells, found, dtype, shape)
+    table = _table_of(fragments, cells, blobs[-1], offsets) if with_fragments else None
+    return _CellData(cells, positions, columns, offsets, starts, table)
+
+
+def _table_of(
+    fragments: CellArray | None, cells: Coords, blobs: Ragged, offsets: Ints
+) -> FragmentTable:
+    if fragments is None:
+        return FragmentTable.of_runs(np.ones(len(cells), np.int64), np.diff(offsets))
+    return decode_fragments(blobs, Origin(fragments.path, cells))
+
+
+def _gathered(
+    level: StoredLevel,
+    data: _CellData,
+    table: FragmentTable,
+    chosen: Ints,
+    names: Sequence[str],
+) -> Gathered:
+    """Return the rows of fragments, in the order in which these are given."""
+    rows, ends = table.rows(chosen)
+    owner = table.cell[chosen]
+    vertex_cell = np.repeat(owner, np.diff(ends))
+    index = data.offsets[:-1][vertex_cell] + rows
+    whole = len(index) == len(data.positions) and bool((np.diff(index) == 1).all())
+    positions = data.positions if whole else data.positions[index]
+    columns = {}
+    for name in names:
+        if name == level.level.chunk_attribute_name:
+            columns[name] = _chunk_values(level, data.cells[vertex_cell, 0])
+            continue
+        begin = data.attribute_offsets[name]
+        values, stored = data.attributes[name], level.array(f"vertex_attributes/{name}").attributes
+        aligned = whole and np.array_equal(begin, data.offsets)
+        picked = values if aligned else values[begin[:-1][vertex_cell] + rows]
+        columns[name] = decode_column(name, picked, stored)
+    return Gathered(
+        positions=positions,
+        attributes=columns,
+        cells=data.cells,
+        vertex_cell=vertex_cell,
+        vertex_row=rows,
+        fragment_offsets=ends,
+        fragment_cell=owner,
+        fragment_number=table.number[chosen],
+    )
+
+
+def _chunk_values(level: StoredLevel, number: Ints) -> npt.NDArray[Any]:
+    """Return the attribute by which chunks are divided, from their first coordinate."""
+    values = level.level.chunk_attribute_values or ()
+    if number.size and (number.min() < 0 or number.max() >= len(values)):
+        raise CorruptDataError(
+            f"a chunk of level {level.number} of {level.root.url} has the first coordinate "
+            f"{int(number.max())}, and the level lists {len(values)} values of "
+            f"{level.level.chunk_attribute_name!r}",
+            path=str(level.number),
+        )
+    return np.asarray(values)[number]
+
+
+def owners_of(level: StoredLevel, gathered: Gathered) -> Ints:
+    """Return for each fragment the id of the object it is part of; -1: of none.
+
+    Of one that belongs to several objects, the last of them.
+    """
+    owner = np.full(len(gathered.fragment_cell), -1, np.int64)
+    objects = level.objects
+    if objects is None:
+        return owner
+    blocks = objects.manifests().expand()
+    if not len(owner) or not len(blocks.start):
+        return owner
+    coords = np.concatenate([gathered.cells, blocks.coords])
+    _, key = np.unique(coords, axis=0, return_inverse=True)
+    key = key.reshape(-1)
+    n = len(gathered.cells)
+    width = int(max(gathered.fragment_number.max(initial=0), blocks.start.max(initial=0))) + 1
+    asked = key[:n][gathered.fragment_cell] * width + gathered.fragment_number
+    named = key[n:] * width + blocks.start
+    order = np.argsort(named, kind="stable")
+    place = np.searchsorted(named[order], asked, side="right") - 1
+    found = (place >= 0) & (named[order][place] == asked)
+    owner[found] = objects.ids[blocks.object_row[order[place[found]]]]
+    return owner

@@ -1,0 +1,237 @@
+"""A stored level: its documents, fetched together, and what can be asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from anyzarr._nodes import Array, Group
+from anyzarr.errors import NodeNotFoundError, SelectionError
+from anyzarr.stores import join
+from anyzarr.vectors._cells import CellArray
+from anyzarr.vectors._documents import LevelMetadata, RootMetadata
+from anyzarr.vectors._grid import Bounds, CellGrid, Coords
+from anyzarr.vectors._objects import ObjectIndex, object_paths
+from anyzarr.vectors._open import open_root
+
+__all__ = ["BoundingBox", "Names", "StoredLevel", "open_level"]
+
+BoundingBox: TypeAlias = Sequence[Sequence[float]] | npt.NDArray[Any]
+Names: TypeAlias = Sequence[str] | Literal["all"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class StoredLevel:
+    """A level of a store that is there.
+
+    Attributes
+    ----------
+    root, metadata
+        The store.
+    level
+        What the level says of itself.
+    nodes
+        Nodes that have been fetched, by path relative to the root.
+    """
+
+    root: Group
+    metadata: RootMetadata
+    level: LevelMetadata
+    nodes: dict[str, Array | Group]
+
+    @classmethod
+    def of(
+        cls,
+        root: Group,
+        metadata: RootMetadata,
+        number: int,
+        names: Names = None,
+        further: Iterable[str] = (),
+        *,
+        objects: bool = False,
+    ) -> StoredLevel:
+        """Return a level of an open store.
+
+        Parameters
+        ----------
+        root, metadata
+            The store.
+        number
+            The level's.
+        names
+            Vertex attributes that will be read; ``"all"``: each there is.
+        further
+            Paths of further nodes, relative to the level.
+        objects
+            Whether objects will be asked for.
+
+        Raises
+        ------
+        NodeNotFoundError
+            There is no such level.
+        """
+        base = str(number)
+        wanted = [] if names is None or isinstance(names, str) else list(names)
+        below = ["vertices", "vertex_fragments", *(f"vertex_attributes/{n}" for n in wanted)]
+        paths = [base, *(f"{base}/{name}" for name in [*below, *further])]
+        if objects:
+            paths += object_paths(number)
+        nodes = root.get_many(paths)
+        group, vertices = nodes.get(base), nodes.get(f"{base}/vertices")
+        if not isinstance(group, Group) or not isinstance(vertices, Array):
+            raise NodeNotFoundError(
+                f"{root.url} has no level {number}; it has {list(metadata.levels)}",
+                path=join(root.path, base),
+            )
+        return cls(root, metadata, LevelMetadata.parse(group.metadata.attributes, number), nodes)
+
+    @property
+    def number(self) -> int:
+        """The level's number."""
+        return self.level.level
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions of the space."""
+        return self.metadata.ndim
+
+    @cached_property
+    def grid(self) -> CellGrid:
+        """The cells of the space; arrays may have further coordinates before these."""
+        return self.metadata.grid(self.level)
+
+    @cached_property
+    def vertices(self) -> CellArray:
+        """The positions."""
+        return self.array("vertices")
+
+    @cached_property
+    def fragments(self) -> CellArray | None:
+        """The fragments; None in a store that has none."""
+        node = self.nodes.get(f"{self.number}/vertex_fragments")
+        return None if node is None else self.array("vertex_fragments")
+
+    def array(self, name: str) -> CellArray:
+        """Return an array with one blob per cell, by its path relative to the level.
+
+        Raises
+        ------
+        NodeNotFoundError
+            There is none.
+        """
+        path = f"{self.number}/{name}"
+        self.fetch([name])
+        node = self.nodes.get(path)
+        if not isinstance(node, Array):
+            family, _, last = name.rpartition("/")
+            there = self.root.get(f"{self.number}/{family}") if family else None
+            names = list(there) if isinstance(there, Group) else []
+            raise NodeNotFoundError(
+                f"level {self.number} of {self.root.url} has no {family or 'array'} {last!r}"
+                + (f"; there are {', '.join(names)}" if names else ""),
+                path=join(self.root.path, path),
+            )
+        return CellArray(node.metadata, node.store, node.path)
+
+    def fetch(self, names: Iterable[str]) -> None:
+        """Fetch together the documents of nodes that have not been, by path below the level."""
+        paths = [f"{self.number}/{name}" for name in names]
+        missing = [path for path in paths if path not in self.nodes]
+        if missing:
+            self.nodes.update(self.root.get_many(missing))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the positions."""
+        dtype: np.dtype[Any] = np.dtype(self.vertices.attributes.get("dtype", "float32"))
+        return dtype
+
+    @cached_property
+    def cells(self) -> Coords:
+        """Absolute coordinates of the cells that hold something that counts."""
+        return (self.fragments or self.vertices).nonempty
+
+    @cached_property
+    def objects(self) -> ObjectIndex | None:
+        """The objects; None where there are none."""
+        self.fetch(path.partition("/")[2] for path in object_paths(self.number))
+        return ObjectIndex.of(self.root, self.number, self.nodes)
+
+    def attribute_names(self, names: Names = "all") -> tuple[str, ...]:
+        """Return the names of the vertex attributes that are asked for."""
+        if names is None:
+            return ()
+        if not isinstance(names, str):
+            return tuple(names)
+        if names != "all":
+            raise SelectionError(
+                f"attribute_names={names!r} is one text; give a list of names, or 'all'"
+            )
+        family = self.root.get(f"{self.number}/vertex_attributes")
+        found = tuple(family.keys()) if isinstance(family, Group) else ()
+        self.fetch(f"vertex_attributes/{name}" for name in found)
+        return found
+
+    def select(
+        self, bbox: BoundingBox | None = None, chunks: Iterable[Sequence[int]] | None = None
+    ) -> Coords:
+        """Return the cells that a box meets, of those listed.
+
+        Raises
+        ------
+        SelectionError
+            The box or the chunks do not fit the space.
+        """
+        cells = self.cells
+        if chunks is not None:
+            wanted = np.asarray(list(chunks), dtype=np.int64).reshape(-1, cells.shape[1])
+            cells = cells[_is_in(cells, wanted)]
+        if bbox is not None:
+            spatial = cells[:, -self.ndim :]
+            cells = cells[self.grid.touching(self.corners(bbox), spatial)]
+        return cells
+
+    def corners(self, bbox: BoundingBox) -> Bounds:
+        """Return a box as two corners of floats.
+
+        Raises
+        ------
+        SelectionError
+            It is no box of the space.
+        """
+        corners = np.asarray(bbox, dtype=np.float64)
+        if corners.shape != (2, self.ndim) or np.isnan(corners).any():
+            raise SelectionError(
+                f"bbox={bbox!r} is no box of {self.ndim} dimensions: give its lower and its upper "
+                "corner, each of so many numbers"
+            )
+        low, high = corners.tolist()
+        return tuple(low), tuple(high)
+
+
+def _is_in(cells: Coords, wanted: Coords) -> npt.NDArray[np.bool_]:
+    """Return which cells are among others."""
+    both = np.concatenate([cells, wanted])
+    _, number = np.unique(both, axis=0, return_inverse=True)
+    number = number.reshape(-1)
+    return np.isin(number[: len(cells)], number[len(cells) :])
+
+
+def open_level(
+    location: Any,
+    number: int,
+    names: Names = None,
+    *,
+    objects: bool = False,
+    backend: str | None = None,
+    backend_kwargs: Mapping[str, Any] | None = None,
+    further: Iterable[str] = (),
+) -> StoredLevel:
+    """Return a level of the store at a location; parameters as of :meth:`StoredLevel.of`."""
+    root, metadata = open_root(location, "r", backend=backend, **(backend_kwargs or {}))
+    return StoredLevel.of(root, metadata, number, names, further, objects=objects)

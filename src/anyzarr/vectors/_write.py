@@ -1,0 +1,331 @@
+"""Writing a geometry into a level of a store, after what is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from anyzarr import crud
+from anyzarr._nodes import Array, Group
+from anyzarr._parallel import for_each
+from anyzarr.abc import Ragged
+from anyzarr.crud._process_locks import exclusive
+from anyzarr.errors import MetadataError
+from anyzarr.stores import join
+from anyzarr.vectors._attributes import encode_column
+from anyzarr.vectors._blobs import Ints, Origin, starts_of
+from anyzarr.vectors._cells import Storage
+from anyzarr.vectors._documents import LevelMetadata, RootMetadata
+from anyzarr.vectors._fragments import FragmentTable, decode_fragments, encode_fragments
+from anyzarr.vectors._geometry import Geometry
+from anyzarr.vectors._job import Job, Kind, Part, WriteOptions, WriteSummary
+from anyzarr.vectors._merge import append_fragments, extend_fragments
+from anyzarr.vectors._objects import ObjectIndex, manifests_of, object_paths
+from anyzarr.vectors._objects_write import (
+    Documents,
+    group_at,
+    put_documents,
+    write_groups,
+    write_object_attributes,
+    write_objects,
+)
+from anyzarr.vectors._scatter import scatter
+
+__all__ = ["holds_data", "tiles", "write_level"]
+
+
+def write_level(
+    root: Group, geometry: Geometry, options: WriteOptions, kind: Kind, level: int = 0
+) -> WriteSummary:
+    """Write a geometry into a level of a store whose root is there.
+
+    In this order: rows of vertices, attributes and links; the fragments, from which on the rows
+    count; objects and groups; the documents. Whoever reads meanwhile, or after the write was cut
+    off, finds what was there before, and of what is new whole cells at most.
+    """
+    with exclusive(root.store, [join(root.path, f"{level}/vertices/append")]):
+        root.refresh()
+        job, ignored = _prepare(root, geometry, options, kind, level)
+        consolidated = "consolidated_metadata" in root.metadata.document
+        _begin(job)
+        parts, documents = _parts(job)
+        if kind.links is not None:
+            more, further = kind.links(job)
+            parts, documents = [*parts, *more], {**documents, **further}
+        # Vertices first: what else is written, links not least, counts their rows.
+        parts[0].array.write(parts[0].cells, parts[0].blobs)
+        for_each(lambda part: part.array.write(part.cells, part.blobs), parts[1:])
+        put_documents(root, documents)
+        for_each(lambda part: part.array.with_cells(part.cells).put(), parts)
+        is_tiled = _commit_fragments(job)
+        put_documents(root, _objects(job))
+        _finish(job, kind, consolidated, is_tiled)
+    geometry = job.geometry
+    return WriteSummary(
+        vertex_count=geometry.n_vertices,
+        chunk_count=len(job.scattered.cells),
+        object_count=geometry.n_objects,
+        group_count=len(geometry.groups),
+        bins_per_chunk=job.grid.bins,
+        ignored_count=ignored,
+    )
+
+
+# ---------------------------------------------------------------------- before anything is written
+
+
+def _prepare(
+    root: Group, geometry: Geometry, options: WriteOptions, kind: Kind, number: int
+) -> tuple[Job, int]:
+    metadata = RootMetadata.parse(root.metadata.attributes)
+    names = [f"{number}/vertex_attributes/{name}" for name in geometry.vertex_attributes]
+    base = [str(number), *(f"{number}/{n}" for n in ("vertices", "vertex_fragments"))]
+    families = [f"{number}/vertex_attributes"]
+    nodes = root.get_many([*base, *families, *names, *object_paths(number)])
+    group = nodes.get(str(number))
+    level = LevelMetadata(number) if group is None else LevelMetadata.parse(group.attrs, number)
+    vertices = nodes.get(f"{number}/vertices")
+    has_data = group is not None and holds_data(nodes.get(f"{number}/vertex_fragments"))
+    # Arrays of a level that says nothing of itself were left by a write that was cut off.
+    array = vertices if group is not None and isinstance(vertices, Array) else None
+    geometry = _as_stored(geometry, array, options)
+    metadata, geometry, ignored = _within_bounds(metadata, geometry, options)
+    _check_attributes(geometry, nodes.get(families[0]), has_data)
+    grid = metadata.grid(level)
+    pieces = kind.cut(geometry, grid)
+    n_pieces = grid.n_bins if pieces.by_number else None
+    where = scatter(grid, geometry.positions, pieces.of_vertex, n_pieces=n_pieces)
+    storage = _storage(array, options)
+    n = len(where.cells)
+    none = FragmentTable.of_runs(np.zeros(n, np.int64), np.empty(0, np.int64))
+    job = Job(
+        root=root, metadata=metadata, level=level, grid=grid, storage=storage, geometry=geometry,
+        pieces=pieces, scattered=where, nodes=nodes, before=Ragged.empty(n),
+        rows=np.zeros(n, np.int64), fragments=none, first_fragment=np.zeros(n, np.int64),
+        has_data=has_data,
+    )  # fmt: skip
+    return _with_stored(job) if has_data else job, ignored
+
+
+def holds_data(fragments: Array | Group | None) -> bool:
+    """Return whether the array of a level's fragments says that the level holds something."""
+    if not isinstance(fragments, Array):
+        return False
+    return bool(fragments.metadata.attributes.get("nonempty_chunks", True))
+
+
+def _with_stored(job: Job) -> Job:
+    """Return the job with what its cells hold already."""
+    cells = job.scattered.cells
+    stored, vertices = job.stored("vertex_fragments"), job.stored("vertices")
+    if stored is None or vertices is None:
+        raise MetadataError(
+            f"level {job.path} of {job.root.url} lacks 'vertices' or 'vertex_fragments', so that "
+            "nothing can be appended to it; write it again with mode='overwrite'",
+            kind="fragments",
+        )
+    table = decode_fragments(stored.read(cells), Origin(stored.path, cells))
+    before = vertices.read(cells)
+    row_bytes = np.dtype(vertices.attributes.get("dtype", "float32")).itemsize * job.grid.ndim
+    wrong = before.lengths < table.extent() * row_bytes
+    Origin(vertices.path, cells).refuse(
+        wrong | (before.lengths % row_bytes != 0), "has not the rows that its fragments name"
+    )
+    first = np.zeros(len(cells), np.int64) if job.pieces.by_number else table.fragments
+    rows = before.lengths // row_bytes
+    return replace(job, before=before, fragments=table, rows=rows, first_fragment=first)
+
+
+def _storage(vertices: Array | None, options: WriteOptions) -> Storage:
+    """Return how new arrays are stored: as those that are there, or as the options say."""
+    if vertices is None:
+        return Storage(options.compressor, options.shard_shape)
+    sharding = vertices.metadata.sharding
+    codecs = vertices.metadata.codecs if sharding is None else sharding.codecs
+    compressors = [
+        {"name": codec.name, "configuration": dict(codec.configuration)} for codec in codecs[1:]
+    ]
+    stored = compressors or options.compressor
+    shards = None if sharding is None else vertices.metadata.grid.chunk_shape
+    is_empty = not vertices.metadata.attributes.get("nonempty_chunks", True)
+    if is_empty and shards is not None:
+        return Storage(stored, options.shard_shape)
+    return Storage(stored, shards)
+
+
+def _as_stored(geometry: Geometry, vertices: Array | None, options: WriteOptions) -> Geometry:
+    """Return the geometry with positions of the store's type, all of them finite."""
+    dtype = np.dtype(options.dtype)
+    if vertices is not None:
+        dtype = np.dtype(vertices.metadata.attributes.get("dtype", "float32"))
+    if dtype.kind != "f":
+        raise MetadataError(
+            f"dtype={options.dtype!r} cannot be the type of positions: it is a floating-point type",
+            kind="dtype",
+        )
+    positions = geometry.positions.astype(dtype, copy=False)
+    finite = np.isfinite(positions).all(axis=1)
+    if not finite.all():
+        first = int(np.flatnonzero(~finite)[0])
+        raise MetadataError(
+            f"{np.count_nonzero(~finite)} of {len(positions)} positions are not finite numbers "
+            f"(the first is {first}: {geometry.positions[first].tolist()}), and lie in no chunk; "
+            "leave them out",
+            kind="positions",
+        )
+    return replace(geometry, positions=positions)
+
+
+def _within_bounds(
+    metadata: RootMetadata, geometry: Geometry, options: WriteOptions
+) -> tuple[RootMetadata, Geometry, int]:
+    """Return what is to be written, and the root with bounds that hold it."""
+    low, high = np.asarray(metadata.bounds, dtype=np.float64)
+    positions = geometry.positions
+    inside = np.all((positions >= low) & (positions <= high), axis=1)
+    n_outside = int(np.count_nonzero(~inside))
+    if not n_outside:
+        return metadata, geometry, 0
+    if options.out_of_bounds == "ignore":
+        return metadata, geometry.keep(inside), n_outside
+    if options.out_of_bounds == "raise":
+        raise MetadataError(
+            f"{n_outside} of {len(positions)} vertices lie outside of the store's bounds "
+            f"{[low.tolist(), high.tolist()]}: out_of_bounds='ignore' leaves them out, 'expand' "
+            "makes the bounds larger",
+            kind="out_of_bounds",
+        )
+    low = np.minimum(low, positions.min(axis=0))
+    high = np.maximum(high, positions.max(axis=0))
+    bounds = tuple(low.tolist()), tuple(high.tolist())
+    return replace(metadata, bounds=bounds), geometry, 0
+
+
+def _check_attributes(geometry: Geometry, family: Array | Group | None, has_data: bool) -> None:
+    stored = set(family.keys()) if isinstance(family, Group) and has_data else set()
+    if has_data and stored != set(geometry.vertex_attributes):
+        raise MetadataError(
+            f"the vertices of this store have the attributes {sorted(stored)}, and "
+            f"{sorted(geometry.vertex_attributes)} were given: vertices that are appended have "
+            "the same",
+            kind="attribute_names",
+        )
+
+
+# ---------------------------------------------------------------------- writing
+
+
+def _begin(job: Job) -> None:
+    """Say that the fragments tell which rows count, or remove what a cut-off write has left."""
+    path = join(job.root.path, job.path)
+    if not job.has_data and job.nodes:
+        job.root.store.delete_prefix(f"{path}/")
+    if job.rows.any() and job.level.fragments_tile:
+
+        def untiled(stored: dict[str, Any]) -> dict[str, Any]:
+            level = LevelMetadata.parse(stored, job.level.level)
+            return replace(level, fragments_tile=False).attributes()
+
+        crud.update_attributes(job.root.store, path, untiled)
+
+
+def _parts(job: Job) -> tuple[list[Part], Documents]:
+    """Return vertices and attributes."""
+    geometry, documents = job.geometry, Documents()
+    positions = geometry.positions.astype(geometry.positions.dtype.newbyteorder("<"), copy=False)
+    about = {"dtype": positions.dtype.newbyteorder("=").name, "encoding": "raw"}
+    parts = [job.column("vertices", "vertices", about, positions)]
+    for name, column in geometry.vertex_attributes.items():
+        stored = job.stored(f"vertex_attributes/{name}") if job.rows.any() else None
+        coded = encode_column(name, column, None if stored is None else stored.attributes)
+        path = f"vertex_attributes/{name}"
+        parts.append(job.column(path, "attribute", coded.attributes, coded.values))
+        documents[f"{job.path}/vertex_attributes"] = group_at()
+    if job.has_data:
+        documents.pop(f"{job.path}/vertex_attributes", None)
+    return parts, documents
+
+
+def _commit_fragments(job: Job) -> bool:
+    """Write the fragments: from here on the rows that they name count.
+
+    Returns whether the fragments of each cell are its rows from the first to the last.
+    """
+    new = job.scattered.fragments
+    if job.rows.any():
+        merge = extend_fragments if job.pieces.by_number else append_fragments
+        new = merge(job.fragments, new, job.rows)
+    blobs = encode_fragments(new)
+    about = {"encoding": "fragment_index_v1"}
+    array = job.array("vertex_fragments", "vertex_fragments", about, len(blobs.data))
+    array.write(job.scattered.cells, blobs)
+    array.with_cells(job.scattered.cells).put()
+    return tiles(new, job.rows + job.scattered.counts)
+
+
+def tiles(table: FragmentTable, rows: Ints) -> bool:
+    """Return whether the fragments of each cell are its rows, so many, one after the other."""
+    running = starts_of(table.count)
+    first = running[table.offsets[:-1]]
+    in_order = table.start == running[:-1] - first[table.cell]
+    whole = running[table.offsets[1:]] - first == rows
+    return bool(table.is_range.all() and in_order[table.count > 0].all() and whole.all())
+
+
+def _objects(job: Job) -> Documents:
+    geometry, number = job.geometry, job.level.level
+    documents: Documents = {}
+    if geometry.object_ids is not None:
+        stored = ObjectIndex.of(job.root, number, job.nodes) if job.has_data else None
+        n_stored = 0 if stored is None else stored.n_objects
+        table = manifests_of(
+            job.scattered, geometry.n_objects, job.pieces.object_of_piece, job.first_fragment
+        )
+        documents, rows = write_objects(
+            job.root, number, stored, geometry.object_ids, table, job.grid.ndim
+        )
+        n_objects = max(n_stored, int(rows.max(initial=-1)) + 1)
+        documents |= write_object_attributes(
+            job.root, number, geometry.object_attributes, rows, n_stored, n_objects
+        )
+    return documents | write_groups(job.root, number, geometry.groups, geometry.group_attributes)
+
+
+def _finish(job: Job, kind: Kind, consolidated: bool, is_tiled: bool) -> None:
+    """Write the documents of the level and of the root, which make the write complete."""
+    geometry = job.geometry
+    families = {
+        "vertices": True,
+        "vertex_attributes": bool(geometry.vertex_attributes),
+        "object_index": geometry.object_ids is not None,
+        "links": geometry.links is not None,
+    }
+    present = dict.fromkeys(job.level.arrays_present)
+    present.update({name: None for name, is_there in families.items() if is_there})
+    level = replace(
+        job.level,
+        vertex_count=job.level.vertex_count + geometry.n_vertices,
+        arrays_present=tuple(present),
+        fragments_tile=is_tiled and (job.level.fragments_tile or not job.level.vertex_count),
+    )
+    put_documents(job.root, {job.path: group_at(level.attributes())})
+
+    def final(stored: dict[str, Any]) -> dict[str, Any]:
+        before = RootMetadata.parse(stored)
+        kinds = dict.fromkeys([*before.geometry_types, kind.geometry_type])
+        after = replace(
+            before,
+            bounds=job.metadata.bounds,
+            geometry_types=tuple(kinds),
+            links_convention=before.links_convention or kind.links_convention,
+        )
+        is_named = level.level in after.levels
+        ones = (1.0,) * after.ndim
+        return (after if is_named else after.with_level(level.level, ones)).attributes()
+
+    crud.update_attributes(job.root.store, job.root.path, final)
+    if consolidated:
+        crud.consolidate_metadata(job.root.store, job.root.path)
+    job.root.refresh()

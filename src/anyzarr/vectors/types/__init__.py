@@ -1,0 +1,1 @@
+"""One module per geometry, each with what writes and reads it."""
