@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+import numpy as np
 import numpy.typing as npt
 
 from anyzarr._ragged import Ragged
@@ -38,6 +39,7 @@ __all__ = [
     "ObjectInfo",
     "Precondition",
     "Ragged",
+    "RaggedArrayIO",
     "Request",
     "Store",
     "StoreSpec",
@@ -338,12 +340,15 @@ class IOCapabilities:
         Why they do, where the engine reads other arrays of such a store by itself.
     indexed
         It is an :class:`IndexedArrayIO`. Otherwise it is given boxes only.
+    ragged
+        It is a :class:`RaggedArrayIO`. Otherwise elements of variable length are moved as objects.
     """
 
     steps: bool = False
     byte_layer: bool = False
     reason: str | None = None
     indexed: bool = False
+    ragged: bool = False
 
 
 class ArrayIO(Protocol):
@@ -392,6 +397,22 @@ class IndexedArrayIO(ArrayIO, Protocol):
 
         Otherwise as :meth:`ArrayIO.write`.
         """
+        ...
+
+
+class RaggedArrayIO(ArrayIO, Protocol):
+    """The I/O of an engine that moves elements of variable length without making objects of them.
+
+    Coordinates are ``int64`` of shape ``(n, ndim)``, ``ndim`` at least 1, within bounds and not
+    empty.
+    """
+
+    def read_ragged(self, coords: npt.NDArray[np.int64]) -> Ragged:
+        """Return elements in any order, repeated ones included; each chunk is fetched once."""
+        ...
+
+    def write_ragged(self, coords: npt.NDArray[np.int64], ragged: Ragged) -> None:
+        """Store distinct elements; otherwise as :meth:`ArrayIO.write`."""
         ...
 
 

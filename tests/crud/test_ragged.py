@@ -63,7 +63,7 @@ def test_ragged_values_are_checked() -> None:
     assert Ragged.concatenate([]) == Ragged.empty(0) != ragged
 
 
-@pytest.mark.parametrize("engine", ["zarr", "zarrs"])
+@pytest.mark.parametrize("engine", ["native", "zarr", "zarrs"])
 @pytest.mark.parametrize("dtype", ["bytes", "string"])
 @pytest.mark.parametrize(
     "layout",

@@ -9,6 +9,7 @@ use crate::grid::Region;
 use crate::memory::{self, Item, View};
 use crate::plan::{Body, Chain, Plain, Plan, Shard};
 use crate::runs::{self, Runs, Unit};
+use crate::variable;
 
 /// Decode a chunk and put a region of it (in the chunk's axes, within it) where `view` says.
 pub(crate) fn place(
@@ -22,6 +23,7 @@ pub(crate) fn place(
     let (region, view) = chain.stored(region, view);
     match &chain.body {
         Body::Plain(plain) => place_plain(chain, plain, data, &region, &view, arena),
+        Body::Variable(_) => variable::place(plan, chain, data, &region, &view, arena),
         Body::Shard(shard) if chain.codecs.is_empty() => {
             place_shard(plan, shard, data, &region, &view, arena)
         }
@@ -149,7 +151,7 @@ fn decode_bytes(
 }
 
 /// Put a region (stored axes) of decoded bytes in its place.
-fn scatter(
+pub(crate) fn scatter(
     chain: &Chain,
     plain: &Plain,
     raw: &[u8],

@@ -12,6 +12,7 @@ use crate::memory::{self, View};
 use crate::plan::{Body, Chain, Plain, Plan, Shard};
 use crate::runs::{self, Unit};
 use crate::shard::Entry;
+use crate::variable;
 
 /// New elements for a chunk.
 #[derive(Clone, Copy)]
@@ -62,6 +63,7 @@ pub(crate) fn encode(
     let patch = patch.stored(chain);
     match &chain.body {
         Body::Plain(plain) => encode_plain(chain, plain, &patch, before, keep_empty, arena, out),
+        Body::Variable(_) => variable::encode(plan, chain, &patch, before, keep_empty, arena, out),
         Body::Shard(shard) if chain.codecs.is_empty() => {
             encode_shard(plan, shard, &patch, before, keep_empty, arena, out)
         }
@@ -154,6 +156,18 @@ fn gather(
         None if is_full => {}
         None => memory::fill_slice(raw, &plain.fill),
     }
+    overlay(chain, plain, patch, raw, arena);
+    Ok(())
+}
+
+/// Put the new elements in their place in a chunk as stored.
+pub(crate) fn overlay(
+    chain: &Chain,
+    plain: &Plain,
+    patch: &Patch,
+    raw: &mut [u8],
+    arena: &mut Arena,
+) {
     let strides = Dims::from_fn(patch.region.count.len(), |d| {
         chain.stored_strides[d].wrapping_mul(patch.region.step[d] as isize)
     });
@@ -170,11 +184,15 @@ fn gather(
             }
         }
     }
-    Ok(())
 }
 
 /// Apply the bytes-to-bytes codecs and append the result.
-fn encode_bytes(chain: &Chain, raw: &[u8], arena: &mut Arena, out: &mut Output) -> Result<()> {
+pub(crate) fn encode_bytes(
+    chain: &Chain,
+    raw: &[u8],
+    arena: &mut Arena,
+    out: &mut Output,
+) -> Result<()> {
     let Some((last, first)) = chain.codecs.split_last() else {
         return out.extend(raw);
     };

@@ -21,6 +21,7 @@ pub mod dims;
 mod encode;
 pub mod error;
 pub mod grid;
+pub mod heap;
 pub mod index_cache;
 mod local;
 pub mod memory;
@@ -37,6 +38,7 @@ mod shard_file;
 pub mod source;
 pub mod storage;
 pub mod tables;
+mod variable;
 pub mod write;
 
 pub use dims::Dims;

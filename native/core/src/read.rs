@@ -110,7 +110,7 @@ fn work_of(plan: &Plan, region: &Region, chunks: usize) -> (usize, usize) {
     }
     let shape = match &plan.chain.order {
         // Sizes of subchunks in the array's axes do not matter for an estimate.
-        Some(_) => return (chunks, chunks.saturating_mul(plan.chain.bytes)),
+        Some(_) => return (chunks, chunks.saturating_mul(plan.chain.cost)),
         None => &unit.shape,
     };
     let units = (0..region.count.len()).fold(1usize, |total, d| {
@@ -124,7 +124,7 @@ fn work_of(plan: &Plan, region: &Region, chunks: usize) -> (usize, usize) {
 /// Bytes that are moved for a touched unit: all of it if it must be decoded, else what is wanted.
 fn touched_bytes(unit: &Chain, region: &Region) -> usize {
     if unit.raw().is_none() {
-        return unit.bytes;
+        return unit.cost;
     }
     let wanted = unit.shape.iter().zip(&*region.count).map(|(&n, &c)| n.min(c)).product::<usize>();
     let points = region.picked.map_or(1, |picked| picked.len());

@@ -85,7 +85,7 @@ fn touched_bytes(plan: &Plan, region: &Region) -> usize {
     let unit = plan.chain.open_shard().map_or(&plan.chain, |shard| &shard.inner);
     let shape = if plan.chain.order.is_some() { &plan.chain.shape } else { &unit.shape };
     let points = region.picked.map_or(1, |picked| picked.len());
-    let each = plan.itemsize.saturating_mul(points);
+    let each = plan.cost.saturating_mul(points);
     region.count.iter().zip(&**shape).fold(each, |total, (&count, &edge)| {
         total.saturating_mul(count.div_ceil(edge)).saturating_mul(edge)
     })
@@ -192,8 +192,7 @@ struct Cuts {
 impl Cuts {
     fn new(plan: &Plan, shard: &Shard, threads: usize) -> Self {
         let total = shard.index.entries;
-        let bytes =
-            product(&shard.inner.shape).map_or(usize::MAX, |n| n.saturating_mul(plan.itemsize));
+        let bytes = product(&shard.inner.shape).map_or(usize::MAX, |n| n.saturating_mul(plan.cost));
         let small = total.saturating_mul(bytes) / RUN_BYTES;
         let wanted = small.min(MOST_RUNS).max(4 * threads.min(pool::MAX_THREADS));
         Self { total, count: wanted.min(total / PART_SUBCHUNKS).max(1) }

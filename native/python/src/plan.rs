@@ -2,6 +2,7 @@
 
 use anyzarr_core::archive::Members;
 use anyzarr_core::batched::{self, Objects};
+use anyzarr_core::heap::Held;
 use anyzarr_core::read::{Files, read};
 use anyzarr_core::write::{Options, write};
 use anyzarr_core::{Error, Kind, Result, chunk, pool};
@@ -21,12 +22,22 @@ use crate::storage::Callbacks;
 /// document
 ///     JSON of a v3 array; a v2 array as its v3 equivalent.
 /// fill
-///     The fill value's bytes in memory; their number is the size of an element.
+///     The fill value's bytes in memory; their number is the size of an element, unless that is not
+///     fixed.
 /// big_endian
 ///     Whether arrays in memory are big-endian.
 #[pyclass(frozen, module = "anyzarr_native")]
 pub struct Plan {
     compiled: Result<anyzarr_core::Plan>,
+}
+
+/// Contiguous memory of a Python object.
+struct HeldBuffer(Buffer);
+
+impl AsRef<[u8]> for HeldBuffer {
+    fn as_ref(&self) -> &[u8] {
+        self.0.bytes().unwrap_or_default()
+    }
 }
 
 impl Plan {
@@ -58,6 +69,59 @@ impl Plan {
     #[getter]
     fn chunk_shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, &*self.plan()?.chain.shape)
+    }
+
+    /// Whether elements have no fixed size. What is read and written is then references of 16
+    /// bytes (slab and length, ``uint32``; offset, ``uint64``), by a plan that is bound.
+    #[getter]
+    fn is_variable(&self) -> PyResult<bool> {
+        Ok(self.plan()?.is_variable())
+    }
+
+    /// The plan with memory for the elements of one read or write: ``value``, of contiguous
+    /// bytes, is slab 1, which references to be written refer to; slab 0 is the fill value.
+    #[pyo3(signature = (value=None))]
+    fn bind(&self, value: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let plan = self.plan()?;
+        let held = match value {
+            None => None,
+            Some(value) => {
+                let buffer = Buffer::new(value, false)?;
+                buffer.bytes().map_err(|error| to_python(&error))?;
+                Some(Box::new(HeldBuffer(buffer)) as Held)
+            }
+        };
+        Ok(Self { compiled: Ok(plan.with_heap(held)) })
+    }
+
+    /// Fill ``offsets`` (``int64``, one more than there are references) with where each element
+    /// would begin in one run of bytes.
+    fn measure(
+        &self,
+        py: Python<'_>,
+        refs: &Bound<'_, PyAny>,
+        offsets: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let plan = self.plan()?;
+        let (refs, mut offsets) = (Buffer::new(refs, false)?, Buffer::new(offsets, true)?);
+        py.detach(|| plan.heap()?.measure(refs.bytes()?, offsets.bytes_mut()?))
+            .map_err(|error| to_python(&error))
+    }
+
+    /// Copy the elements that were read to one run of bytes, of the size that they need.
+    fn gather(
+        &self,
+        py: Python<'_>,
+        refs: &Bound<'_, PyAny>,
+        out: &Bound<'_, PyAny>,
+        threads: usize,
+    ) -> PyResult<()> {
+        let plan = self.plan()?;
+        let (refs, mut out) = (Buffer::new(refs, false)?, Buffer::new(out, true)?);
+        py.detach(|| {
+            pool::guarded(|| plan.heap()?.gather(refs.bytes()?, out.bytes_mut()?, threads))
+        })
+        .map_err(|error| to_python(&error))
     }
 
     /// Read a selection from the files below `root/path` into a writable buffer of its shape;

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from anyzarr.abc import Engine, Ragged, Store
-from anyzarr.crud._regions import read_region, write_region
+from anyzarr._parallel import for_each
+from anyzarr.abc import Engine, Ragged, RaggedArrayIO, Store
+from anyzarr.crud._guarded import is_conditional, retrying
+from anyzarr.crud._locks import locked
+from anyzarr.crud._nodes import normalize_path
+from anyzarr.crud._process_locks import exclusive
+from anyzarr.crud._regions import read_region, require_writable, write_region
 from anyzarr.crud._twins import async_twin
+from anyzarr.engines import open_array_io
 from anyzarr.errors import MetadataError, SelectionError
-from anyzarr.metadata import ArrayMetadata, parse_array
+from anyzarr.metadata import ArrayMetadata, ChunkGrid, elements_of, parse_array, ragged_of
+from anyzarr.stores._base import remote_concurrency
 
 __all__ = ["read_ragged", "read_ragged_async", "write_ragged", "write_ragged_async"]
 
 Document = Mapping[str, Any]
+
+_MOST_IDS: Final = 2**62
+_LAST_OF_ASCII: Final = 127
 
 
 def read_ragged(
@@ -70,15 +82,18 @@ def read_ragged(
     >>> crud.read_ragged(document, store, "a", [[1, 0], [1, 1], [0, 2]]).to_list()
     [b'cde', b'', b'ab']
     """
-    meta = _variable(metadata, path)
+    meta, path = _variable(metadata, path), normalize_path(path)
     where = _checked(coords, meta)
     if len(where) == 0:
         return Ragged.empty(0)
     if meta.ndim == 0:
         found = read_region(meta, store, path, (), engine=engine)
-        return _ragged_of(np.broadcast_to(found, len(where)))
+        return ragged_of(np.broadcast_to(found, len(where)), meta.data_type)
+    _, io = open_array_io(meta, store, path, engine)
+    if io.capabilities.ragged:
+        return cast(RaggedArrayIO, io).read_ragged(where)
     found = read_region(meta, store, path, tuple(where.T), mode="vectorized", engine=engine)
-    return _ragged_of(found)
+    return ragged_of(found, meta.data_type)
 
 
 def write_ragged(
@@ -114,7 +129,7 @@ def write_ragged(
     ReadOnlyError
         The store does not write.
     """
-    meta = _variable(metadata, path)
+    meta, path = _variable(metadata, path), normalize_path(path)
     where = _checked(coords, meta)
     if len(ragged) != len(where):
         raise MetadataError(
@@ -122,10 +137,17 @@ def write_ragged(
             "give one element for each"
         )
     _check_distinct(where)
-    values = _elements(ragged, meta)
+    require_writable(store, path)
+    if len(where) == 0:
+        return
+    _, io = open_array_io(meta, store, path, engine)
+    if io.capabilities.ragged and meta.ndim:
+        _check_text(ragged, meta)
+        _write(cast(RaggedArrayIO, io), meta, store, path, where, ragged, engine)
+        return
+    values = elements_of(ragged, meta.data_type)
     if meta.ndim == 0:
-        if len(values):
-            write_region(meta, store, path, (), values[0], engine=engine)
+        write_region(meta, store, path, (), values[0], engine=engine)
         return
     write_region(meta, store, path, tuple(where.T), values, mode="vectorized", engine=engine)
 
@@ -173,26 +195,88 @@ def _check_distinct(where: npt.NDArray[np.int64]) -> None:
         )
 
 
-def _ragged_of(values: npt.NDArray[Any]) -> Ragged:
-    if values.dtype.kind == "T":
-        return Ragged.of([text.encode() for text in values.tolist()])
-    return Ragged.of([v.encode() if isinstance(v, str) else v for v in values.tolist()])
+def _check_text(ragged: Ragged, meta: ArrayMetadata) -> None:
+    if meta.data_type.name == "string" and (ragged.data > _LAST_OF_ASCII).any():
+        elements_of(ragged, meta.data_type)
 
 
-def _elements(ragged: Ragged, meta: ArrayMetadata) -> npt.NDArray[Any]:
-    values: npt.NDArray[Any] = np.empty(len(ragged), object)
-    parts = ragged.to_list()
-    if meta.data_type.name == "bytes":
-        values[:] = parts
-        return values
-    try:
-        values[:] = [part.decode() for part in parts]
-    except UnicodeDecodeError as error:
-        raise MetadataError(
-            f"{error.object[:20]!r} is not UTF-8 ({error.reason}), which strings are in",
-            kind="dtype",
-        ) from None
-    return values.astype(meta.dtype)
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The chunks or shards that hold some elements.
+
+    Attributes
+    ----------
+    coords
+        Of each touched cell.
+    number
+        Per element, the number of its cell.
+    is_whole
+        Per cell, whether all of its elements are there.
+    """
+
+    coords: npt.NDArray[np.int64]
+    number: npt.NDArray[np.int64]
+    is_whole: npt.NDArray[np.bool_]
+
+    def keys(self, meta: ArrayMetadata, path: str, *, partial: bool = False) -> list[str]:
+        chosen = self.coords[~self.is_whole] if partial else self.coords
+        return [meta.chunk_key(path, tuple(cell)) for cell in chosen.tolist()]
+
+
+def _cells_of(where: npt.NDArray[np.int64], grid: ChunkGrid) -> _Cells:
+    cells, sizes = np.empty_like(where), np.empty_like(where)
+    for dim, length in enumerate(grid.shape):
+        offsets = grid.offsets(dim)
+        if offsets is None:
+            assert grid.chunk_shape is not None
+            edge = grid.chunk_shape[dim]
+            cells[:, dim] = where[:, dim] // edge
+            starts, stops = cells[:, dim] * edge, (cells[:, dim] + 1) * edge
+        else:
+            bounds = np.array(offsets, np.int64)
+            cells[:, dim] = np.searchsorted(bounds, where[:, dim], side="right") - 1
+            starts, stops = bounds[cells[:, dim]], bounds[cells[:, dim] + 1]
+        sizes[:, dim] = np.minimum(stops, length) - starts
+    if math.prod(grid.grid_shape) < _MOST_IDS:
+        ids = np.ravel_multi_index(tuple(cells.T), grid.grid_shape)
+        _, first, number = np.unique(ids, return_index=True, return_inverse=True)
+    else:
+        _, first, number = np.unique(cells, axis=0, return_index=True, return_inverse=True)
+    number = number.reshape(-1)
+    counts = np.bincount(number, minlength=len(first))
+    # A product too large for 64 bits is no number of elements that are there.
+    return _Cells(cells[first], number, counts == sizes[first].astype(float).prod(axis=1))
+
+
+def _write(
+    io: RaggedArrayIO,
+    meta: ArrayMetadata,
+    store: Store,
+    path: str,
+    where: npt.NDArray[np.int64],
+    ragged: Ragged,
+    engine: str | Engine | None,
+) -> None:
+    cells = _cells_of(where, meta.grid)
+    keys = cells.keys(meta, path)
+    if cells.is_whole.all() or not is_conditional(store):
+        with locked(store, keys), exclusive(store, cells.keys(meta, path, partial=True)):
+            io.write_ragged(where, ragged)
+        return
+
+    def rows(chosen: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.int64], Ragged]:
+        return where[chosen], ragged.take(chosen)
+
+    def one(cell: int) -> None:
+        # Onto what it was made from, and nothing else.
+        part = rows(np.flatnonzero(cells.number == cell))
+        retrying(meta, store, path, engine, lambda again: again.write_ragged(*part))
+
+    with locked(store, keys):
+        whole = np.flatnonzero(cells.is_whole[cells.number])
+        if whole.size:
+            io.write_ragged(*rows(whole))
+        for_each(one, np.flatnonzero(~cells.is_whole).tolist(), limit=remote_concurrency())
 
 
 read_ragged_async = async_twin(read_ragged)

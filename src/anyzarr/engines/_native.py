@@ -20,16 +20,24 @@ from anyzarr import config
 from anyzarr._optional import is_installed
 from anyzarr._parallel import concurrency, for_each
 from anyzarr._url import redact
-from anyzarr.abc import ArrayIO, Box, ByteRange, ChunkCodec, IOCapabilities, Store
+from anyzarr.abc import ArrayIO, Box, ByteRange, ChunkCodec, IOCapabilities, Ragged, Store
 from anyzarr.engines._cache import BoundedCache
 from anyzarr.engines._choose import cached_codec
 from anyzarr.engines._chunk_access import ChunkAccess
 from anyzarr.engines._codec_edge import CheckedCodec, Data, corrupt, store_name
 from anyzarr.engines._native_archive import ArchivedArray
 from anyzarr.engines._native_objects import ObjectArray
+from anyzarr.engines._native_ragged import bind_value, fill_of, gather, new_references
 from anyzarr.errors import AnyzarrError, MetadataError, StoreError, UnsupportedError
 from anyzarr.indexing import Points, Span
-from anyzarr.metadata import ArrayMetadata, single_chunk, to_v3_equivalent
+from anyzarr.metadata import (
+    ArrayMetadata,
+    DataType,
+    elements_of,
+    ragged_of,
+    single_chunk,
+    to_v3_equivalent,
+)
 from anyzarr.metadata._codecs import byte_orders
 
 if TYPE_CHECKING:
@@ -66,6 +74,8 @@ def _compile(metadata: ArrayMetadata) -> Plan:
 
     document = to_v3_equivalent(metadata, filters_see_stored_order=True)
     wanted = {name: document[name] for name in _FIELDS if name in document}
+    if metadata.data_type.is_variable_length:
+        return Plan(json.dumps(wanted), fill_of(metadata))
     fill: npt.NDArray[Any] = np.empty((), metadata.dtype)
     fill[()] = metadata.fill
     is_big = "big" in byte_orders(metadata.dtype)
@@ -75,8 +85,6 @@ def _compile(metadata: ArrayMetadata) -> Plan:
 def _reason(metadata: ArrayMetadata) -> str | None:
     if not is_installed("anyzarr_native"):
         return _MISSING
-    if metadata.data_type.is_variable_length:
-        return f"elements of {metadata.data_type.name} have no fixed size"
     from anyzarr_native import NativeError
 
     try:
@@ -113,6 +121,12 @@ def _wanted(factors: Sequence[Span | Points]) -> _Wanted:
         tuple(span.step for span in ordered),
         [(p.dims, [np.ascontiguousarray(a, np.int64) for a in p.arrays], p.shape) for p in points],
     )
+
+
+def _wanted_elements(coords: npt.NDArray[np.int64]) -> _Wanted:
+    n, ndim = coords.shape
+    arrays = tuple(np.ascontiguousarray(column) for column in coords.T)
+    return _wanted([Points(tuple(range(ndim)), arrays, (n,))])
 
 
 def _by_dimension(factors: Sequence[Span | Points], array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -152,6 +166,8 @@ class NativeEngine:
             metadata = single_chunk(metadata)
         plan, dtype = _plan(metadata), metadata.dtype
         shape = plan.chunk_shape
+        if metadata.data_type.is_variable_length:
+            return _variable_codec(plan, metadata.data_type)
 
         def decode(data: Data) -> npt.NDArray[Any]:
             chunk: npt.NDArray[Any] = np.empty(shape, dtype)
@@ -164,6 +180,21 @@ class NativeEngine:
             return encoded
 
         return CheckedCodec(shape, dtype, decode=decode, encode=encode, engine=self.name)
+
+
+def _variable_codec(plan: Plan, data_type: DataType) -> ChunkCodec:
+    shape = plan.chunk_shape
+
+    def decode(data: Data) -> npt.NDArray[Any]:
+        bound, references = plan.bind(), new_references(shape)
+        bound.decode_chunk(data, references)
+        return elements_of(gather(bound, references), data_type).reshape(shape)
+
+    def encode(value: npt.NDArray[Any]) -> bytes:
+        bound, references = bind_value(plan, ragged_of(value, data_type))
+        return bound.encode_chunk(references.reshape(shape))
+
+    return CheckedCodec(shape, data_type.dtype, decode=decode, encode=encode, engine="native")
 
 
 class NativeArrayIO:
@@ -199,11 +230,13 @@ class NativeArrayIO:
         found = self._archived or self._objects
         reason = None if found is None else found.reason
         own = self._root is not None or (found is not None and reason is None)
+        is_indexed = max(self._metadata.shape, default=0) <= _MOST_INDICES
         return IOCapabilities(
             steps=True,
             byte_layer=not own,
             reason=reason,
-            indexed=max(self._metadata.shape, default=0) <= _MOST_INDICES,
+            indexed=is_indexed,
+            ragged=is_indexed and self._plan.is_variable,
         )
 
     @property
@@ -227,34 +260,65 @@ class NativeArrayIO:
         """Store ``value``; see :class:`anyzarr.abc.IndexedArrayIO`."""
         self._write(_wanted(factors), _by_dimension(factors, value))
 
+    def read_ragged(self, coords: npt.NDArray[np.int64]) -> Ragged:
+        """Return elements; see :class:`anyzarr.abc.RaggedArrayIO`."""
+        return self._read_elements(_wanted_elements(coords), (len(coords),))
+
+    def write_ragged(self, coords: npt.NDArray[np.int64], ragged: Ragged) -> None:
+        """Store elements; see :class:`anyzarr.abc.RaggedArrayIO`."""
+        self._write_elements(_wanted_elements(coords), ragged, (len(coords),))
+
     def _read(self, wanted: _Wanted, out: npt.NDArray[Any]) -> None:
+        if not self._plan.is_variable:
+            self._read_memory(self._plan, wanted, _memory(out))
+            return
+        found = self._read_elements(wanted, out.shape)
+        out[...] = elements_of(found, self._metadata.data_type).reshape(out.shape)
+
+    def _read_elements(self, wanted: _Wanted, shape: tuple[int, ...]) -> Ragged:
+        plan, references = self._plan.bind(), new_references(shape)
+        self._read_memory(plan, wanted, references)
+        return gather(plan, references)
+
+    def _read_memory(self, plan: Plan, wanted: _Wanted, out: npt.NDArray[Any]) -> None:
         start, stop, step, points = wanted
-        what = (start, stop, step, _memory(out), concurrency(), points)
+        what = (start, stop, step, out, concurrency(), points)
         try:
             if self._root is not None:
-                self._plan.read_local(self._root, self._path, *what)
+                plan.read_local(self._root, self._path, *what)
             elif self._archived is not None and self._archived.reason is None:
-                self._plan.read_archive(self._archived.table(), self._archived.path, *what)
+                plan.read_archive(self._archived.table(), self._archived.path, *what)
             elif self._objects is not None and self._objects.reason is None:
-                self._objects.read(self._plan, *what)
+                self._objects.read(plan, *what)
             else:
-                self._plan.read_many(self._get_many, self._prefix, *what)
+                plan.read_many(self._get_many, self._prefix, *what)
         except self._error as error:
             raise self._explained(error, "read") from error
 
     def _write(self, wanted: _Wanted, value: npt.NDArray[Any]) -> None:
+        if self._plan.is_variable:
+            ragged = ragged_of(value, self._metadata.data_type)
+            self._write_elements(wanted, ragged, value.shape)
+        else:
+            self._write_memory(self._plan, wanted, _memory(value))
+
+    def _write_elements(self, wanted: _Wanted, ragged: Ragged, shape: tuple[int, ...]) -> None:
+        plan, references = bind_value(self._plan, ragged)
+        self._write_memory(plan, wanted, references.reshape(shape))
+
+    def _write_memory(self, plan: Plan, wanted: _Wanted, value: npt.NDArray[Any]) -> None:
         start, stop, step, points = wanted
         keep_empty = bool(config.get("write_empty_chunks"))
-        what = (start, stop, step, _memory(value), concurrency(), keep_empty, points)
+        what = (start, stop, step, value, concurrency(), keep_empty, points)
         try:
             # A read-only store says so itself.
             writable = self._store.capabilities.writable
             if self._root is not None and writable:
-                self._plan.write_local(self._root, self._path, *what)
+                plan.write_local(self._root, self._path, *what)
             elif self._objects is not None and self._objects.reason is None and writable:
-                self._objects.write(self._plan, *what)
+                self._objects.write(plan, *what)
             else:
-                self._plan.write_many(self._get_many, self._put_many, self._prefix, *what)
+                plan.write_many(self._get_many, self._put_many, self._prefix, *what)
         except self._error as error:
             raise self._explained(error, "write") from error
 

@@ -17,6 +17,7 @@ from anyzarr.metadata._documents import (
     merge_v2,
 )
 from anyzarr.metadata._dtypes import data_type_json, data_type_of, dtype_of, parse_data_type
+from anyzarr.metadata._elements import elements_of, ragged_of
 from anyzarr.metadata._fill import default_fill, fill_json, is_fill, parse_fill
 from anyzarr.metadata._layout import guess_chunks
 from anyzarr.metadata._model import (
@@ -47,6 +48,7 @@ __all__ = [
     "default_fill",
     "document_keys",
     "dtype_of",
+    "elements_of",
     "encode_documents",
     "encode_json",
     "fill_json",
@@ -61,6 +63,7 @@ __all__ = [
     "parse_fill",
     "parse_group",
     "parse_stored",
+    "ragged_of",
     "resized",
     "respelled",
     "single_chunk",

@@ -158,7 +158,7 @@ impl<'a, S: Storage> Line<'a, S> {
             self.waiting.push_back(Ticket::whole(chunk));
             return Ok(());
         };
-        let bytes = chunk.chain.bytes;
+        let bytes = chunk.chain.cost;
         let fits = bytes <= WHOLE_SHARD_BYTES;
         let ticket = if fits && chunk.is_mostly_wanted(shard) {
             Ticket::whole(chunk)

@@ -62,7 +62,7 @@ pub enum Part {
 
 impl<'a> Ticket<'a> {
     pub fn whole(chunk: Arc<Chunk<'a>>) -> Self {
-        let cost = chunk.chain.bytes;
+        let cost = chunk.chain.cost;
         Self { chunk, part: Part::Whole, cost }
     }
 

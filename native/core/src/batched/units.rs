@@ -48,7 +48,7 @@ impl<'a> Target<'a> {
         units: &[Unit<'a, B>],
     ) -> Result<Vec<Arc<Chunk<'a>>>> {
         let chain = &self.plan.chain;
-        let unit_bytes = chain.open_shard().map_or(chain.bytes, |shard| shard.inner.bytes);
+        let unit_bytes = chain.open_shard().map_or(chain.cost, |shard| shard.inner.cost);
         let is_small = units.len().saturating_mul(unit_bytes) <= INLINE_BYTES;
         let failed = Mutex::new(Vec::new());
         pool::run(if is_small { 1 } else { self.threads }, units.len(), |arena, item| {

@@ -34,10 +34,10 @@ pub unsafe fn write<S: Storage>(
     }
     let mut pieces = Pieces::default();
     pieces.fill(region, &plan.cells);
-    let bytes = region.len().saturating_mul(plan.itemsize);
+    let bytes = region.len().saturating_mul(plan.cost);
     let threads = if bytes <= INLINE_BYTES / 2 { 1 } else { options.threads };
     let options = Options { threads, ..options };
-    let size = (BATCH_BYTES / plan.chain.bytes.max(1)).clamp(1, BATCH_REQUESTS);
+    let size = (BATCH_BYTES / plan.chain.cost.max(1)).clamp(1, BATCH_REQUESTS);
     let mut from = 0;
     while from < pieces.len() {
         let cells: Vec<Cell> = pieces.range(from, pieces.len().min(from + size)).collect();

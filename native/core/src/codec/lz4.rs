@@ -18,14 +18,23 @@ pub struct Lz4 {
 /// # Errors
 /// The block is malformed or has another size.
 pub fn decode(source: &[u8], target: &mut [u8]) -> Result<usize> {
-    let (size, block) = source
-        .split_first_chunk::<HEADER>()
-        .ok_or_else(|| Error::corrupt("the lz4 data is cut off in its size"))?;
-    let size = u32::from_le_bytes(*size) as usize;
+    let size = claimed(source)?;
+    let block = source.get(HEADER..).unwrap_or_default();
     let room = target.len();
     let target = target.get_mut(..size).ok_or_else(|| too_much(size, room))?;
     decode_block(block, target)?;
     Ok(size)
+}
+
+/// How many bytes `source` says it decodes to.
+///
+/// # Errors
+/// It is cut off before it says so.
+pub fn claimed(source: &[u8]) -> Result<usize> {
+    let (size, _) = source
+        .split_first_chunk::<HEADER>()
+        .ok_or_else(|| Error::corrupt("the lz4 data is cut off in its size"))?;
+    Ok(u32::from_le_bytes(*size) as usize)
 }
 
 /// Decode one LZ4 block that must fill `target` exactly.

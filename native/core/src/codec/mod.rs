@@ -14,7 +14,9 @@ pub mod crc32c;
 pub mod deflate;
 pub mod delta;
 pub mod lz4;
+pub(crate) mod open;
 pub mod shuffle;
+pub mod vlen;
 pub mod zstd;
 
 use crate::error::{Error, Result};

@@ -46,6 +46,14 @@ pub fn decode(cx: &mut Contexts, source: &[u8], target: &mut [u8]) -> Result<usi
         .map_err(|code| Error::corrupt(format!("zstd: {}", zstd_safe::get_error_name(code))))
 }
 
+/// How many bytes `source` says it decodes to; None where it does not, or holds several frames.
+#[must_use]
+pub fn claimed(source: &[u8]) -> Option<usize> {
+    let size = zstd_safe::get_frame_content_size(source).ok().flatten()?;
+    let is_one = zstd_safe::find_frame_compressed_size(source) == Ok(source.len());
+    usize::try_from(size).ok().filter(|_| is_one)
+}
+
 impl Zstd {
     /// Encode to one frame that says how much it decodes to.
     ///

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::dtype::Element;
-use super::{Body, Chain, Plain, Shard, codecs, json};
+use super::{Body, Chain, Plain, Shard, Variable, codecs, json};
 use crate::codec::delta::Delta;
 use crate::codec::{BytesCodec, crc32c};
 use crate::dims::{Dims, c_strides, product};
@@ -24,6 +24,8 @@ pub(super) fn compile(
         .and_then(|n| n.checked_mul(element.size))
         .filter(|&n| isize::try_from(n).is_ok())
         .ok_or_else(|| Error::unsupported("a chunk has more bytes than this machine can count"))?;
+    let cost = product(&shape).unwrap_or(usize::MAX).saturating_mul(element.cost);
+    let after_elements = element.encoded();
     let mut order: Option<Dims> = None;
     let mut delta = None;
     let mut body = None;
@@ -31,7 +33,7 @@ pub(super) fn compile(
     for value in chain {
         let (name, configuration) = json::named(Some(value), "codecs")?;
         if body.is_some() {
-            after.extend(bytes_codec(value, name, configuration, element)?);
+            after.extend(bytes_codec(value, name, configuration, &after_elements)?);
             continue;
         }
         match name {
@@ -44,6 +46,12 @@ pub(super) fn compile(
             }
             "delta" | "numcodecs.delta" if delta.is_none() => {
                 delta = Some(codecs::delta(configuration, element)?);
+            }
+            "vlen-bytes" | "vlen-utf8" if delta.is_none() => {
+                body = Some(variable(name == "vlen-utf8", element)?);
+            }
+            "bytes" | "endian" if element.is_variable() => {
+                return Err(Error::invalid("elements of no fixed size need a vlen codec"));
             }
             "bytes" | "endian" => body = Some(plain(configuration, element, delta)?),
             "sharding_indexed" if delta.is_none() => {
@@ -59,13 +67,23 @@ pub(super) fn compile(
     let order = order.filter(|order| !identity(order));
     let stored_shape = order.as_ref().map_or(shape, |order| shape.permuted(order));
     check_shuffles(&body, bytes, &after)?;
-    let bounds = bounds(&body, bytes, &after)?;
+    let bounds = if element.is_variable() {
+        if matches!(body, Body::Shard(_)) && !after.is_empty() {
+            return Err(Error::unsupported(
+                "codecs around a shard of elements of no fixed size are not covered",
+            ));
+        }
+        vec![0; after.len() + 1]
+    } else {
+        bounds(&body, bytes, &after)?
+    };
     Ok(Chain {
         shape,
         order,
         stored_shape,
         stored_strides: c_strides(&stored_shape, element.size),
         bytes,
+        cost,
         body,
         codecs: after,
         bounds,
@@ -113,7 +131,7 @@ fn bounds(body: &Body, bytes: usize, codecs: &[BytesCodec]) -> Result<Vec<usize>
     let too_large =
         || Error::unsupported("an encoded chunk may have more bytes than can be counted");
     let mut size = match body {
-        Body::Plain(_) => bytes,
+        Body::Plain(_) | Body::Variable(_) => bytes,
         Body::Shard(shard) => shard
             .inner
             .bounds
@@ -181,6 +199,15 @@ fn plain(
     let mut fill = element.fill.clone();
     swap_in_place(&mut fill, swap);
     Ok(Body::Plain(Plain { item: Item { size: element.size, swap }, fill, delta }))
+}
+
+fn variable(is_text: bool, element: &Element) -> Result<Body> {
+    if element.text != Some(is_text) {
+        return Err(Error::unsupported("vlen codecs of other data types are not covered"));
+    }
+    let item = Item { size: element.size, swap: 1 };
+    let plain = Plain { item, fill: element.fill.clone(), delta: None };
+    Ok(Body::Variable(Variable { plain, is_text }))
 }
 
 fn shard(

@@ -4,12 +4,20 @@ use serde_json::Value;
 
 use super::json;
 use crate::error::{Error, Result};
+use crate::heap::{FILL, Ref};
+
+/// How many bytes an element of variable length is taken to have, where work is shared out.
+const VARIABLE_COST: usize = 16 << 10;
 
 /// What codecs need to know of an element.
 #[derive(Clone, Debug)]
 pub(super) struct Element {
-    /// Bytes.
+    /// Bytes in memory.
     pub size: usize,
+    /// About how many bytes it has.
+    pub cost: usize,
+    /// Whether it is text, if it has no fixed size.
+    pub text: Option<bool>,
     /// Bytes of a number in it; 1: there is no order; None: it is a mix.
     pub unit: Option<usize>,
     /// Whether it is an integer.
@@ -27,6 +35,11 @@ pub(super) fn element(
     memory_is_big_endian: bool,
 ) -> Result<Element> {
     let (name, _) = json::named(document.get("data_type"), "data_type")?;
+    match name {
+        "string" => return variable(true, fill),
+        "bytes" | "variable_length_bytes" => return variable(false, fill),
+        _ => {}
+    }
     let (size, unit) = known(name)
         .ok_or_else(|| Error::unsupported(format!("the data type {name:?} is not covered")))?;
     if fill.is_empty() {
@@ -43,10 +56,41 @@ pub(super) fn element(
     }
     Ok(Element {
         size: fill.len(),
+        cost: fill.len(),
+        text: None,
         unit,
         is_integer: name.starts_with("int") || name.starts_with("uint"),
         memory_is_big_endian,
         fill: fill.to_vec(),
+    })
+}
+
+impl Element {
+    /// Whether it has no fixed size.
+    pub fn is_variable(&self) -> bool {
+        self.text.is_some()
+    }
+
+    /// What bytes-to-bytes codecs are told of it: what elements of variable length encode to is
+    /// a run of bytes.
+    pub fn encoded(&self) -> Self {
+        let size = if self.is_variable() { 1 } else { self.size };
+        Self { size, ..self.clone() }
+    }
+}
+
+/// An element of variable length, which a reference stands for.
+fn variable(is_text: bool, fill: &[u8]) -> Result<Element> {
+    let length = u32::try_from(fill.len())
+        .map_err(|_| Error::unsupported("a fill value of 4 GiB or more is not covered"))?;
+    Ok(Element {
+        size: Ref::SIZE,
+        cost: VARIABLE_COST,
+        text: Some(is_text),
+        unit: None,
+        is_integer: false,
+        memory_is_big_endian: cfg!(target_endian = "big"),
+        fill: Ref { slab: FILL, length, offset: 0 }.to_bytes().to_vec(),
     })
 }
 

@@ -20,8 +20,9 @@ pub use cells::{Cells, OneChain};
 use crate::codec::BytesCodec;
 use crate::codec::delta::Delta;
 use crate::dims::{Dims, product};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::grid::Region;
+use crate::heap::{Heap, Held};
 use crate::memory::{Item, View};
 use crate::shard::IndexLayout;
 
@@ -32,8 +33,10 @@ pub struct Plan {
     pub shape: Dims,
     /// Chunks per dimension.
     pub grid: Dims,
-    /// Bytes of an element.
+    /// Bytes of an element in memory; of one of variable length, of its [`Ref`].
     pub itemsize: usize,
+    /// About how many bytes an element has.
+    pub cost: usize,
     /// The fill value, as it lies in the caller's memory.
     pub fill: Vec<u8>,
     /// How chunks divide the array.
@@ -43,6 +46,9 @@ pub struct Plan {
     pub chain: Chain,
     shapes: Option<Arc<Shapes>>,
     keys: Keys,
+    /// The fill value of elements of variable length.
+    variable: Option<Arc<[u8]>>,
+    heap: Option<Arc<Heap>>,
 }
 
 /// The names of chunks.
@@ -63,13 +69,16 @@ pub struct Chain {
     pub stored_shape: Dims,
     /// Strides of the decoded bytes as stored.
     pub stored_strides: Dims<isize>,
-    /// Bytes of the decoded chunk.
+    /// Bytes of the decoded chunk in memory.
     pub bytes: usize,
+    /// About how many bytes it decodes to.
+    pub cost: usize,
     /// How elements become bytes.
     pub body: Body,
     /// Bytes-to-bytes codecs, in the order of encoding.
     pub codecs: Vec<BytesCodec>,
-    /// The most bytes a chunk encodes to, before each codec and after the last.
+    /// The most bytes a chunk encodes to, before each codec and after the last; not told of
+    /// elements of variable length.
     pub bounds: Vec<usize>,
 }
 
@@ -78,6 +87,8 @@ pub struct Chain {
 pub enum Body {
     /// Elements one after the other.
     Plain(Plain),
+    /// Elements of variable length, each with its size.
+    Variable(Variable),
     /// Subchunks with an index.
     Shard(Box<Shard>),
 }
@@ -91,6 +102,15 @@ pub struct Plain {
     pub fill: Vec<u8>,
     /// Differences instead of values.
     pub delta: Option<Delta>,
+}
+
+/// Elements of variable length, in C order of the stored axes.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// Their references, as they are cut and scattered.
+    pub plain: Plain,
+    /// Whether they are UTF-8.
+    pub is_text: bool,
 }
 
 /// Subchunks with an index.
@@ -109,7 +129,8 @@ impl Plan {
     ///
     /// # Parameters
     /// - `document`: JSON of a v3 array; v2 arrays come as their v3 equivalent.
-    /// - `fill`: the fill value as it lies in memory; its length is the size of an element.
+    /// - `fill`: the fill value as it lies in memory; its length is the size of an element, unless
+    ///   that is not fixed.
     /// - `memory_is_big_endian`: byte order of arrays in memory.
     ///
     /// # Errors
@@ -129,7 +150,7 @@ impl Plan {
         }
         let element = dtype::element(&document, fill, memory_is_big_endian)?;
         let grid = cells.counts(&shape);
-        if product(&shape).and_then(|n| n.checked_mul(fill.len())).is_none()
+        if product(&shape).and_then(|n| n.checked_mul(element.size)).is_none()
             || product(&grid).is_none()
         {
             return Err(Error::unsupported("the array has more bytes than this machine can count"));
@@ -138,12 +159,38 @@ impl Plan {
         Ok(Self {
             shape,
             grid,
-            itemsize: fill.len(),
-            fill: fill.to_vec(),
+            itemsize: element.size,
+            cost: element.cost,
+            fill: element.fill.clone(),
+            variable: element.is_variable().then(|| fill.into()),
+            heap: None,
             chain: chain::compile(codecs, cells.largest(), &element, 0)?,
             shapes: Shapes::new(&cells, codecs, &element)?.map(Arc::new),
             cells,
             keys: keys(&document)?,
+        })
+    }
+
+    /// Whether elements have no fixed size: reads and writes need [`Plan::with_heap`] then.
+    #[must_use]
+    pub fn is_variable(&self) -> bool {
+        self.variable.is_some()
+    }
+
+    /// The plan with memory for the elements of one read or write.
+    #[must_use]
+    pub fn with_heap(&self, value: Option<Held>) -> Self {
+        let fill = self.variable.as_deref().unwrap_or_default();
+        Self { heap: Some(Arc::new(Heap::new(fill, value))), ..self.clone() }
+    }
+
+    /// The memory for elements of variable length.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn heap(&self) -> Result<&Heap> {
+        self.heap.as_deref().ok_or_else(|| {
+            Error::new(Kind::Internal, "there is no memory for elements of variable length")
         })
     }
 
@@ -253,6 +300,7 @@ impl Chain {
     pub fn itemsize(&self) -> usize {
         match &self.body {
             Body::Plain(plain) => plain.item.size,
+            Body::Variable(kind) => kind.plain.item.size,
             Body::Shard(shard) => shard.inner.itemsize(),
         }
     }

@@ -20,6 +20,14 @@ pub fn decode(cx: &mut Contexts, frame: &[u8], target: &mut [u8]) -> Result<usiz
     decode_span(cx, frame, target, 0..usize::MAX)
 }
 
+/// How many bytes a frame says it decodes to.
+///
+/// # Errors
+/// The header is malformed.
+pub fn claimed(frame: &[u8]) -> Result<usize> {
+    Header::read(frame).map(|header| header.size)
+}
+
 /// Decode the blocks of a frame that hold some of the bytes in `span`; the others are not touched.
 ///
 /// # Errors

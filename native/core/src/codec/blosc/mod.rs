@@ -14,7 +14,7 @@ mod decode;
 mod encode;
 mod header;
 
-pub use decode::{decode, decode_span};
+pub use decode::{claimed, decode, decode_span};
 
 use crate::buffer::Buffer;
 
