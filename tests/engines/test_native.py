@@ -31,8 +31,7 @@ pytest.importorskip("anyzarr_native")
 from anyzarr.engines._native import NativeEngine
 
 ENGINE = NativeEngine()
-VARIABLE = ("v3-string", "v3-bytes")
-CASES = [c for c in engine_contract(ENGINE) if str(c.array) not in VARIABLE]
+CASES = engine_contract(ENGINE)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -46,12 +45,6 @@ def test_contract_in_files(case: EngineCase, tmp_path: Path) -> None:
     EngineCase(
         case.engine, case.array, case.requirement, lambda: LocalStore(tmp_path / str(next(numbers)))
     ).run()
-
-
-@pytest.mark.parametrize("name", VARIABLE)
-def test_declines_elements_of_no_fixed_size(name: str) -> None:
-    case = engine_contract(ENGINE, arrays=[name])[0]
-    assert ENGINE.decline(case.array.metadata, MemoryStore()) is not None
 
 
 # ------------------------------------------------------------------ oracles

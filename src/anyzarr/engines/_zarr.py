@@ -6,7 +6,8 @@ through our byte layer, with zarr's codecs:
 
 - rectilinear chunk grids, which zarr refuses unless its global configuration is changed;
 - writes where zarr would drop chunks that are not the fill value to the bit: of complex and
-  structured dtypes it takes ``-0.0`` for ``0.0``, and with a NaN fill value any NaN for that one;
+  structured dtypes it takes ``-0.0`` for ``0.0``, with a NaN fill value any NaN for that one, and
+  of bytes of variable length those with more zeros at their end;
 - sharded arrays with zarr before 3.2, which reads entries of a shard's index that lie outside
   the shard as if nothing was stored. Shards within shards, or within other codecs, it declines.
 """
@@ -160,7 +161,7 @@ class ZarrArrayIO(OwnIO):
         """Whether zarr takes other values for the fill value when it drops chunks."""
         fill = self._metadata.fill_value
         is_nan = self._metadata.dtype.kind == "f" and fill is not None and fill != fill
-        return self._metadata.dtype.kind in "cV" or bool(is_nan)
+        return self._metadata.dtype.kind in "cVO" or bool(is_nan)
 
     def _array(self, write_empty_chunks: bool) -> zarr.Array[Any]:
         if write_empty_chunks not in self._arrays:

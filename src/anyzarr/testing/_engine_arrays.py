@@ -46,6 +46,8 @@ class ArrayCase:
 LITTLE: Json = {"name": "bytes", "configuration": {"endian": "little"}}
 BIG: Json = {"name": "bytes", "configuration": {"endian": "big"}}
 BYTES: Json = {"name": "bytes"}
+VLEN_BYTES: Json = {"name": "vlen-bytes"}
+VLEN_UTF8: Json = {"name": "vlen-utf8"}
 CRC: Json = {"name": "crc32c"}
 ZSTD: Json = {"name": "zstd", "configuration": {"level": 1, "checksum": False}}
 GZIP: Json = {"name": "gzip", "configuration": {"level": 1}}
@@ -221,8 +223,23 @@ def _v3_data_types() -> list[ArrayCase]:
             },
             {"a": 1, "b": 0.0},
         ),
-        case("string", "string", "none", {"name": "vlen-utf8"}),
-        case("bytes", "bytes", "", {"name": "vlen-bytes"}),
+        case("string", "string", "none", VLEN_UTF8),
+        case("bytes", "bytes", "", VLEN_BYTES),
+        ArrayCase(
+            "v3-bytes-uncompressed", _v3("variable_length_bytes", (5, 4), (1, 1), [VLEN_BYTES], "")
+        ),
+        ArrayCase(
+            "v3-bytes-blosc",
+            _v3("bytes", (7, 5), (4, 2), [VLEN_BYTES, _blosc("lz4", "noshuffle", 1)], "YWI="),
+        ),
+        ArrayCase(
+            "v3-bytes-sharded",
+            _v3("bytes", (5, 6), (4, 4), [_shard((1, 1), [VLEN_BYTES, ZSTD])], ""),
+        ),
+        ArrayCase(
+            "v3-string-sharded",
+            _v3("string", (7, 5), (4, 6), [_shard((2, 3), [VLEN_UTF8, GZIP])], "ß"),
+        ),
     ]
 
 
@@ -245,6 +262,10 @@ def _v2_arrays() -> list[ArrayCase]:
         ArrayCase("v2-delta-zstd", _v2("<i4", (9, 8), (4, 4), zstd, filters=[delta])),
         ArrayCase("v2-shuffle-zlib", _v2("<i4", (9,), (4,), zlib, filters=[shuffle])),
         ArrayCase("v2-bytes", _v2("|S3", (5, 4), (2, 3), zstd, fill_value="")),
+        ArrayCase("v2-string", _v2("|O", (7, 5), (3, 2), zstd, fill_value="",
+                                   filters=[{"id": "vlen-utf8"}])),
+        ArrayCase("v2-vlen-bytes-order-f", _v2("|O", (7, 5), (3, 2), zstd, fill_value="", order="F",
+                                               filters=[{"id": "vlen-bytes"}])),
         ArrayCase("v2-datetime64-big-endian", _v2(">M8[us]", (5,), (2,), zstd, fill_value="NaT")),
         ArrayCase("v2-no-dimensions", _v2(">u4", (), (), zlib, fill_value=7), is_checked=True),
     ]  # fmt: skip
