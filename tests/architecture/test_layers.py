@@ -18,7 +18,7 @@ PACKAGE = Path(anyzarr.__file__).parent
 LAYERS: list[set[str]] = [
     {"_ragged", "errors"},
     {"abc", "config", "_atomic", "_optional", "_progress"},
-    {"_dlpack", "_parallel", "_url"},
+    {"_dlpack", "_parallel", "_streams", "_url"},
     {"_ozx"},
     {"stores"},
     {"metadata"},

@@ -250,7 +250,7 @@ def test_interrupted_replacement_leaves_the_old(
     origin, place = request.getfixturevalue(source), tmp_path / "out" / target
     anyzarr.convert(request.getfixturevalue("tiff"), place, levels=1)
     before = files(tmp_path)
-    stop = Stopping(3, KeyboardInterrupt())
+    stop = Stopping(2, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         anyzarr.convert(origin, place, overwrite=True, progress=stop)
     assert files(tmp_path) == before

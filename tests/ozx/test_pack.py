@@ -328,7 +328,7 @@ def test_a_source_that_changes_is_noticed(tmp_path, lost):
 
 def test_large_objects_are_read_in_parts(tmp_path, monkeypatch):
     monkeypatch.setattr("anyzarr._ozx._members._BATCH_BYTES", 2000)
-    monkeypatch.setattr("anyzarr._ozx._members._PART_BYTES", 1000)
+    monkeypatch.setattr("anyzarr._streams._PART_BYTES", 1000)
     asked = []
 
     class Recording(OneByOne):

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from anyzarr._ozx._zip64 import Entry, entry_name, header_bytes
-from anyzarr.abc import ByteRange, ObjectInfo, Store
+from anyzarr._streams import get_stream
+from anyzarr.abc import ObjectInfo, Store
 from anyzarr.errors import ConflictError, StoreError
 
 __all__ = ["Member", "Reader", "batches", "is_large", "place"]
 
 _BATCH_BYTES = 4 << 20
 _BATCH_MEMBERS = 256
-_PART_BYTES = 16 << 20
-_FILE_BLOCK = 1 << 17
-"""Small enough for what was read to be in the processor's cache when it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,53 +129,18 @@ class Reader:
             if content is None or len(content) != member.item.size:
                 raise self._changed(member)
             contents.append(content)
-            self._advance(len(content))
+        self._advance(sum(map(len, contents)))
         return contents
 
-    def parts(self, member: Member) -> Iterator[bytes | memoryview]:
-        """Yield the content of a large member; each part is good until the next is asked for."""
+    def parts(self, member: Member) -> Iterator[bytes]:
+        """Yield the content of a large member."""
         done = 0
-        for part in self._file_parts(member) if self._root is not None else self._ranges(member):
+        for part in get_stream(self._store, member.item.key) or ():
             done += len(part)
             self._advance(len(part))
             yield part
         if done != member.item.size:
             raise self._changed(member)
-
-    def _ranges(self, member: Member) -> Iterator[bytes]:
-        size = member.item.size
-        for start in range(0, size, _PART_BYTES):
-            stop = min(size, start + _PART_BYTES)
-            part = self._store.get(member.item.key, ByteRange(start, stop))
-            if part is None or len(part) != stop - start:
-                raise self._changed(member)
-            yield part
-
-    def _file_parts(self, member: Member) -> Iterator[memoryview]:
-        try:
-            descriptor = os.open(f"{self._root}/{member.item.key}", os.O_RDONLY)
-        except FileNotFoundError:
-            raise self._changed(member) from None
-        except OSError as error:
-            raise self._unreadable(member, error) from error
-        try:
-            if os.fstat(descriptor).st_size != member.item.size:
-                raise self._changed(member)
-            block = memoryview(bytearray(_FILE_BLOCK))
-            while n := os.readv(descriptor, [block]):
-                yield block[:n]
-        except OSError as error:
-            raise self._unreadable(member, error) from error
-        finally:
-            os.close(descriptor)
-
-    def _unreadable(self, member: Member, error: OSError) -> StoreError:
-        return StoreError(
-            f"cannot read {member.item.key!r} in {self._store.spec}: {error.strerror or error}; "
-            "check its permissions and the disk",
-            store=str(self._store.spec),
-            key=member.item.key,
-        )
 
     def _changed(self, member: Member) -> ConflictError:
         return ConflictError(

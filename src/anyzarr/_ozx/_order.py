@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from anyzarr._atomic import SET_ASIDE, STAGED
 from anyzarr.abc import ObjectInfo
 
 __all__ = ["Contents", "arrange", "is_stray", "natural_key"]
@@ -59,11 +60,18 @@ def is_stray(key: str) -> bool:
     their own.
     """
     parts = key.split("/")
-    if any(part in _STRAY_NAMES for part in parts):
+    if not _STRAY_NAMES.isdisjoint(parts) or _is_staged(key, parts):
         return True
     name = parts[-1]
     # A hierarchy must not be embedded in another one, so archives of some lie here by accident.
     return name.lower().endswith(".ozx") or _STRAY_OBJECT.fullmatch(name) is not None
+
+
+def _is_staged(key: str, parts: list[str]) -> bool:
+    # Of an interrupted conversion there is a folder with everything in it.
+    if not (key.startswith(".") or "/." in key):
+        return False
+    return any(STAGED.fullmatch(part) or SET_ASIDE.fullmatch(part) for part in parts)
 
 
 def natural_key(key: str) -> tuple[tuple[int, int, str], ...]:
@@ -87,8 +95,10 @@ def arrange(objects: Iterable[ObjectInfo]) -> Contents:
     zarr_format = 3 if "zarr.json" in roots else 2 if roots & {".zgroup", ".zarray"} else None
     # Documents of the other format are no metadata of this hierarchy, so they come later.
     names = _V2_DOCUMENTS if zarr_format == 2 else ("zarr.json",)
-    documents = [item for item in kept if _name(item.key) in names]
-    data = [item for item in kept if _name(item.key) not in names]
+    documents: list[ObjectInfo] = []
+    data: list[ObjectInfo] = []
+    for item in kept:
+        (documents if _name(item.key) in names else data).append(item)
     return Contents(
         tuple(sorted(documents, key=_breadth_first)),
         tuple(sorted(data, key=lambda item: natural_key(item.key))),

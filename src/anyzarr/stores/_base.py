@@ -10,6 +10,7 @@ from typing import Any, Self, TypeAlias, TypeVar
 
 from anyzarr import config
 from anyzarr._parallel import map_ordered
+from anyzarr._streams import ranges_of
 from anyzarr._url import redact
 from anyzarr.abc import (
     ABSENT,
@@ -32,7 +33,7 @@ __all__ = [
     "in_thread",
     "level_of",
     "remote_concurrency",
-    "with_info_after",
+    "with_info",
 ]
 
 T = TypeVar("T")
@@ -214,6 +215,18 @@ class BaseStore(abc.ABC):
             validate_key(key, store=self._label)
         return self._get_many_with_info(requests) if requests else []
 
+    def get_stream(self, key: str) -> Iterator[bytes] | None:
+        """Return the object in parts of at most some MiB; None if it is absent.
+
+        Whatever checksum the store has of the whole is checked when the last part has been given.
+
+        Raises
+        ------
+        ConflictError
+            The object changed while it was read. Raised by the iterator, as all errors may be.
+        """
+        return self._get_stream(validate_key(key, store=self._label))
+
     def put(
         self,
         key: str,
@@ -351,6 +364,12 @@ class BaseStore(abc.ABC):
     def _get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
         return with_info_after(self, requests)
 
+    def _get_stream(self, key: str) -> Iterator[bytes] | None:
+        info = self._head(key)
+        if info is None:
+            return None
+        return ranges_of(info, lambda part: self._get_many_with_info([part])[0], self._label)
+
     def _put_stream(self, key: str, parts: Iterable[bytes], size_limit: int) -> None:
         self._put(key, b"".join(parts), None)
 
@@ -386,6 +405,13 @@ class BaseStore(abc.ABC):
 
     async def _list_level_async(self, prefix: str) -> Level:
         return await in_thread(self._list_level, prefix)
+
+
+def with_info(store: Store, requests: Sequence[Request]) -> Versioned:
+    """Read from any store, each result with the size and ETag of its object."""
+    if isinstance(store, BaseStore):
+        return store.get_many_with_info(requests)
+    return with_info_after(store, requests)
 
 
 def with_info_after(store: Store, requests: Sequence[Request]) -> Versioned:

@@ -21,7 +21,7 @@ from anyzarr.abc import (
     StoreSpec,
 )
 from anyzarr.errors import StoreError
-from anyzarr.stores._base import BaseStore, Results, Versioned, remote_concurrency, with_info_after
+from anyzarr.stores._base import BaseStore, Results, remote_concurrency, with_info
 from anyzarr.stores._cache_blocks import BLOCK_BYTES, Blocks, DiskBlocks, MemoryBlocks
 
 __all__ = ["CachingStore", "Check", "caching", "open_cache", "without_cache"]
@@ -252,7 +252,7 @@ class CachingStore(BaseStore):
         asked = [(info.key, ByteRange(*read)) for (info, _), read in zip(runs, reads, strict=True)]
         changed: set[str] = set()
         for (info, _), (start, stop), found in zip(
-            runs, reads, _with_info(self._store, asked), strict=True
+            runs, reads, with_info(self._store, asked), strict=True
         ):
             # What was read is of the version that was looked up only if the store says so.
             if found is None or found[1] != info or len(found[0]) != stop - start:
@@ -319,13 +319,6 @@ class CachingStore(BaseStore):
 
     def _list_level(self, prefix: str) -> Level:
         return self._store.list_level(prefix)
-
-
-def _with_info(store: Store, requests: Sequence[Request]) -> Versioned:
-    """Return what is read, each with the size and ETag of the object it was read from."""
-    if isinstance(store, BaseStore):
-        return store.get_many_with_info(requests)
-    return with_info_after(store, requests)
 
 
 def _blocks_of(cache: str | int, max_bytes: int | None) -> Blocks:

@@ -33,6 +33,7 @@ from anyzarr.stores._keys import as_prefix
 from anyzarr.stores._local import is_no_object, prune
 from anyzarr.stores._locks import key_lock
 from anyzarr.stores._obstore_config import object_store_from_url, spec_of
+from anyzarr.stores._obstore_stream import upload
 from anyzarr.stores._ranges import Batch, batches_of
 
 __all__ = ["ObstoreStore"]
@@ -394,25 +395,24 @@ class ObstoreStore(BaseStore):
 
     def _put_stream(self, key: str, parts: Iterable[bytes], size_limit: int) -> None:
         self._ready(key)
-        raised: list[BaseException] = []
-
-        def watched() -> Iterator[bytes]:
-            try:
-                yield from parts
-            except BaseException as error:
-                raised.append(error)
-                raise
-
         # An upload has at most 10,000 parts.
         part_bytes = max(_LEAST_PART_BYTES, size_limit // 9000 + 1)
+        failed: list[BaseException] = []
+
+        def put(arriving: Iterator[bytes]) -> None:
+            try:
+                self._obs.put(self._object_store, key, arriving, chunk_size=part_bytes)
+            except self._known as error:
+                failed.append(error)
+                raise
+
         try:
-            self._obs.put(self._object_store, key, watched(), chunk_size=part_bytes)
-        except BaseException as error:
-            if raised:
-                raise raised[0] from None  # what obstore makes of it says less
-            if isinstance(error, self._known):
-                self._fail(error, key, "write")
-            raise
+            upload(parts, put)
+        except self._known as error:
+            # What is raised while the parts are made is not of this upload.
+            if error not in failed:
+                raise
+            self._fail(error, key, "write")
 
     def _own(self, value: bytes | memoryview) -> bytes | memoryview:
         # obstore's memory store keeps the caller's buffer, which the caller may change.

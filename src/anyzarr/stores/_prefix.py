@@ -162,6 +162,11 @@ class SubStore(BaseStore):
     ) -> str | None:
         return self._store.put(self._prefix + key, value, precondition=precondition)
 
+    def _get_stream(self, key: str) -> Iterator[bytes] | None:
+        if isinstance(self._store, BaseStore):
+            return self._store.get_stream(self._prefix + key)
+        return super()._get_stream(key)
+
     def _put_stream(self, key: str, parts: Iterable[bytes], size_limit: int) -> None:
         if isinstance(self._store, BaseStore):
             self._store.put_stream(self._prefix + key, parts, size_limit=size_limit)

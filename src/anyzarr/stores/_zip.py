@@ -31,6 +31,7 @@ from anyzarr.stores._zip_directory import (
 from anyzarr.stores._zip_local import LocalArchive, is_plain
 from anyzarr.stores._zip_members import Members, unreadable
 from anyzarr.stores._zip_source import FileSource, ObjectSource, Source
+from anyzarr.stores._zip_stream import checked, inflated
 
 __all__ = ["ZipStore", "is_archive_file", "local_archive"]
 
@@ -46,7 +47,6 @@ _METHODS: Final = {
     93: "zstd",
     95: "xz",
 }
-_STEP = 1 << 18
 _NEAR: Final = 1 << 16
 _SLACK: Final = 64
 """Room for the extra field of a local header, which the central directory does not tell."""
@@ -239,6 +239,27 @@ class ZipStore(BaseStore):
         header = LOCAL_HEADER.size + len(entry.raw_name)
         return entry.offset, min(entry.offset + header + _SLACK + b, self._members.limit(entry))
 
+    def _get_stream(self, key: str) -> Iterator[bytes] | None:
+        entry = self._members.find(key)
+        if entry is None:
+            return None
+        self._require_readable(entry)
+        return checked(entry, self._pieces(entry), self._raise_corrupt)
+
+    def _pieces(self, entry: Entry) -> Iterator[bytes]:
+        """Yield a member's bytes as they are in the archive."""
+        try:
+            (first,) = self._starts([entry])
+            end = first + entry.stored_bytes
+            for start in range(first, end, self._source.step_bytes):
+                stop = min(end, start + self._source.step_bytes)
+                piece = self._source.read(start, stop)
+                if len(piece) != stop - start:
+                    self._raise_corrupt(entry, "is cut short: the archive ends before it does")
+                yield piece
+        except OSError as error:
+            self._raise_unreadable(error, entry)
+
     def _finish(self, entry: Entry, data: bytes, part: ByteRange | None) -> bytes:
         if entry.method == DEFLATED:
             return self._inflate(entry, data, part)
@@ -311,7 +332,7 @@ class ZipStore(BaseStore):
         whole = stop == entry.size_bytes
         parts: list[bytes] = []
         position = crc = 0
-        for block in self._blocks(entry, data):
+        for block in inflated(entry, [data], self._raise_corrupt):
             if position + len(block) > entry.size_bytes:
                 self._raise_corrupt(entry, "lies about its size: it inflates to more")
             parts.append(block[max(0, start - position) : max(0, stop - position)])
@@ -323,18 +344,6 @@ class ZipStore(BaseStore):
             self._raise_corrupt(entry, "lies about its size: it inflates to less")
         self._check_crc(entry, crc)
         return b"".join(parts)
-
-    def _blocks(self, entry: Entry, data: bytes) -> Iterator[bytes]:
-        engine = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            while not engine.eof:
-                block = engine.decompress(data, _STEP)
-                data = engine.unconsumed_tail
-                if not block and not data:
-                    break
-                yield block
-        except zlib.error as error:
-            self._raise_corrupt(entry, f"cannot be inflated ({error})")
 
     def _check_crc(self, entry: Entry, crc: int) -> None:
         if crc != entry.crc:

@@ -19,10 +19,19 @@ _THREADS_FROM = 8
 
 
 class Source(Protocol):
-    """The bytes of an archive. Reads are positional, so any number may go on at once."""
+    """The bytes of an archive. Reads are positional, so any number may go on at once.
+
+    Attributes
+    ----------
+    label, url
+        Its printable address, and its URL.
+    step_bytes
+        How much to read at once of what is read from its beginning to its end.
+    """
 
     label: str
     url: str
+    step_bytes: int
 
     def size(self) -> int: ...
     def etag(self) -> str | None: ...
@@ -54,6 +63,8 @@ class FileSource:
     A forked child inherits the descriptor and reads by position too, so neither disturbs the
     other. The file stays the one that was opened, also when another is renamed over it.
     """
+
+    step_bytes = 1 << 17
 
     def __init__(self, path: str) -> None:
         self.label = path
@@ -96,6 +107,8 @@ class FileSource:
 
 class ObjectSource:
     """An object of another store, read by ranges."""
+
+    step_bytes = 16 << 20
 
     def __init__(self, store: Store, key: str) -> None:
         self._store = store

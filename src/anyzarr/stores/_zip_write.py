@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn
 from anyzarr._atomic import mark_held, require_free, staging_path
 from anyzarr._ozx import Packed, Packing, arrange, pack
 from anyzarr._progress import ProgressCallback
+from anyzarr._streams import put_stream
 from anyzarr._url import file_url, quote_path
 from anyzarr.abc import (
     ByteRange,
@@ -303,14 +304,6 @@ class _Target:
 
     def reader(self) -> ZipStore:
         return ZipStore(self._path if self._object is None else self._object)
-
-
-def put_stream(store: Store, key: str, parts: Iterator[bytes], size_limit: int) -> None:
-    """Put an object that arrives in parts, into any store."""
-    if isinstance(store, BaseStore):
-        store.put_stream(key, parts, size_limit=size_limit)
-    else:
-        store.put(key, b"".join(parts))
 
 
 class _Owner:
