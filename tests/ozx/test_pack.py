@@ -183,17 +183,26 @@ def test_what_others_left_behind_is_left_out(tmp_path):
     stray = {
         ".DS_Store": b"x", "a/.DS_Store": b"x", "a/._zarr.json": b"x", "__MACOSX/a": b"x",
         "a/x/c/0.9f3b.partial": b"x", "a/x/c/1.tmp": b"x", "a/x/c/2#1": b"x", "Thumbs.db": b"x",
+        ".b.0123456789ab.partial/zarr.json": b"{}", "a/.x.ba9876543210.replaced/c/0": b"x",
     }  # fmt: skip
     content = hierarchy() | stray
     packed = pack(store_of(content), tmp_path / "a.ozx")
     entries, _ = parse_zip((tmp_path / "a.ozx").read_bytes())
     assert dict(entries) == hierarchy()
     assert len(packed.warnings) == 1
-    assert "8 objects" in packed.warnings[0]
+    assert "10 objects" in packed.warnings[0]
 
 
 @pytest.mark.parametrize(
-    "key", ["a.partial/zarr.json", "a.tmp/c/0", "OME/METADATA.ome.xml", "x~/zarr.json", "c/0"]
+    "key",
+    [
+        "a.partial/zarr.json",
+        ".b.partial/zarr.json",
+        "a.tmp/c/0",
+        "OME/METADATA.ome.xml",
+        "x~/zarr.json",
+        "c/0",
+    ],
 )
 def test_nodes_with_odd_names_are_kept(key):
     assert not is_stray(key)
