@@ -11,6 +11,7 @@ from anyzarr import crud
 from anyzarr._nodes import Array, Group
 from anyzarr._parallel import for_each
 from anyzarr.abc import Ragged
+from anyzarr.crud._nodes import changing
 from anyzarr.crud._process_locks import exclusive
 from anyzarr.errors import MetadataError
 from anyzarr.stores import join
@@ -48,20 +49,12 @@ def write_level(
     with exclusive(root.store, [join(root.path, f"{level}/vertices/append")]):
         root.refresh()
         job, ignored = _prepare(root, geometry, options, kind, level)
-        consolidated = "consolidated_metadata" in root.metadata.document
-        _begin(job)
-        parts, documents = _parts(job)
-        if kind.links is not None:
-            more, further = kind.links(job)
-            parts, documents = [*parts, *more], {**documents, **further}
-        # Vertices first: what else is written, links not least, counts their rows.
-        parts[0].array.write(parts[0].cells, parts[0].blobs)
-        for_each(lambda part: part.array.write(part.cells, part.blobs), parts[1:])
-        put_documents(root, documents)
-        for_each(lambda part: part.array.with_cells(part.cells).put(), parts)
-        is_tiled = _commit_fragments(job)
-        put_documents(root, _objects(job))
-        _finish(job, kind, consolidated, is_tiled)
+        is_consolidated = "consolidated_metadata" in root.metadata.document
+        with changing(root.store, root.path):
+            _write(job, kind)
+        if is_consolidated:
+            crud.consolidate_metadata(root.store, root.path)
+        root.refresh()
     geometry = job.geometry
     return WriteSummary(
         vertex_count=geometry.n_vertices,
@@ -71,6 +64,22 @@ def write_level(
         bins_per_chunk=job.grid.bins,
         ignored_count=ignored,
     )
+
+
+def _write(job: Job, kind: Kind) -> None:
+    _begin(job)
+    parts, documents = _parts(job)
+    if kind.links is not None:
+        more, further = kind.links(job)
+        parts, documents = [*parts, *more], {**documents, **further}
+    # Vertices first: what else is written, links not least, counts their rows.
+    parts[0].array.write(parts[0].cells, parts[0].blobs)
+    for_each(lambda part: part.array.write(part.cells, part.blobs), parts[1:])
+    put_documents(job.root, documents)
+    for_each(lambda part: part.array.with_cells(part.cells).put(), parts)
+    is_tiled = _commit_fragments(job)
+    put_documents(job.root, _objects(job))
+    _finish(job, kind, is_tiled)
 
 
 # ---------------------------------------------------------------------- before anything is written
@@ -238,7 +247,7 @@ def _parts(job: Job) -> tuple[list[Part], Documents]:
     about = {"dtype": positions.dtype.newbyteorder("=").name, "encoding": "raw"}
     parts = [job.column("vertices", "vertices", about, positions)]
     for name, column in geometry.vertex_attributes.items():
-        stored = job.stored(f"vertex_attributes/{name}") if job.rows.any() else None
+        stored = job.stored(f"vertex_attributes/{name}")
         coded = encode_column(name, column, None if stored is None else stored.attributes)
         path = f"vertex_attributes/{name}"
         parts.append(job.column(path, "attribute", coded.attributes, coded.values))
@@ -293,7 +302,7 @@ def _objects(job: Job) -> Documents:
     return documents | write_groups(job.root, number, geometry.groups, geometry.group_attributes)
 
 
-def _finish(job: Job, kind: Kind, consolidated: bool, is_tiled: bool) -> None:
+def _finish(job: Job, kind: Kind, is_tiled: bool) -> None:
     """Write the documents of the level and of the root, which make the write complete."""
     geometry = job.geometry
     families = {
@@ -326,6 +335,3 @@ def _finish(job: Job, kind: Kind, consolidated: bool, is_tiled: bool) -> None:
         return (after if is_named else after.with_level(level.level, ones)).attributes()
 
     crud.update_attributes(job.root.store, job.root.path, final)
-    if consolidated:
-        crud.consolidate_metadata(job.root.store, job.root.path)
-    job.root.refresh()
