@@ -10,6 +10,7 @@ from anyzarr.vectors._constants import (
 )
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata, is_vector_store
 from anyzarr.vectors._job import WriteSummary
+from anyzarr.vectors._lazy import ZVColumn, ZVLevel, ZVSelection, ZVStore, open_zv
 from anyzarr.vectors._open import create_store, open_store
 from anyzarr.vectors._points import Points, read_points, write_points
 
@@ -24,9 +25,14 @@ __all__ = [
     "Points",
     "RootMetadata",
     "WriteSummary",
+    "ZVColumn",
+    "ZVLevel",
+    "ZVSelection",
+    "ZVStore",
     "create_store",
     "is_vector_store",
     "open_store",
+    "open_zv",
     "read_points",
     "write_points",
 ]

@@ -29,6 +29,24 @@ def cells_of(positions: npt.NDArray[np.floating], edges: Sequence[float]) -> Coo
     return np.floor(quotient, out=quotient).astype(np.int64)
 
 
+def _checked_edges(bounds: Bounds, chunk_shape: Sequence[float]) -> tuple[float, ...]:
+    """Return edges of chunks by which the bounds can be divided."""
+    edges = tuple(float(edge) for edge in chunk_shape)
+    if any(not (0 < edge < math.inf) for edge in edges):
+        raise MetadataError(
+            f"the chunk shape {edges} is not valid: every edge is a finite length above 0",
+            kind="chunk_shape",
+        )
+    reach = [max(abs(low), abs(high)) for low, high in zip(*bounds, strict=True)]
+    if any(far / edge >= _MOST_CELLS for far, edge in zip(reach, edges, strict=True)):
+        raise MetadataError(
+            f"the bounds {bounds} are too many chunks of {edges} away from 0 to be numbered: "
+            "choose a larger chunk_shape",
+            kind="chunk_shape",
+        )
+    return edges
+
+
 @dataclass(frozen=True)
 class CellGrid:
     """Which cells a level has, how large they are and how each is cut into bins.
@@ -64,12 +82,6 @@ class CellGrid:
     bin_shape: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if any(not (0 < edge < math.inf) for edge in self.chunk_shape):
-            raise MetadataError(
-                f"the chunk shape {self.chunk_shape} is not valid: every edge is a finite length "
-                "above 0",
-                kind="chunk_shape",
-            )
         for edge, part in zip(self.chunk_shape, self.bin_shape, strict=True):
             count = edge / part if part > 0 else 0.0
             if round(count) < 1 or abs(count - round(count)) > 1e-9 * count:
@@ -93,7 +105,7 @@ class CellGrid:
         bin_shape: Sequence[float] | None = None,
     ) -> CellGrid:
         """Return the grid that covers the bounds, both ends included."""
-        edges = tuple(float(edge) for edge in chunk_shape)
+        edges = _checked_edges(bounds, chunk_shape)
         first, last = cells_of(np.asarray(bounds, dtype=np.float64), edges)
         return cls(
             origin=tuple(first.tolist()),
