@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from anyzarr._os_errors import because
 from anyzarr.errors import NodeExistsError, StoreError
 
 try:
@@ -122,8 +123,8 @@ def new_folder(path: Path) -> Iterator[None]:
         path.mkdir()
     except OSError as error:
         raise StoreError(
-            f"cannot make a folder in {os.fspath(path.parent)!r}: {error.strerror or error}; "
-            "choose a place that can be written to"
+            f"cannot make a folder in {os.fspath(path.parent)!r}: {because(error)}",
+            store=os.fspath(path),
         ) from error
     with _held(path):
         yield
@@ -179,8 +180,8 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         file = path.open("xb")
     except OSError as error:
         raise StoreError(
-            f"cannot make a file in {os.fspath(path.parent)!r}: {error.strerror or error}; "
-            "choose a place that can be written to"
+            f"cannot make a file in {os.fspath(path.parent)!r}: {because(error)}",
+            store=os.fspath(path),
         ) from error
     with file, _held(path):
         yield file
@@ -188,7 +189,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
         except OSError as error:
             raise StoreError(
-                f"cannot write {os.fspath(path)!r}: {error.strerror or error}"
+                f"cannot write {os.fspath(path)!r}: {because(error)}", store=os.fspath(path)
             ) from error
 
 
@@ -209,8 +210,8 @@ def _make_parents(folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"cannot make the folder {os.fspath(folder)!r}: {error.strerror or error}; choose a "
-            "place that can be written to"
+            f"cannot make the folder {os.fspath(folder)!r}: {because(error)}",
+            store=os.fspath(folder),
         ) from error
     return missing
 
@@ -235,7 +236,7 @@ def _put_in_place(staging: Path, target: Path, *, overwrite: bool) -> None:
         staging.replace(target)
     except OSError as error:
         raise StoreError(
-            f"cannot put {os.fspath(target)!r} in place: {error.strerror or error}"
+            f"cannot put {os.fspath(target)!r} in place: {because(error)}", store=os.fspath(target)
         ) from error
 
 
@@ -307,7 +308,9 @@ def _sync(path: Path) -> None:
         with path.open("rb+") as file:
             os.fsync(file.fileno())
     except OSError as error:
-        raise StoreError(f"cannot write {os.fspath(path)!r}: {error.strerror or error}") from error
+        raise StoreError(
+            f"cannot write {os.fspath(path)!r}: {because(error)}", store=os.fspath(path)
+        ) from error
 
 
 def _remove(path: Path) -> None:

@@ -16,7 +16,7 @@ PACKAGE = Path(anyzarr.__file__).parent
 
 # Bottom first. A module may import from its own layer and from those before it.
 LAYERS: list[set[str]] = [
-    {"_ragged", "errors"},
+    {"_os_errors", "_ragged", "errors"},
     {"abc", "config", "_atomic", "_optional", "_progress"},
     {"_dlpack", "_parallel", "_streams", "_url"},
     {"_ozx"},

@@ -1,8 +1,10 @@
 """Folders, archives, dicts: complete or not there at all, and byte for byte the same."""
 
 import _thread
+import functools
 import itertools
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +27,11 @@ from anyzarr.errors import (
     UnsupportedError,
 )
 from anyzarr.stores import LocalStore, MemoryStore
+
+from .._unprivileged import (  # noqa: TID252 (tests are no installed package)
+    as_nobody,
+    reachable_folder,
+)
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 4000, (2, 600, 700)).astype("u2")
@@ -362,12 +369,22 @@ def test_places_that_cannot_be_written_to(
     assert files(tmp_path) == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_folder_without_permission(tiff: Path, tmp_path: Path) -> None:
-    (tmp_path / "locked").mkdir(mode=0o500)
-    for target in ("out.zarr", "out.ozx"):
-        with pytest.raises(StoreError, match="locked"):
-            anyzarr.convert(tiff, tmp_path / "locked" / target)
+def test_folder_without_permission(hierarchy: Path, tiff: Path) -> None:
+    with reachable_folder() as folder:
+        image = shutil.copy(tiff, folder)
+        shutil.copytree(hierarchy, folder / "h.zarr")
+        locked = folder / "locked"
+        for target in ("out.zarr", "out.ozx"):
+            anyzarr.convert(image, folder / target)  # all that it needs is loaded
+        locked.mkdir(mode=0o555)
+        for source in (image, folder / "h.zarr"):
+            for target in ("out.zarr", "out.ozx"):
+                convert = functools.partial(anyzarr.convert, source, locked / target)
+                error = as_nobody(convert)
+                assert isinstance(error, StoreError), error
+                assert "locked" in str(error)
+                assert "permissions" in str(error)
+        assert list(locked.iterdir()) == []
 
 
 def test_sources_that_are_not_there_or_of_no_known_kind(tmp_path: Path) -> None:

@@ -16,6 +16,11 @@ from anyzarr.abc import ABSENT
 from anyzarr.errors import ConflictError, StoreError
 from anyzarr.stores import FsspecStore, LocalStore
 
+from .._unprivileged import (  # noqa: TID252 (tests are no installed package)
+    as_nobody,
+    reachable_folder,
+)
+
 
 def names(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
@@ -132,17 +137,28 @@ def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert store.get("k") == bytes(range(100))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_permissions_are_an_error(tmp_path: Path) -> None:
-    store = LocalStore(tmp_path)
-    store.put("a/k", b"old")
-    (tmp_path / "a").chmod(0o500)
-    try:
-        with pytest.raises(StoreError, match="permission"):
-            store.put("a/k", b"new")
-    finally:
-        (tmp_path / "a").chmod(0o700)
-    assert store.get("a/k") == b"old"
+@pytest.mark.parametrize("new", [new_local, new_fsspec])
+def test_permissions_are_an_error(new: Callable[[Path], Any]) -> None:
+    with reachable_folder() as folder:
+        store = new(folder)
+        store.put("a/k", b"old")
+        (folder / "a").chmod(0o555)
+        refused = {
+            "write": lambda: store.put("a/k", b"new"),
+            "write if absent": lambda: store.put("a/new", b"new", precondition=ABSENT),
+            "delete": lambda: store.delete("a/k"),
+        }
+        for doing, call in refused.items():
+            error = as_nobody(call)
+            assert isinstance(error, StoreError), doing
+            assert "permission" in str(error)
+            assert error.store == str(store) or str(folder) in str(error.store)
+            assert error.key in {"a/k", "a/new"}
+        assert store.get("a/k") == b"old"
+        assert names(folder) == {"a/k"}
+        (folder / "a" / "k").chmod(0o000)
+        error = as_nobody(lambda: store.get("a/k"))
+        assert isinstance(error, StoreError), "what may not be read is not taken for absent"
 
 
 @pytest.mark.parametrize("name", ["open", "unlink", "scandir", "stat"])

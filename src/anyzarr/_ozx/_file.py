@@ -13,13 +13,20 @@ from collections.abc import Callable, Sequence
 from anyzarr._ozx._members import Member, Reader, batches, is_large
 from anyzarr._ozx._zip64 import local_header
 from anyzarr._parallel import concurrency, for_each
-from anyzarr.errors import StoreError
 
-__all__ = ["write_at", "write_members"]
+__all__ = ["UnwritableError", "write_at", "write_members"]
 
 _LEAST_WORKERS = 8  # waiting for a network costs no processor
 
 See = Callable[[str, bytes | memoryview], None]
+
+
+class UnwritableError(Exception):
+    """The archive, whose name is known further up, cannot be written."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def write_members(
@@ -89,7 +96,7 @@ def write_at(descriptor: int, data: bytes | memoryview, position: int) -> None:
 
     Raises
     ------
-    StoreError
+    UnwritableError
         The file system refuses.
     """
     view = memoryview(data)
@@ -97,8 +104,5 @@ def write_at(descriptor: int, data: bytes | memoryview, position: int) -> None:
         try:
             n = os.pwrite(descriptor, view, position)
         except OSError as error:
-            raise StoreError(
-                f"cannot write the archive: {error.strerror or error}; make room, or choose "
-                "another place"
-            ) from error
+            raise UnwritableError(error) from error
         view, position = view[n:], position + n

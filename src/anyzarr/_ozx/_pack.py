@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anyzarr import _atomic
-from anyzarr._ozx._file import write_at, write_members
+from anyzarr._os_errors import because
+from anyzarr._ozx._file import UnwritableError, write_at, write_members
 from anyzarr._ozx._members import Reader, place
 from anyzarr._ozx._order import arrange
 from anyzarr._ozx._root import require_root
@@ -169,7 +170,13 @@ def pack(
     _require_outside(path, store)
     packing = Packing(store, path.name, progress=progress)
     with _atomic.replacing(path, overwrite=overwrite) as staging, _atomic.new_file(staging) as file:
-        packing.to_file(file.fileno())
+        try:
+            packing.to_file(file.fileno())
+        except UnwritableError as refused:
+            raise StoreError(
+                f"cannot write the archive {os.fspath(path)!r}: {because(refused.error)}",
+                store=os.fspath(path),
+            ) from refused.error
     return packing.packed()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anyzarr._optional import require
+from anyzarr._os_errors import because
 from anyzarr._view._open import Scene, open_scene, wanted_labels
 from anyzarr._view._planes import ZChoice
 from anyzarr._view._plates import render_images
@@ -148,6 +149,4 @@ def _save(sheet: Any, target: Path) -> None:
 
 
 def _unwritable(target: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"{str(target)!r} cannot be written ({error.strerror}); choose a folder you may write to"
-    )
+    return StoreError(f"cannot write {str(target)!r}: {because(error)}", store=str(target.parent))

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from anyzarr._os_errors import error_number, remedy
 from anyzarr.abc import ChunkCodec, Store
-from anyzarr.errors import AnyzarrError, CorruptDataError, UnsupportedError
+from anyzarr.errors import AnyzarrError, CorruptDataError, StoreError, UnsupportedError
 
 __all__ = ["CheckedCodec", "checked_decode", "checked_encode", "store_name"]
 
@@ -83,15 +84,20 @@ def checked_encode(
     ------
     UnsupportedError
         The codec failed on a valid chunk; nothing has been written.
+    StoreError
+        The system refused the codec's temporary file; nothing has been written.
     """
     try:
         return codec.encode(value)
     except (AnyzarrError, MemoryError):
         raise
     except Exception as error:
-        raise UnsupportedError(
+        number = error_number(str(error))
+        kind = UnsupportedError if number is None else StoreError
+        what = _sentence(error) if number is None else f"{_sentence(error)}; {remedy(number)}"
+        raise kind(
             f"the engine {engine!r} cannot encode chunk {chunk_coords} ({key} in "
-            f"{store_name(store)}): {_sentence(error)}",
+            f"{store_name(store)}): {what}",
             store=store_name(store),
             key=key,
             chunk_coords=chunk_coords,

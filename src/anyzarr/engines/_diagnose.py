@@ -6,10 +6,13 @@ then read again chunk by chunk, each through the engine's codec, until one fails
 
 from __future__ import annotations
 
+import os
+import re
 from typing import Any
 
 import numpy as np
 
+from anyzarr._os_errors import error_number, remedy
 from anyzarr.abc import Box, Engine, Store
 from anyzarr.engines._byte_layer import ByteLayerIO
 from anyzarr.engines._cells import cells_of
@@ -59,13 +62,23 @@ def diagnose(
     except AnyzarrError as found:
         return found
     text = " ".join(str(error).split()) or type(error).__name__
+    key, number = _key_in(text, store), error_number(text)
+    what = f"{os.strerror(number)}; {remedy(number)} ({text})" if number else text
     return StoreError(
-        f"the engine {engine.name!r} could not {action} {path or 'the array'!r} in "
-        f"{store_name(store)}: {text}",
+        f"the engine {engine.name!r} could not {action} {key or path or 'the array'!r} in "
+        f"{store_name(store)}: {what}",
         store=store_name(store),
         path=path,
+        key=key,
         engine=engine.name,
     )
+
+
+def _key_in(text: str, store: Store) -> str | None:
+    """Return the key of the first file of a local store that is named in quotes."""
+    root = store.capabilities.local_root
+    found = root and re.search(f'"{re.escape(root)}/([^"]+)"', text)
+    return found[1].removesuffix(".__lock") if found else None
 
 
 def _read_all(io: ByteLayerIO, metadata: ArrayMetadata, box: Box) -> None:

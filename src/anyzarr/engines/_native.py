@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from anyzarr import config
 from anyzarr._optional import is_installed
+from anyzarr._os_errors import remedy
 from anyzarr._parallel import concurrency, for_each
 from anyzarr._url import redact
 from anyzarr.abc import ArrayIO, Box, ByteRange, ChunkCodec, IOCapabilities, Ragged, Store
@@ -343,7 +344,9 @@ class NativeArrayIO:
         key = error.key if coords is None else self._metadata.chunk_key(self._path, coords)
         if error.kind == "corrupt" and key is not None:
             return corrupt(str(error), store=store, key=key, chunk_coords=coords, engine=name)
-        what = redact(str(error)) if error.errno is None else os.strerror(error.errno)
+        what = redact(str(error))
+        if error.errno is not None:
+            what = f"{os.strerror(error.errno)}; {remedy(error.errno)}"
         if error.kind == "memory":
             what = f"a chunk of shape {self._plan.chunk_shape} needs more memory: {what}"
         kind = UnsupportedError if error.kind in {"unsupported", "memory"} else StoreError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 from anyzarr import crud
 from anyzarr._nodes import Group
+from anyzarr._os_errors import because
 from anyzarr.abc import Store
 from anyzarr.crud._batch import create_new_nodes, read_documents
 from anyzarr.crud._copy import copy_objects, link_folder
@@ -135,7 +137,12 @@ def _scratch(folder: Path) -> Iterator[Path]:
     for left in folder.glob(".anyzarr-*.tmp"):  # by a killed process: the plate's lock is held
         shutil.rmtree(left, ignore_errors=True)
     scratch = folder / f".anyzarr-{secrets.token_hex(8)}.tmp"
-    scratch.mkdir()
+    try:
+        scratch.mkdir()
+    except OSError as error:
+        raise StoreError(
+            f"cannot move wells in {os.fspath(folder)!r}: {because(error)}", store=str(folder)
+        ) from error
     try:
         yield scratch
     finally:
@@ -164,7 +171,7 @@ def _rename(source: Path, target: Path) -> None:
         source.rename(target)
     except OSError as error:
         raise StoreError(
-            f"cannot move {str(source)!r} to {str(target)!r}: {error.strerror or error}"
+            f"cannot move {str(source)!r} to {str(target)!r}: {because(error)}"
         ) from error
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from anyzarr._atomic import is_held
+from anyzarr._os_errors import because
 from anyzarr._url import parse_location
 from anyzarr.errors import NodeNotFoundError, StoreError, UnsupportedError
 from anyzarr.stores._debris_names import DOCUMENTS, Kind, kind_of
@@ -185,7 +186,7 @@ def _scan(folder: str) -> list[os.DirEntry[str]]:
         return []
     except OSError as error:
         raise StoreError(
-            f"cannot list {folder!r}: {error.strerror or error}; check its permissions",
+            f"cannot list {folder!r}: {because(error)}",
             store=folder,
         ) from error
 
@@ -263,8 +264,7 @@ def _remove(item: Debris, min_age_seconds: float, opened: OpenFiles) -> bool:
         return False
     except OSError as error:
         raise StoreError(
-            f"cannot remove {item.path!r}: {error.strerror or error}; check the permissions of "
-            "its folder",
+            f"cannot remove {item.path!r}: {because(error)}",
             store=item.path,
         ) from error
     return True

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from anyzarr._atomic import SET_ASIDE, STAGED
+from anyzarr._os_errors import because
 from anyzarr._parallel import map_ordered
 from anyzarr._url import file_url
 from anyzarr.abc import (
@@ -27,7 +28,7 @@ from anyzarr.abc import (
     StoreSpec,
 )
 from anyzarr.errors import AnyzarrError, ConflictError
-from anyzarr.stores._base import BaseStore, Results, describe
+from anyzarr.stores._base import BaseStore, Results
 from anyzarr.stores._keys import validate_key
 from anyzarr.stores._locks import key_lock
 
@@ -50,23 +51,6 @@ _MAX_READ = 1 << 30
 _THREADS_FROM = 8
 _BLOCK_BYTES = 1 << 17
 """Small enough for what was read to be in the processor's cache when it is written elsewhere."""
-
-_REMEDIES: Final = {
-    errno.ENOSPC: "free some space, or write elsewhere",
-    errno.EDQUOT: "the quota is used up: free some space, or write elsewhere",
-    errno.EACCES: "check the permissions of the directory and the file",
-    errno.EPERM: "check the permissions of the directory and the file",
-    errno.EROFS: "the file system is mounted read-only: write elsewhere",
-    errno.ENAMETOOLONG: "use shorter names",
-    errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
-    errno.ENFILE: "too many files are open on this machine: close some",
-    errno.ENOTDIR: "a file is in the way of a directory: remove it, or choose another path",
-    errno.EEXIST: "a file is in the way of a directory: remove it, or choose another path",
-    errno.EISDIR: "a directory is in the way of a file: remove it, or choose another path",
-    errno.ENOTEMPTY: "a directory is in the way of a file: remove it, or choose another path",
-    errno.EIO: "the disk reported an error: check it",
-    errno.ELOOP: "a symbolic link leads to itself: remove it",
-}
 
 
 def is_temporary(name: str) -> bool:
@@ -260,9 +244,7 @@ class LocalStore(BaseStore):
         return f"{self._root}/{key}" if key else self._root
 
     def _os_error(self, error: OSError, key: str, doing: str) -> AnyzarrError:
-        remedy = _REMEDIES.get(error.errno or 0, "check the path")
-        reason = error.strerror or describe(error)
-        return self._error(f"cannot {doing} {key!r} in {self._label}: {reason}; {remedy}", key)
+        return self._error(f"cannot {doing} {key!r} in {self._label}: {because(error)}", key)
 
     # ------------------------------------------------------------------ reading
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Final, NoReturn
 
 from anyzarr._atomic import mark_held, require_free, staging_path
+from anyzarr._os_errors import because
 from anyzarr._ozx import Packed, Packing, arrange, pack
 from anyzarr._progress import ProgressCallback
 from anyzarr._streams import put_stream
@@ -318,8 +319,7 @@ class _Owner:
             folder.mkdir(parents=True)
         except OSError as error:
             raise StoreError(
-                f"cannot make a folder for {label}: {error.strerror or error}; choose a place "
-                "that can be written to",
+                f"cannot make a folder for {label}: {because(error)}",
                 store=label,
             ) from error
         # Held until the end, so that nobody takes it for what a killed process left behind.
