@@ -28,7 +28,7 @@ FUZZ = sanitizers.NATIVE / "fuzz"
 CORPUS = FUZZ / "corpus"
 KNOWN = FUZZ / "known"
 ARTIFACTS = FUZZ / "artifacts"
-TARGETS = ("shard_index", "archive", "blosc", "zstd", "deflate", "lz4", "plan", "chunk")
+TARGETS = ("shard_index", "archive", "blosc", "zstd", "deflate", "lz4", "plan", "chunk", "vlen")
 
 LIMITS = ["-timeout=10", "-rss_limit_mb=2048", "-malloc_limit_mb=512", "-max_len=8192"]
 

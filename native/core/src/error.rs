@@ -48,6 +48,7 @@ struct Parts {
     key: Option<String>,
     chunk: Option<Vec<usize>>,
     os: Option<i32>,
+    lacks_room: bool,
 }
 
 /// The crate's result.
@@ -56,7 +57,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// Make an error of a kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Parts { kind, message: message.into(), key: None, chunk: None, os: None }))
+        let message = message.into();
+        Self(Box::new(Parts { kind, message, key: None, chunk: None, os: None, lacks_room: false }))
     }
 
     /// Stored bytes are not what they should be.
@@ -110,6 +112,19 @@ impl Error {
     pub fn within(mut self, context: &str) -> Self {
         self.0.message = format!("{context}: {}", self.0.message);
         self
+    }
+
+    /// Say that more room for what is decoded may be all that is missing.
+    #[must_use]
+    pub(crate) fn for_room(mut self) -> Self {
+        self.0.lacks_room = true;
+        self
+    }
+
+    /// Whether more room for what is decoded may be all that is missing.
+    #[must_use]
+    pub(crate) fn lacks_room(&self) -> bool {
+        self.0.lacks_room
     }
 
     /// What the caller can do about it.

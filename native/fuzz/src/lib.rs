@@ -18,6 +18,7 @@ pub mod input;
 pub mod plan;
 mod selected;
 mod stores;
+pub mod vlen;
 
 #[cfg(feature = "libfuzzer")]
 pub use libfuzzer_sys;

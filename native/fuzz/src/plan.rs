@@ -1,6 +1,7 @@
 //! Metadata documents.
 
 use anyzarr_core::chunk::{decode, encode_chunk};
+use anyzarr_core::heap::Ref;
 use anyzarr_core::plan::{Body, Chain};
 use anyzarr_core::{Kind, Plan, Region};
 
@@ -24,7 +25,7 @@ pub fn plan(data: &[u8]) {
             return;
         }
     };
-    assert_eq!(plan.itemsize, fill.len());
+    assert_eq!(plan.itemsize, if plan.is_variable() { Ref::SIZE } else { fill.len() });
     assert!(plan.check(&Region::full(&plan.shape)).is_ok());
     assert_eq!(plan.shape.len(), plan.chain.shape.len());
     for ((&n, &edge), &cells) in plan.shape.iter().zip(&*plan.chain.shape).zip(&*plan.grid) {
@@ -32,7 +33,7 @@ pub fn plan(data: &[u8]) {
     }
     assert!(!plan.key(&plan.grid).is_empty());
     check_chain(&plan.chain, plan.itemsize);
-    if is_small(&plan.chain) {
+    if is_small(&plan.chain) && !plan.is_variable() {
         move_chunks(&plan, input.0);
     }
 }
@@ -55,7 +56,7 @@ fn check_chain(chain: &Chain, itemsize: usize) {
 
 fn is_small(chain: &Chain) -> bool {
     let subchunks = match &chain.body {
-        Body::Plain(_) => 1,
+        Body::Plain(_) | Body::Variable(_) => 1,
         Body::Shard(shard) if !is_small(&shard.inner) => return false,
         Body::Shard(shard) => shard.index.entries,
     };

@@ -10,9 +10,11 @@ use anyzarr_core::codec::deflate::{Deflate, Wrapper};
 use anyzarr_core::codec::lz4::Lz4;
 use anyzarr_core::codec::zstd::Zstd;
 use anyzarr_core::codec::{BytesCodec, Contexts};
+use anyzarr_core::heap::Ref;
 use anyzarr_core::shard::{Entry, IndexLayout};
 use anyzarr_fuzz::chunk::plans;
 use anyzarr_fuzz::common::{LITTLE, Random, chains, document};
+use anyzarr_fuzz::vlen;
 
 struct Seeds {
     root: PathBuf,
@@ -36,6 +38,7 @@ fn main() -> std::io::Result<()> {
     indices(&mut seeds)?;
     plans_of_documents(&mut seeds)?;
     chunks(&mut seeds)?;
+    elements(&mut seeds)?;
     archives(&mut seeds)
 }
 
@@ -161,6 +164,24 @@ fn chunks(seeds: &mut Seeds) -> std::io::Result<()> {
                 _ => &[3, 9, 4, 4, 20],
             };
             seeds.put("chunk", &[&[number as u8, options], &selected, points, &data])?;
+        }
+    }
+    Ok(())
+}
+
+fn elements(seeds: &mut Seeds) -> std::io::Result<()> {
+    let lengths: [fn(usize) -> usize; 3] = [|_| 0, |n| usize::from(n < 30) * (n % 4), |n| n % 3];
+    for (number, plan) in vlen::plans().iter().enumerate() {
+        for (options, length) in lengths.into_iter().enumerate() {
+            let count = plan.chain.bytes / Ref::SIZE;
+            let all: Vec<Vec<u8>> = (0..count).map(|n| vec![b'a'; length(n)]).collect();
+            let (plan, refs) = vlen::bound(plan, &all);
+            let data = encode_chunk(&plan, &refs)
+                .map_err(|error| std::io::Error::other(error.to_string()))?;
+            let kind = ((number + options) % 2 * 4) as u8;
+            let selected = [kind, 3, 5, 0, (number % 4) as u8, 20, 9];
+            let points: &[u8] = if kind == 0 { &[] } else { &[2, 30, 1, 17, 3, 3, 23] };
+            seeds.put("vlen", &[&[number as u8, options as u8], &selected, points, &data])?;
         }
     }
     Ok(())

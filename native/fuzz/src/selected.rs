@@ -78,7 +78,7 @@ impl Selected {
     /// Call `work` with the region as the core knows it, and the strides of memory for it.
     pub fn with<T>(&self, plan: &Plan, work: impl FnOnce(&Region, Dims<isize>) -> T) -> T {
         let layout = Tables::layout(&self.region, &self.points).and_then(|l| Dims::new(&l));
-        let strides = c_strides(&layout.unwrap_or_else(|error| panic!("{error}")), ITEM);
+        let strides = c_strides(&layout.unwrap_or_else(|error| panic!("{error}")), plan.itemsize);
         if self.points.is_empty() {
             return work(&self.region, strides);
         }

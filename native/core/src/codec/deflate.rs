@@ -163,7 +163,8 @@ fn member(
         sys::libdeflate_result_LIBDEFLATE_INSUFFICIENT_SPACE => Err(Error::corrupt(format!(
             "it decodes to more than the {} bytes that are expected",
             target.len()
-        ))),
+        ))
+        .for_room()),
         _ => Err(Error::corrupt("the deflate stream is malformed, cut off, or its checksum wrong")),
     }
 }

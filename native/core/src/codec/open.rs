@@ -6,11 +6,9 @@
 use super::{BytesCodec, Contexts, blosc, crc32c, lz4, zstd};
 use crate::arena::Arena;
 use crate::buffer::Buffer;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 
-/// No codec makes one byte of more than so many, nor anything of less than [`SLACK`] bytes: zstd
-/// repeats a byte for a block of 128 KiB in 4 bytes.
-const MOST_RATIO: usize = 1 << 15;
+/// Beyond what its ratio justifies, anything may decode to so many bytes.
 const SLACK: usize = 1 << 17;
 
 /// How large what claims nothing is taken to be at first.
@@ -52,9 +50,21 @@ pub(crate) fn decode<'a>(
     }
 }
 
+/// How many bytes one byte may decode to.
+fn ratio(codec: &BytesCodec) -> usize {
+    match codec {
+        // A block of 128 KiB that repeats a byte takes 4 bytes.
+        BytesCodec::Zstd(_) | BytesCodec::Blosc(_) => 1 << 15,
+        // 258 bytes take 2 bits.
+        BytesCodec::Deflate(_) => 1032,
+        BytesCodec::Lz4(_) => 255,
+        BytesCodec::Crc32c | BytesCodec::Shuffle(_) => 1,
+    }
+}
+
 /// Undo one codec.
 fn one(codec: &BytesCodec, cx: &mut Contexts, data: &[u8], buffer: &mut Buffer) -> Result<usize> {
-    let most = data.len().saturating_mul(MOST_RATIO).saturating_add(SLACK);
+    let most = data.len().saturating_mul(ratio(codec)).saturating_add(SLACK);
     if let Some(size) = claimed(codec, data)? {
         if size > most {
             return Err(Error::corrupt(format!(
@@ -68,8 +78,7 @@ fn one(codec: &BytesCodec, cx: &mut Contexts, data: &[u8], buffer: &mut Buffer) 
     loop {
         let found = codec.decode(cx, data, buffer.get(room)?);
         match found {
-            // More room may be all that is missing.
-            Err(error) if error.kind() == Kind::Corrupt && room < most => {
+            Err(error) if error.lacks_room() && room < most => {
                 room = room.saturating_mul(4).min(most);
             }
             found => return found,
@@ -91,6 +100,7 @@ fn claimed(codec: &BytesCodec, data: &[u8]) -> Result<Option<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Kind;
     use crate::codec::deflate::{Deflate, Wrapper};
     use crate::codec::lz4::Lz4;
     use crate::codec::zstd::Zstd;
@@ -155,6 +165,6 @@ mod tests {
                 decode(&[codec], &data, &mut Buffer::default(), &mut arena).map(<[u8]>::len);
             assert_eq!(found.map_err(|error| error.kind()), Err(Kind::Corrupt), "{data:?}");
         }
-        assert!(blosc::claimed(&blosc).is_ok_and(|size| size > blosc.len() * MOST_RATIO + SLACK));
+        assert!(blosc::claimed(&blosc).is_ok_and(|size| size > blosc.len() * (1 << 15) + SLACK));
     }
 }

@@ -4,6 +4,9 @@ use zstd_safe::{CCtx, CParameter, DCtx};
 
 use crate::error::{Error, Kind, Result};
 
+/// What the library calls a target that is too small.
+const NO_ROOM: &str = "Destination buffer is too small";
+
 /// Compression settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Zstd {
@@ -41,9 +44,11 @@ pub fn decode(cx: &mut Contexts, source: &[u8], target: &mut [u8]) -> Result<usi
         cx.decoder = Some(DCtx::try_create().ok_or_else(|| Error::memory(1 << 17))?);
     }
     let Some(decoder) = cx.decoder.as_mut() else { return Err(Error::memory(1 << 17)) };
-    decoder
-        .decompress(target, source)
-        .map_err(|code| Error::corrupt(format!("zstd: {}", zstd_safe::get_error_name(code))))
+    decoder.decompress(target, source).map_err(|code| {
+        let name = zstd_safe::get_error_name(code);
+        let error = Error::corrupt(format!("zstd: {name}"));
+        if name == NO_ROOM { error.for_room() } else { error }
+    })
 }
 
 /// How many bytes `source` says it decodes to; None where it does not, or holds several frames.

@@ -63,7 +63,8 @@ pub fn document(codecs: &str) -> String {
     )
 }
 
-fn shard(codecs: &str, location: &str) -> String {
+/// A shard of subchunks of 8 by 8.
+pub fn shard(codecs: &str, location: &str) -> String {
     format!(
         r#"{{"name":"sharding_indexed","configuration":{{"chunk_shape":[8,8],"codecs":[{codecs}],
         "index_codecs":[{LITTLE}],"index_location":"{location}"}}}}"#
