@@ -23,7 +23,8 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("anyzarr", "anyzarr-native", "numpy", "zarr", "zarrista", "zarrs", "tensorstore",
-            "iohub", "ome-zarr", "ngff-zarr", "yaozarrs", "numcodecs", "obstore")  # fmt: skip
+            "iohub", "ome-zarr", "ngff-zarr", "yaozarrs", "numcodecs", "obstore",
+            "zarr-vectors")  # fmt: skip
 ROUNDS = 5
 MOST_ROUNDS = 101
 OURS = "anyzarr native"

@@ -87,11 +87,11 @@ class Service:
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve a folder from a process of its own."""
+def served(folder: Path, delay: float = DELAY_SECONDS) -> Iterator[str]:
+    """Serve a folder from a process of its own, which waits so many seconds before it answers."""
     program = Path(__file__).with_name("_server.py")
     process = subprocess.Popen(
-        [sys.executable, str(program), str(folder), str(DELAY_SECONDS)],
+        [sys.executable, str(program), str(folder), str(delay)],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
