@@ -16,9 +16,10 @@ from anyzarr.abc import Ragged, Store
 from anyzarr.crud._nodes import put_document
 from anyzarr.errors import CorruptDataError, MetadataError, UnsupportedError
 from anyzarr.metadata import ArrayMetadata, array_document, parse_array
+from anyzarr.stores._base import remote_concurrency
 from anyzarr.vectors._grid import CellGrid, Coords
 
-__all__ = ["CellArray", "ShardShape", "Storage", "shard_shape_for"]
+__all__ = ["CellArray", "ShardShape", "Storage", "arrays_at_once", "shard_shape_for"]
 
 ShardShape: TypeAlias = int | tuple[int, ...] | Literal["auto"] | None
 
@@ -341,6 +342,13 @@ class CellArray:
 
 Rows: TypeAlias = tuple[npt.NDArray[Any], npt.NDArray[np.int64]]
 """Rows, and where those of each cell begin, shape ``(n_cells + 1,)``."""
+
+
+def arrays_at_once(store: Store) -> int | None:
+    """Return how many arrays to read or write at once: many where it is requests that take long."""
+    capabilities = store.capabilities
+    is_near = capabilities.local_root is not None or capabilities.in_process
+    return None if is_near else remote_concurrency()
 
 
 def _keys(cells: Coords) -> list[str]:

@@ -14,7 +14,7 @@ from anyzarr.abc import Ragged
 from anyzarr.errors import CorruptDataError
 from anyzarr.vectors._attributes import decode_column, row_layout
 from anyzarr.vectors._blobs import Ints, Origin, starts_of
-from anyzarr.vectors._cells import CellArray
+from anyzarr.vectors._cells import CellArray, arrays_at_once
 from anyzarr.vectors._fragments import FragmentTable, decode_fragments
 from anyzarr.vectors._grid import Bounds, Coords
 from anyzarr.vectors._level import StoredLevel
@@ -250,7 +250,8 @@ def _read_once(
     fragments = level.fragments if with_fragments else None
     if fragments is not None:
         arrays.append(fragments)
-    blobs = map_ordered(lambda array: array.read(cells), arrays)
+    limit = arrays_at_once(level.vertices.store)
+    blobs = map_ordered(lambda array: array.read(cells), arrays, limit=limit)
     positions, offsets = level.vertices.as_rows(cells, blobs[0], level.dtype, (level.ndim,))
     columns, starts = {}, {}
     for name, array, found in zip(stored, attributes, blobs[1:], strict=False):

@@ -74,9 +74,10 @@ def _write(job: Job, kind: Kind) -> None:
         parts, documents = [*parts, *more], {**documents, **further}
     # Vertices first: what else is written, links not least, counts their rows.
     parts[0].array.write(parts[0].cells, parts[0].blobs)
-    for_each(lambda part: part.array.write(part.cells, part.blobs), parts[1:])
+    limit = arrays_at_once(job.root.store)
+    for_each(lambda part: part.array.write(part.cells, part.blobs), parts[1:], limit=limit)
     put_documents(job.root, documents)
-    for_each(lambda part: part.array.with_cells(part.cells).put(), parts)
+    for_each(lambda part: part.array.with_cells(part.cells).put(), parts, limit=limit)
     is_tiled = _commit_fragments(job)
     put_documents(job.root, _objects(job))
     _finish(job, kind, is_tiled)
