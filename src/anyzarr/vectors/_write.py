@@ -17,7 +17,7 @@ from anyzarr.errors import MetadataError
 from anyzarr.stores import join
 from anyzarr.vectors._attributes import encode_column
 from anyzarr.vectors._blobs import Ints, Origin, starts_of
-from anyzarr.vectors._cells import Storage
+from anyzarr.vectors._cells import Storage, arrays_at_once
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._fragments import FragmentTable, decode_fragments, encode_fragments
 from anyzarr.vectors._geometry import Geometry
