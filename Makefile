@@ -126,7 +126,7 @@ asan tsan miri: $(READY)  ## Test the native engine's core under a sanitizer, or
 
 lock: $(READY)  ## Choose new versions for constraints.txt
 	$(BIN)/python -m pip install $(PIP_FLAGS) uv
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra all --extra s3fs \
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra all --extra s3fs --extra cluster \
 		--group demo --group test --group oracles --group lint --group docs --group native \
 		--upgrade --no-header --no-annotate --quiet --output-file constraints.txt
 

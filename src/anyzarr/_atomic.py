@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import hashlib
 import os
 import re
 import secrets
@@ -34,6 +35,8 @@ __all__ = [
     "mark_held",
     "new_file",
     "new_folder",
+    "parents",
+    "remove",
     "replacing",
     "require_free",
     "staging_path",
@@ -66,17 +69,35 @@ def require_free(target: Path, *, overwrite: bool) -> None:
         )
 
 
-def staging_path(target: Path) -> Path:
-    """Return a free hidden name beside the target, on the same file system."""
-    return _beside(target, "partial")
+def staging_path(target: Path, *, again: bool = False) -> Path:
+    """Return a hidden name beside the target, on the same file system.
+
+    Parameters
+    ----------
+    target
+        Where the work goes.
+    again
+        Whether it is to be the same name each time, for work that can be gone on with. Otherwise
+        it is free.
+    """
+    if not again:
+        return _beside(target, "partial")
+    place = hashlib.sha256(os.fsencode(os.path.realpath(target)))
+    return _beside(target, "partial", place.hexdigest()[:12])
 
 
-def _beside(target: Path, suffix: str) -> Path:
-    return target.with_name(f".{target.name}.{secrets.token_hex(6)}.{suffix}")
+def _beside(target: Path, suffix: str, token: str | None = None) -> Path:
+    return target.with_name(f".{target.name}.{token or secrets.token_hex(6)}.{suffix}")
 
 
 @contextmanager
-def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
+def replacing(
+    target: Path,
+    *,
+    overwrite: bool,
+    staging: Path | None = None,
+    keeps: Callable[[BaseException], bool] = lambda error: False,
+) -> Iterator[Path]:
     """Yield a path to write a file or folder to; it takes the target's place on success.
 
     On any exception, an interrupt included, what was written is removed and the target is as
@@ -89,6 +110,10 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
         those that were made are removed again on failure.
     overwrite
         Whether something that is there may be replaced.
+    staging
+        The path to yield; None: a free one.
+    keeps
+        Whether what was written stays at an exception.
 
     Raises
     ------
@@ -98,14 +123,25 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
         The file system refuses.
     """
     require_free(target, overwrite=overwrite)
-    staging = staging_path(target)
-    made = _make_parents(target.parent)
+    staging = staging or staging_path(target)
+    with parents(target):
+        try:
+            yield staging
+            _sync(staging)
+            _put_in_place(staging, target, overwrite=overwrite)
+        except BaseException as error:
+            if not keeps(error):
+                remove(staging)
+            raise
+
+
+@contextmanager
+def parents(path: Path) -> Iterator[None]:
+    """Make the folders that a path is in; on an exception, remove again those that are empty."""
+    made = _make_parents(path.parent)
     try:
-        yield staging
-        _sync(staging)
-        _put_in_place(staging, target, overwrite=overwrite)
+        yield
     except BaseException:
-        _remove(staging)
         _remove_empty(made)
         raise
 
@@ -130,11 +166,23 @@ def new_folder(path: Path) -> Iterator[None]:
         yield
 
 
-def mark_held(path: Path) -> int | None:
+def mark_held(path: Path, *, alone: bool = False) -> int | None:
     """Lock a file or folder that this process is writing, until the descriptor is closed.
 
     The lock ends with the process, and with those forked from it, however they end. None where
     the file system has no such locks; the age of what is written tells there.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    alone
+        Whether nobody else may hold it.
+
+    Raises
+    ------
+    BlockingIOError
+        It is to be held alone, and another process holds it.
     """
     if not _HAS_LOCKS:
         return None
@@ -143,7 +191,12 @@ def mark_held(path: Path) -> int | None:
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        if alone:
+            raise
+        return None
     except OSError:
         os.close(descriptor)
         return None
@@ -229,7 +282,7 @@ def _put_in_place(staging: Path, target: Path, *, overwrite: bool) -> None:
     try:
         # A file takes another's place in one step. A folder cannot: the two change names.
         if overwrite and os.path.lexists(target) and (_is_folder(staging) or _is_folder(target)):
-            _remove(_exchange(staging, target))
+            remove(_exchange(staging, target))
             return
         if _is_folder(target) and not _is_folder(staging):
             target.rmdir()
@@ -313,7 +366,8 @@ def _sync(path: Path) -> None:
         ) from error
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file or folder; that it is not there is no error."""
     if _is_folder(path):
         shutil.rmtree(path, ignore_errors=True)
     else:

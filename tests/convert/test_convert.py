@@ -458,6 +458,10 @@ def test_a_reader_of_ones_own(tmp_path, monkeypatch):
         closed = False
 
         @property
+        def files(self):
+            return [tmp_path / "a.mine"]
+
+        @property
         def documents(self):
             return {"OME/notes.txt": b"mine"}
 

@@ -48,6 +48,12 @@ def convert(
     axes: str | None = None,
     ome_version: Annotated[str | None, Parameter(name=["--version", "--ome-version"])] = None,
     metadata_only: bool = False,
+    workers: _AtLeast1 = None,
+    processes: bool = False,
+    memory: str | None = None,
+    cluster: str | None = None,
+    resume: bool = False,
+    verify: bool = False,
     engine: str | None = None,
     backend: str | None = None,
     option: Annotated[
@@ -96,6 +102,19 @@ def convert(
         OME-Zarr as it is.
     metadata_only
         Upgrade OME-Zarr in place, to 0.5 unless --version says otherwise: chunks stay untouched.
+    workers
+        How many threads (with --processes: processes) work at once. Default: one per processor.
+    processes
+        Work in processes, for sources that are decoded in Python.
+    memory
+        About what pixels in work may take, such as 4GB. Default: a quarter of what is free, at most
+        1 GiB.
+    cluster
+        Address of a Dask scheduler (tcp://host:8786), or slurm and the like, to do the work.
+    resume
+        Go on with what an interrupted conversion to this target has left.
+    verify
+        Read all pixels back and compare them with the source.
     engine
         What encodes the chunks.
     backend
@@ -133,6 +152,12 @@ def convert(
         "series": series,
         "axes": axes,
         "version": ome_version,
+        "workers": workers,
+        "processes": processes or None,
+        "memory": memory,
+        "cluster": cluster,
+        "resume": resume or None,
+        "verify": verify or None,
         "engine": engine,
         "backend": backend,
         "source_backend": source_backend,
@@ -194,6 +219,10 @@ def _print_report(report: ConversionReport) -> None:
         kind = "first image" if report.n_images > 1 else "image"
         rows.append((kind, f"{', '.join(f'{a} {n}' for a, n in sizes)}, {report.dtype}"))
         rows.append(("levels", ", ".join(fmt.extent(shape) for shape in report.level_shapes)))
+    if report.verification is not None:
+        rows.append(("verified", f"{fmt.size(report.verification.n_bytes)} equal to the source"))
+    if report.n_resumed:
+        rows.append(("resumed", f"{fmt.count(report.n_resumed, 'part')} were done already"))
     stored = f"{fmt.size(report.size_bytes)} in {fmt.count(report.n_objects, 'object')}"
     rows += [("stored", stored), ("took", f"{report.seconds:.2f} s")]
     stdout().print(pairs(rows))

@@ -93,12 +93,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _fail(f"{error} (on the command line: --overwrite)", debug)
     except AnyzarrError as error:
         code = _fail(str(error), debug)
+        _print_notes(error)
     except UsageError as error:
         print_error(str(error))
         print_hint(f"see: {_help_command(tokens)}")
         code = WRONG_USAGE
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print_error("interrupted")
+        _print_notes(error)
         code = INTERRUPTED
     except BrokenPipeError:
         code = _reader_gone()
@@ -140,6 +142,12 @@ def _fail(message: str, debug: bool) -> int:
         sys.stderr.write(traceback.format_exc())
     print_error(message)
     return FAILED
+
+
+def _print_notes(error: BaseException) -> None:
+    """Print what was added to an error on its way, with options as they are on the command line."""
+    for note in getattr(error, "__notes__", ()):
+        print_hint(note.replace("resume=True", "--resume"))
 
 
 def _reader_gone() -> int:

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy.typing as npt
-
 from anyzarr import crud
+from anyzarr._convert._job import ImageJob
 from anyzarr._convert._layout import Placed
-from anyzarr._convert._source import ImageSource, SourceImage
+from anyzarr._convert._source import SourceImage
 from anyzarr._nodes import Array
-from anyzarr._progress import Tracker
-from anyzarr._pyramid import PyramidLevel, Region, build_pyramid
+from anyzarr._pyramid import PyramidLevel
 from anyzarr.abc import Store
 from anyzarr.errors import MetadataError
 from anyzarr.metadata import group_document, parse_array
@@ -29,7 +27,18 @@ from anyzarr.ome import (
     zarr_format_of,
 )
 
-__all__ = ["ImageOptions", "WrittenImage", "write_image"]
+__all__ = [
+    "DEFAULT_VERSION",
+    "ImageOptions",
+    "PlannedImage",
+    "create_arrays",
+    "finish_image",
+    "plan_image",
+]
+
+DEFAULT_VERSION = "0.5"
+"""The OME-Zarr version that is written unless another is asked for."""
+
 
 _PERCENTILES = (0.1, 99.9)
 
@@ -49,57 +58,74 @@ class ImageOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenImage:
-    """What was written."""
+class PlannedImage:
+    """What an image becomes.
 
+    Attributes
+    ----------
+    placed
+        The image, and where it goes.
+    spec
+        Level 0.
+    levels
+        Of the pyramid, level 0 first.
+    job
+        The work of writing its pixels.
+    """
+
+    placed: Placed
     spec: ImageSpec
     levels: tuple[PyramidLevel, ...]
+    job: ImageJob
 
 
-def write_image(
-    source: ImageSource,
-    placed: Placed,
-    store: Store,
-    options: ImageOptions,
-    tracker: Tracker,
-    *,
-    fallback: str,
-) -> WrittenImage:
-    """Write an image to its group in a store, the group's metadata last.
+def plan_image(placed: Placed, options: ImageOptions) -> PlannedImage:
+    """Return what an image becomes; nothing is written.
+
+    Raises
+    ------
+    MetadataError
+        The options do not fit the image.
+    UnsupportedError
+        The method cannot work on its dtype.
+    """
+    spec = _spec(placed.image, options)
+    zarr_format = zarr_format_of(options.version or DEFAULT_VERSION)
+    levels = plan_pyramid(spec, n_levels=_n_levels(options.levels), method=options.method)
+    finest = parse_array(spec.document(zarr_format))
+    documents = [dict(finest.document), *(level_document(finest, p.shape) for p in levels[1:])]
+    factors = tuple(tuple(level.factors) for level in levels[1:])
+    job = ImageJob(placed.index, placed.path, tuple(documents), factors)
+    return PlannedImage(placed, spec, levels, job)
+
+
+def create_arrays(planned: PlannedImage, store: Store) -> None:
+    """Write the documents of an image's levels; the same ones may be there."""
+    for level, document in enumerate(planned.job.documents):
+        crud.write_metadata(document, store, planned.job.level_path(level))
+
+
+def finish_image(
+    planned: PlannedImage, store: Store, options: ImageOptions, *, fallback: str
+) -> None:
+    """Write the metadata of an image whose pixels are there, which makes it one.
 
     Parameters
     ----------
-    source, placed
-        The image, and where it goes.
-    store
-        Where to; there is nothing at the image's path yet.
-    options
-        How.
-    tracker
-        Told the bytes done.
+    planned, store, options
+        The image, and where it is.
     fallback
-        The image's name where neither the options nor the source give one.
+        Its name where neither the options nor the source give one.
     """
-    image, path = placed.image, placed.path
-    spec = _spec(image, options)
-    version = options.version or "0.5"
-    zarr_format = zarr_format_of(version)
-    plan = plan_pyramid(spec, n_levels=_n_levels(options.levels), method=options.method)
-    arrays = _create(spec, plan, store, path, zarr_format, options.engine)
-    factors = [level.factors for level in plan[1:]]
-
-    def produce(region: Region) -> npt.NDArray[Any]:
-        return source.read(placed.index, region)
-
-    build_pyramid(arrays, factors, method=options.method, produce=produce, tracker=tracker)
+    image, spec = planned.placed.image, planned.spec
+    version = options.version or DEFAULT_VERSION
     title = options.name or image.name or fallback
-    multiscale = multiscale_of(spec.axes, plan, "0", name=title, method=options.method)
-    omero = _omero(image, spec, arrays[-1])
+    multiscale = multiscale_of(spec.axes, planned.levels, "0", name=title, method=options.method)
+    omero = _omero(image, spec, planned.job.arrays(store, options.engine)[-1])
     metadata = ImageMetadata("", (multiscale,), omero).to_version(version)
     attributes = {**image.attributes, **metadata.to_attributes()}
-    document = group_document(zarr_format=zarr_format, attributes=attributes)
-    crud.create_new_group(document, store, path)
-    return WrittenImage(spec, plan)
+    document = group_document(zarr_format=zarr_format_of(version), attributes=attributes)
+    crud.write_metadata(document, store, planned.placed.path)
 
 
 def _spec(source: SourceImage, options: ImageOptions) -> ImageSpec:
@@ -127,24 +153,6 @@ def _n_levels(levels: int | str) -> int | None:
     if not isinstance(levels, int) or levels < 1:
         raise MetadataError(f"levels={levels!r} is neither 'auto' nor a number of at least 1")
     return levels
-
-
-def _create(
-    spec: ImageSpec,
-    plan: Sequence[PyramidLevel],
-    store: Store,
-    path: str,
-    zarr_format: Literal[2, 3],
-    engine: str | None,
-) -> list[Array]:
-    finest = parse_array(spec.document(zarr_format))
-    documents = [finest] + [parse_array(level_document(finest, p.shape)) for p in plan[1:]]
-    arrays: list[Array] = []
-    for index, metadata in enumerate(documents):
-        place = f"{path}/{index}" if path else str(index)
-        crud.create_new_array(metadata, store, place)
-        arrays.append(Array(metadata, store, place, engine))
-    return arrays
 
 
 def _omero(source: SourceImage, spec: ImageSpec, smallest: Array) -> Omero | None:

@@ -26,6 +26,7 @@ __all__ = ["Layout", "LayoutKind", "Placed", "lay_out"]
 
 LayoutKind: TypeAlias = Literal["image", "series", "plate"]
 _SIDECAR = "OME"
+_MOST_WARNINGS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,25 @@ class Layout:
     images: tuple[Placed, ...]
     warnings: tuple[str, ...] = ()
 
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """What is to be said of the layout and its images."""
+        several = len(self.images) > 1
+        said = [
+            f"{placed.path}: {warning}" if several else warning
+            for placed in self.images
+            for warning in placed.image.warnings
+        ]
+        if len(said) > _MOST_WARNINGS:
+            rest = len(said) - _MOST_WARNINGS
+            said = [*said[:_MOST_WARNINGS], f"and {rest} more warnings about the other images"]
+        return (*self.warnings, *said)
+
     def write_groups(self, store: Store, version: str, documents: Mapping[str, bytes]) -> None:
         """Write the groups around the images and the original metadata; not the root."""
         for path, attributes in self._groups(version, bool(documents)):
             document = group_document(zarr_format=zarr_format_of(version), attributes=attributes)
-            crud.create_new_group(document, store, path)
+            crud.write_metadata(document, store, path)
         for key, value in documents.items():
             store.put(key, value)
 
@@ -83,7 +98,7 @@ class Layout:
         else:
             attributes = self._plate(version, name).to_attributes({})
         document = group_document(zarr_format=zarr_format_of(version), attributes=attributes)
-        crud.create_new_group(document, store)
+        crud.write_metadata(document, store)
 
     def _groups(self, version: str, has_documents: bool) -> Iterator[tuple[str, dict[str, Any]]]:
         if self.kind == "series":

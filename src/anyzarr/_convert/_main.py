@@ -12,20 +12,24 @@ from typing import Any, Literal
 
 from anyzarr import _atomic
 from anyzarr._convert._copy import copy_contents
-from anyzarr._convert._image import ImageOptions, WrittenImage, write_image
+from anyzarr._convert._image import ImageOptions
+from anyzarr._convert._images import ImageConversion, RunOptions, Written
+from anyzarr._convert._job import SourceRef
 from anyzarr._convert._layout import Layout, lay_out
+from anyzarr._convert._memory import memory_of
 from anyzarr._convert._report import ConversionReport, Kind
 from anyzarr._convert._source import (
-    ImageSource,
     ReaderKind,
     is_image_name,
     reader_for,
     require_known,
 )
+from anyzarr._convert._staging import resumable_folder
 from anyzarr._convert._target import (
     ARCHIVE_SUFFIXES,
     Location,
     hierarchy_target,
+    images_target,
     local_base,
     local_path,
 )
@@ -42,7 +46,6 @@ from anyzarr.stores import StagedArchive
 __all__ = ["convert"]
 
 _NOTHING: Mapping[str, Any] = {}
-_MOST_WARNINGS = 12
 
 
 def convert(
@@ -60,6 +63,12 @@ def convert(
     axes: str | None = None,
     version: str | None = None,
     engine: str | None = None,
+    workers: int | None = None,
+    processes: bool = False,
+    memory: int | str | None = None,
+    cluster: Any = None,
+    resume: bool = False,
+    verify: bool = False,
     progress: ProgressCallback | None = None,
     source_backend: str | None = None,
     source_options: Mapping[str, Any] = _NOTHING,
@@ -101,6 +110,22 @@ def convert(
         image file, and that of OME-Zarr as it is. See :func:`anyzarr.ome.upgrade`.
     engine
         What encodes the chunks.
+    workers, processes
+        How many threads work at once, by default one per processor; with ``processes``, that many
+        processes of this host (2), for sources that decode in Python.
+    memory
+        About what the pixels that are held may take: bytes, or ``"4GB"``. By default a quarter of
+        what is free, and not more than 1 GiB. One stored object of each level is held whatever it
+        says.
+    cluster
+        Do the work on a Dask cluster: a ``distributed.Client``, the address of a scheduler
+        (``"tcp://host:8786"``), or a batch system that dask-jobqueue knows (``"slurm"``). Its
+        workers must reach source and target.
+    resume
+        Go on with what an interrupted conversion to this target has left; without one, start. The
+        source and the settings must be the same. Without it, what was left is removed.
+    verify
+        Read all pixels back and compare them with the source before the target appears.
     progress
         Called with a :class:`~anyzarr._progress.Progress` at each step.
     source_backend, source_options, backend, **backend_kwargs
@@ -121,7 +146,10 @@ def convert(
     UnsupportedError
         This source cannot become this target.
     CorruptDataError
-        The source is broken.
+        The source is broken, or what is read back differs from it.
+    ConflictError
+        The source changed meanwhile, or since the conversion that is gone on with; or another
+        process is converting to this target.
 
     Examples
     --------
@@ -140,6 +168,7 @@ def convert(
         Location(target, backend, backend_kwargs),
         overwrite,
         options,
+        RunOptions(workers, processes, memory_of(memory), cluster, resume, verify),
         series,
         axes,
         progress,
@@ -156,6 +185,7 @@ class _Job:
     target: Location
     overwrite: bool
     options: ImageOptions
+    run_options: RunOptions
     series: int | None
     axes: str | None
     progress: ProgressCallback | None
@@ -231,41 +261,40 @@ class _Job:
             while Path(stem).suffix.lower() in {*kind.suffixes, ".ome"}:
                 stem = Path(stem).stem
             layout = lay_out(source, self.series, path.name)
-            tracker = Tracker(self.progress)
+            images = ImageConversion(
+                SourceRef(kind.name, path.absolute(), self.axes),
+                source,
+                layout,
+                self.options,
+                self.run_options,
+                stem,
+                Tracker(self.progress),
+            )
             if self.makes_archive:
-                return self._images_to_archive(source, layout, stem, tracker)
-            with hierarchy_target(self.target, overwrite=self.overwrite) as store:
-                written = self._write_images(source, layout, store, stem, tracker)
+                return self._images_to_archive(images)
+            target = images_target(
+                self.target, overwrite=self.overwrite, resume=self.run_options.resume
+            )
+            with target as (store, is_resumable):
+                written = images.write(store, is_resumable=is_resumable)
                 contents = arrange(store.list())
             report = self._report("image", contents.total_bytes, _count(contents))
-        return replace(report, warnings=_warnings(layout), **_facts(layout, written))
+        return replace(report, warnings=layout.all_warnings, **_facts(layout, written))
 
-    def _images_to_archive(
-        self, source: ImageSource, layout: Layout, stem: str, tracker: Tracker
-    ) -> ConversionReport:
-        with self._archive() as archive:
-            written = self._write_images(source, layout, archive, stem, tracker)
-            packed = archive.make(progress=self.progress)
+    def _images_to_archive(self, images: ImageConversion) -> ConversionReport:
+        path = local_path(self.target.value)
+        if path is None:
+            with self._archive() as archive:
+                written = images.write(archive, is_resumable=False)
+                packed = archive.make(progress=self.progress)
+        else:
+            with resumable_folder(path, resume=self.run_options.resume) as store:
+                written = images.write(store, is_resumable=True)
+                with self._archive() as archive:
+                    packed = archive.make(store, progress=self.progress)
         report = self._report("image", packed.size_bytes, packed.n_entries)
-        warnings = (*_warnings(layout), *packed.warnings)
-        return replace(report, warnings=warnings, **_facts(layout, written))
-
-    def _write_images(
-        self, source: ImageSource, layout: Layout, store: Store, stem: str, tracker: Tracker
-    ) -> WrittenImage:
-        """Write all images and what is around them, the root last; return the first image."""
-        version = self.options.version or "0.5"
-        layout.write_groups(store, version, source.documents)
-        written = []
-        for number, placed in enumerate(layout.images, 1):
-            # The name that is asked for is that of the whole, where there are several images.
-            alone = layout.kind == "image"
-            options = self.options if alone else replace(self.options, name=None)
-            part = tracker if alone else tracker.part(f"image {number} of {len(layout.images)}")
-            fallback = stem if alone else placed.path
-            written.append(write_image(source, placed, store, options, part, fallback=fallback))
-        layout.write_root(store, version, self.options.name or stem)
-        return written[0]
+        warnings = (*images.layout.all_warnings, *packed.warnings)
+        return replace(report, warnings=warnings, **_facts(images.layout, written))
 
     def _upgrade(self, store: Store, planned: PlannedUpgrade) -> ConversionReport:
         tracker = Tracker(self.progress)
@@ -335,26 +364,15 @@ def _count(contents: Any) -> int:
     return len(contents.documents) + len(contents.data)
 
 
-def _warnings(layout: Layout) -> tuple[str, ...]:
-    """Return what is to be said of a layout and its images, each sentence once."""
-    several = len(layout.images) > 1
-    said = [
-        f"{placed.path}: {warning}" if several else warning
-        for placed in layout.images
-        for warning in placed.image.warnings
-    ]
-    if len(said) > _MOST_WARNINGS:
-        more = f"… and {len(said) - _MOST_WARNINGS} more warnings about the other images"
-        said = [*said[:_MOST_WARNINGS], more]
-    return (*layout.warnings, *said)
-
-
-def _facts(layout: Layout, written: WrittenImage) -> dict[str, Any]:
+def _facts(layout: Layout, written: Written) -> dict[str, Any]:
+    first = written.first
     return {
         "layout": layout.kind,
         "n_images": len(layout.images),
-        "axes": tuple(axis.name for axis in written.spec.axes),
-        "level_shapes": tuple(level.shape for level in written.levels),
-        "dtype": str(written.spec.dtype),
-        "scale": written.spec.placement[0],
+        "axes": tuple(axis.name for axis in first.spec.axes),
+        "level_shapes": tuple(level.shape for level in first.levels),
+        "dtype": str(first.spec.dtype),
+        "scale": first.spec.placement[0],
+        "n_resumed": written.n_resumed,
+        "verification": written.verification,
     }

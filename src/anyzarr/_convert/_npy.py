@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,11 @@ class NpyReader:
     def image(self, index: int) -> SourceImage:
         """Return what is known of the array."""
         return self._image
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The file."""
+        return (self._path,)
 
     @property
     def documents(self) -> Mapping[str, bytes]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from anyzarr._convert._layout import LayoutKind
+from anyzarr._convert._verify import Verification
 
 __all__ = ["ConversionReport", "Kind"]
 
@@ -40,6 +41,10 @@ class ConversionReport:
     axes, level_shapes, dtype, scale
         Of the first image: names of the axes, shape of each level, pixel type, physical size of an
         element of level 0 per axis. Empty or None otherwise.
+    n_resumed
+        Parts of the work that an interrupted conversion had done already.
+    verification
+        What was read back and found equal to the source, where that was asked for.
     warnings
         What was left out, guessed or not as recommended, one sentence each.
     """
@@ -56,6 +61,8 @@ class ConversionReport:
     level_shapes: tuple[tuple[int, ...], ...] = ()
     dtype: str | None = None
     scale: tuple[float, ...] = ()
+    n_resumed: int = 0
+    verification: Verification | None = None
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -71,6 +78,8 @@ class ConversionReport:
         lines.append(
             f"  {_bytes(self.size_bytes)} in {self.n_objects} {unit}, {self.seconds:.1f} s"
         )
+        if self.verification is not None:
+            lines.append(f"  verified: {_bytes(self.verification.n_bytes)} equal to the source")
         lines += [f"  warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 

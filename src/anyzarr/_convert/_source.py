@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ __all__ = [
     "is_image_name",
     "list_readers",
     "reader_for",
+    "reader_named",
     "refuse_series",
     "register_reader",
     "require_known",
@@ -90,6 +91,11 @@ class ImageSource(Protocol):
 
     def read(self, index: int, region: Region) -> npt.NDArray[Any]:
         """Return the elements of a region of an image, in the order of the image's axes."""
+        ...
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files the pixels are read from: none of them may change meanwhile."""
         ...
 
     @property
@@ -175,6 +181,12 @@ def reader_for(path: Path) -> ReaderKind | None:
     """Return the format of a file, or None if it is of none that can be read."""
     _load_plugins()
     return next((kind for kind in _readers.values() if kind.claims(path)), None)
+
+
+def reader_named(name: str) -> ReaderKind:
+    """Return the format of a name, in a process that may not have heard of it yet."""
+    _load_plugins()
+    return _readers[name]
 
 
 def is_image_name(name: str) -> bool:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from anyzarr import _atomic, crud
 from anyzarr._convert._copy import copy_contents
+from anyzarr._convert._journal import JOURNAL, NOTE, keeps_work
+from anyzarr._convert._staging import staged
 from anyzarr._ozx import arrange
 from anyzarr._url import parse_location, redact
 from anyzarr.abc import Store
@@ -22,6 +24,7 @@ __all__ = [
     "ARCHIVE_SUFFIXES",
     "Location",
     "hierarchy_target",
+    "images_target",
     "local_base",
     "local_path",
     "require_replaceable",
@@ -118,6 +121,55 @@ def hierarchy_target(target: Location, *, overwrite: bool) -> Iterator[Store]:
         return
     with _emptied_on_failure(store):
         yield store
+
+
+@contextmanager
+def images_target(
+    target: Location, *, overwrite: bool, resume: bool
+) -> Iterator[tuple[Store, bool]]:
+    """Yield a store for images, and whether a journal in it is of use.
+
+    A local folder is written under a fixed hidden name beside the target (:func:`staged`), so that
+    an interrupted conversion can be gone on with. Elsewhere images are written in place, their
+    root last; where something is to be replaced, as by :func:`hierarchy_target`.
+    """
+    path = local_path(target.value)
+    if path is not None and target.backend_name == "local":
+        if overwrite:
+            _require_replaceable_path(path)
+        with staged(path, overwrite=overwrite, resume=resume) as staging:
+            yield staging, True
+        return
+    store = target.open("a")
+    if not (resume and _is_unfinished(store)) and require_replaceable(store, overwrite=overwrite):
+        with hierarchy_target(target, overwrite=overwrite) as gathered:
+            yield gathered, False
+        return
+    if store.capabilities.in_process:
+        with _emptied_on_failure(store):
+            yield store, False
+        return
+    with _emptied_unless_resumable(store):
+        yield store, True
+
+
+def _is_unfinished(store: Store) -> bool:
+    """Return whether a store holds what a conversion has left, and nothing that is whole."""
+    level = store.list_level()
+    roots = {"zarr.json", ".zgroup", ".zarray"}
+    return f"{JOURNAL}" in level.prefixes and not roots & set(level.keys)
+
+
+@contextmanager
+def _emptied_unless_resumable(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        if keeps_work(error) and next(iter(store.list(f"{JOURNAL}done/")), None) is not None:
+            error.add_note(NOTE)
+        else:
+            crud.delete_node(store)
+        raise
 
 
 @contextmanager

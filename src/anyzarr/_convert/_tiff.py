@@ -129,6 +129,15 @@ class TiffSource:
         return self._image(index).description
 
     @property
+    def files(self) -> Sequence[Path]:
+        """The file, and the others of its set."""
+        found = {self._path}
+        for series in self._all_series:
+            if series.is_multifile:
+                found |= {Path(page.parent.filehandle.path) for page in series.pages if page}
+        return sorted(found)
+
+    @property
     def documents(self) -> Mapping[str, bytes]:
         """The OME-XML as it stands in the file, where bioformats2raw and its readers have it."""
         text = self._tiff.ome_metadata if self._tiff.is_ome else None

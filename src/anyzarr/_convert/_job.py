@@ -1,0 +1,227 @@
+"""A conversion of images as a value: what any process needs in order to do any part of it."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from anyzarr._convert._source import ImageSource, reader_named
+from anyzarr._nodes import Array
+from anyzarr._pyramid import Region, Work, plan_work
+from anyzarr.abc import Store
+from anyzarr.metadata import parse_array
+
+__all__ = ["ImageJob", "Job", "OpenJob", "SourceRef", "Task", "opened_here"]
+
+_CELL_BYTES = 1 << 30
+_SMALLEST_CELL_BYTES = 16 << 20
+_CELLS_PER_WORKER = 4
+
+
+class Task(NamedTuple):
+    """One cell of one piece of the work on one image; doing it again gives the same.
+
+    Attributes
+    ----------
+    image
+        Position in :attr:`Job.images`.
+    piece, cell
+        Numbers of the piece of work, and of the cell in it.
+    """
+
+    image: int
+    piece: int
+    cell: int
+
+    def __str__(self) -> str:
+        return f"{self.image}.{self.piece}.{self.cell}"
+
+    @classmethod
+    def parse(cls, text: str) -> Task:
+        """Return the task of a printed one."""
+        image, piece, cell = (int(part) for part in text.split("."))
+        return cls(image, piece, cell)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRef:
+    """How to open a source again, in another process or on another host.
+
+    Attributes
+    ----------
+    reader
+        Name of the reader.
+    path
+        Of the file or folder.
+    axes
+        Names of the axes, where they were given.
+    """
+
+    reader: str
+    path: Path
+    axes: str | None = None
+
+    def open(self) -> ImageSource:
+        """Open it."""
+        return reader_named(self.reader).open(self.path, axes=self.axes)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageJob:
+    """One image of a conversion.
+
+    Attributes
+    ----------
+    index
+        Its number in the source.
+    path
+        Of its group in the target.
+    documents
+        Of the arrays of its levels, level 0 first.
+    factors
+        From each level to the next.
+    """
+
+    index: int
+    path: str
+    documents: tuple[Mapping[str, Any], ...]
+    factors: tuple[tuple[int, ...], ...]
+
+    def level_path(self, level: int) -> str:
+        """Return the path of a level."""
+        return f"{self.path}/{level}" if self.path else str(level)
+
+    def arrays(self, store: Store, engine: str | None) -> list[Array]:
+        """Return the arrays of its levels, without a look at what is stored."""
+        return [
+            Array(parse_array(document), store, self.level_path(level), engine)
+            for level, document in enumerate(self.documents)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A conversion of images: picklable, and the same work wherever it is opened.
+
+    Attributes
+    ----------
+    source, store
+        Where pixels come from, and go to.
+    images
+        In the order they are written.
+    method
+        How levels are made.
+    engine
+        What encodes chunks, or None.
+    memory_bytes
+        What one process may take, or None.
+    workers
+        How many processes share the work: it is cut into so many cells that all have some.
+    token
+        Tells jobs apart.
+    """
+
+    source: SourceRef
+    store: Store
+    images: tuple[ImageJob, ...]
+    method: str
+    engine: str | None = None
+    memory_bytes: int | None = None
+    workers: int = 1
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what a resumed conversion must have in common with the interrupted one."""
+        return {
+            "reader": self.source.reader,
+            "axes": self.source.axes,
+            "method": self.method,
+            "images": [
+                {"index": i.index, "path": i.path, "documents": list(map(dict, i.documents))}
+                for i in self.images
+            ],
+        }
+
+
+class OpenJob:
+    """A job in a process that works on it.
+
+    Parameters
+    ----------
+    job
+        What is to be done.
+    source
+        Its source, if it is open already; it stays the caller's to close.
+    """
+
+    def __init__(self, job: Job, source: ImageSource | None = None) -> None:
+        self.job = job
+        self._source = source
+        self._works: dict[int, list[Work]] = {}
+        self._lock = threading.Lock()
+
+    def works(self, image: int) -> list[Work]:
+        """Return the pieces of work on an image."""
+        with self._lock:
+            if image not in self._works:
+                self._works[image] = self._plan(image)
+            return self._works[image]
+
+    @property
+    def n_tasks(self) -> int:
+        """How many tasks there are."""
+        images = range(len(self.job.images))
+        return sum(len(work.cells()) for i in images for work in self.works(i))
+
+    def _plan(self, image: int) -> list[Work]:
+        one = self.job.images[image]
+        arrays = one.arrays(self.job.store, self.job.engine)
+
+        def produce(region: Region) -> npt.NDArray[Any]:
+            return self.source.read(one.index, region)
+
+        return plan_work(
+            arrays,
+            one.factors,
+            method=self.job.method,
+            produce=produce,
+            memory_bytes=self.job.memory_bytes,
+            least_cells=_least_cells(arrays[0], self.job.workers),
+        )
+
+    @property
+    def source(self) -> ImageSource:
+        """The source, opened when it is first needed."""
+        if self._source is None:
+            self._source = self.job.source.open()
+        return self._source
+
+
+def _least_cells(finest: Array, workers: int) -> int:
+    """Return into how many cells an image is cut: resumable parts, and some for each worker."""
+    size = math.prod(finest.shape) * finest.dtype.itemsize
+    for_resuming = -(-size // _CELL_BYTES)
+    for_workers = min(_CELLS_PER_WORKER * workers, -(-size // _SMALLEST_CELL_BYTES))
+    return max(1, for_resuming, for_workers if workers > 1 else 1)
+
+
+_opened: dict[tuple[int, str], OpenJob] = {}
+_opening = threading.Lock()
+
+
+def opened_here(job: Job) -> OpenJob:
+    """Return the job as this process has it open; a worker keeps one at a time."""
+    key = os.getpid(), job.token
+    with _opening:
+        if key not in _opened:
+            _opened.clear()
+            _opened[key] = OpenJob(job)
+        return _opened[key]
