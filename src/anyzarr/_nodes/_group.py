@@ -137,7 +137,8 @@ class Group(Node):
         known = self._consolidated
         found = {p: None if known is None else known.document(p) for p in below.values()}
         missing = [path for path, document in found.items() if document is None]
-        found |= documents_at(self._store, missing, ("zarr.json",))
+        if missing:
+            found |= documents_at(self._store, missing, ("zarr.json",))
         return {
             path: bind(document, self._store, place, self._engine_name, known)
             for path, place in below.items()

@@ -210,7 +210,8 @@ def _check_there(parsed: Location, name: str, mode: Mode) -> None:
         return
     if os.path.isdir(parsed.base):  # noqa: PTH112
         return
-    if os.path.lexists(parsed.base):
+    # Another process may have made the folder since.
+    if os.path.lexists(parsed.base) and not os.path.isdir(parsed.base):  # noqa: PTH112
         raise StoreError(
             f"{parsed.base!r} is a file and no zip archive, and a store is a folder or a zip "
             "archive: give the folder that holds zarr.json, or convert the file "

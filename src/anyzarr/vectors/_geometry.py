@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from anyzarr.errors import MetadataError
 
-__all__ = ["Column", "Columns", "Geometry", "as_columns"]
+__all__ = ["Column", "Columns", "Geometry", "as_columns", "finite_positions"]
 
 Column: TypeAlias = npt.NDArray[Any]
 Columns: TypeAlias = Mapping[str, Column]
@@ -60,6 +60,34 @@ def as_columns(what: str, columns: Mapping[str, npt.ArrayLike] | None, n_rows: i
             )
         found[name] = column
     return MappingProxyType(found)
+
+
+def finite_positions(values: Column, dtype: npt.DTypeLike) -> Column:
+    """Return positions of a type, after checking that all of them are finite.
+
+    Raises
+    ------
+    MetadataError
+        A position is NaN or infinite, or too large for the type; or it is no type of positions.
+    """
+    kind = np.dtype(dtype)
+    if kind.kind != "f":
+        raise MetadataError(
+            f"dtype={str(dtype)!r} cannot be the type of positions: it is a floating-point type",
+            kind="dtype",
+        )
+    with np.errstate(over="ignore"):
+        positions = values.astype(kind, copy=False)
+    finite = np.isfinite(positions).all(axis=1)
+    if not finite.all():
+        first = int(np.flatnonzero(~finite)[0])
+        raise MetadataError(
+            f"{np.count_nonzero(~finite)} of {len(positions)} positions are not finite numbers of "
+            f"the type {kind} (the first is number {first}: {values[first].tolist()}), and lie in "
+            "no chunk; leave them out",
+            kind="positions",
+        )
+    return positions
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from anyzarr._nodes import Group, create_group
 from anyzarr._nodes._node import finish
 from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError
 from anyzarr.vectors._documents import RootMetadata
-from anyzarr.vectors._geometry import Geometry
+from anyzarr.vectors._geometry import Geometry, finite_positions
 from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._job import Kind, WriteOptions
 from anyzarr.vectors._open import (
@@ -114,7 +114,7 @@ def _create(
 def _metadata_for(
     location: Any, geometry: Geometry, options: WriteOptions, kind: Kind
 ) -> RootMetadata:
-    positions = geometry.positions.astype(options.dtype, copy=False)
+    positions = finite_positions(geometry.positions, options.dtype)
     bounds = _bounds(positions, options)
     ndim = geometry.ndim
     chunk_shape = options.chunk_shape or _chunk_shape(bounds, len(positions))
@@ -139,11 +139,10 @@ def _bounds(positions: Any, options: WriteOptions) -> Bounds:
     if options.bounds is not None:
         low, high = options.bounds
         return tuple(float(x) for x in low), tuple(float(x) for x in high)
-    finite = positions[np.isfinite(positions).all(axis=1)]
-    if not len(finite):
+    if not len(positions):
         ndim = positions.shape[1]
         return (0.0,) * ndim, (_DEFAULT_SIDE,) * ndim
-    return tuple(finite.min(axis=0).tolist()), tuple(finite.max(axis=0).tolist())
+    return tuple(positions.min(axis=0).tolist()), tuple(positions.max(axis=0).tolist())
 
 
 def _chunk_shape(bounds: Bounds, n_vertices: int) -> tuple[float, ...]:

@@ -20,7 +20,7 @@ from anyzarr.vectors._blobs import Ints, Origin, starts_of
 from anyzarr.vectors._cells import Storage, arrays_at_once
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._fragments import FragmentTable, decode_fragments, encode_fragments
-from anyzarr.vectors._geometry import Geometry
+from anyzarr.vectors._geometry import Geometry, finite_positions
 from anyzarr.vectors._job import Job, Kind, Part, WriteOptions, WriteSummary
 from anyzarr.vectors._merge import append_fragments, extend_fragments
 from anyzarr.vectors._objects import ObjectIndex, manifests_of, object_paths
@@ -170,22 +170,7 @@ def _as_stored(geometry: Geometry, vertices: Array | None, options: WriteOptions
     dtype = np.dtype(options.dtype)
     if vertices is not None:
         dtype = np.dtype(vertices.metadata.attributes.get("dtype", "float32"))
-    if dtype.kind != "f":
-        raise MetadataError(
-            f"dtype={options.dtype!r} cannot be the type of positions: it is a floating-point type",
-            kind="dtype",
-        )
-    positions = geometry.positions.astype(dtype, copy=False)
-    finite = np.isfinite(positions).all(axis=1)
-    if not finite.all():
-        first = int(np.flatnonzero(~finite)[0])
-        raise MetadataError(
-            f"{np.count_nonzero(~finite)} of {len(positions)} positions are not finite numbers "
-            f"(the first is {first}: {geometry.positions[first].tolist()}), and lie in no chunk; "
-            "leave them out",
-            kind="positions",
-        )
-    return replace(geometry, positions=positions)
+    return replace(geometry, positions=finite_positions(geometry.positions, dtype))
 
 
 def _within_bounds(

@@ -1,0 +1,174 @@
+"""Writers that meet, and writers that are cut off: nothing is lost, and nothing is broken."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anyzarr.errors import NodeExistsError
+from anyzarr.stores import MemoryStore
+from anyzarr.vectors import open_store, read_points, write_points
+
+BOUNDS = ([-50.0] * 3, [150.0] * 3)
+
+
+def cloud(seed: int, n: int = 60) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-50, 150, (n, 3)).astype("float32")
+
+
+def append(location, seed: int) -> None:
+    """Add a cloud whose rows, and whose objects in part, are its own."""
+    write_points(
+        location,
+        cloud(seed),
+        chunk_shape=(100,) * 3,
+        bounds=BOUNDS,
+        vertex_attributes={"row": seed * 100 + np.arange(60)},
+        object_ids=np.arange(60) % 2 * (seed + 1),
+        mode="append",
+    )
+
+
+def check(location, seeds) -> None:
+    points = read_points(location, attribute_names="all", with_object_ids=True)
+    row = points.vertex_attributes["row"]
+    assert sorted(row) == [seed * 100 + i for seed in seeds for i in range(60)]
+    positions = np.concatenate([cloud(seed) for seed in range(row.max() // 100 + 1)])
+    assert np.array_equal(points.positions, positions[row // 100 * 60 + row % 100])
+    assert np.array_equal(points.object_ids, row % 100 % 2 * (row // 100 + 1))
+    level = open_store(location)["0"].attrs["zarr_vectors_level"]
+    assert level["vertex_count"] == len(row)
+
+
+def append_many(path: str, first: int, barrier) -> None:
+    barrier.wait()
+    for seed in range(first, first + 6):
+        append(path, seed)
+
+
+def test_two_processes_append_to_one_store_and_lose_nothing(tmp_path) -> None:
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(2)
+    path = str(tmp_path / "a.zarrvectors")
+    workers = [context.Process(target=append_many, args=(path, n, barrier)) for n in (0, 6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+    check(path, range(12))
+
+
+@pytest.mark.parametrize("kind", ["memory", "local"])
+def test_threads_append_to_one_store_and_lose_nothing(tmp_path, kind) -> None:
+    location = MemoryStore() if kind == "memory" else tmp_path / "a"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda seed: append(location, seed), range(8)))
+    check(location, range(8))
+
+
+def test_whoever_reads_meanwhile_finds_whole_rows(tmp_path) -> None:
+    append(tmp_path / "a", 0)
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(lambda: [append(tmp_path / "a", seed) for seed in range(1, 12)])
+        while not writing.done():
+            points = read_points(tmp_path / "a", attribute_names=["row"])
+            row = points.vertex_attributes["row"]
+            assert len(set(row)) == len(row)
+            assert {*range(60)} <= set(row.tolist())
+            positions = np.concatenate([cloud(seed) for seed in range(12)])
+            assert np.array_equal(points.positions, positions[row // 100 * 60 + row % 100])
+        writing.result()
+    check(tmp_path / "a", range(12))
+
+
+class Dies(MemoryStore):
+    """Lets so many changes through, then fails as a machine that loses its power."""
+
+    left = 10**9
+
+    def _count(self) -> None:
+        if self.left <= 0:
+            raise OSError("power is gone")
+        self.left -= 1
+
+    def put(self, key, value, **options):
+        self._count()
+        return super().put(key, value, **options)
+
+    def delete(self, key):
+        self._count()
+        return super().delete(key)
+
+
+@pytest.mark.parametrize("shards", ["auto", None])
+def test_an_append_cut_off_anywhere_leaves_a_store_that_is_whole(shards) -> None:
+    before: dict[str, bytes] = {}
+    write_points(before, cloud(0), chunk_shape=(100,) * 3, bounds=BOUNDS, shard_shape=shards,
+                 vertex_attributes={"row": np.arange(60)},
+                 object_ids=np.arange(60) % 2 * 1)  # fmt: skip
+    old = {*range(60)}
+    changes = 0
+    while True:
+        store = Dies(dict(before))
+        store.left = changes
+        try:
+            append(store, 1)
+        except OSError:
+            store.left = 10**9
+        else:
+            break
+        points = read_points(store, attribute_names=["row"])
+        row = points.vertex_attributes["row"]
+        assert len(set(row)) == len(row)
+        assert old <= set(row.tolist())
+        positions = np.concatenate([cloud(0), cloud(1)])
+        assert np.array_equal(points.positions, positions[row // 100 * 60 + row % 100])
+        assert set(read_points(store, object_ids=[0, 1]).object_ids) == {0, 1}
+        append(store, 2)
+        after = read_points(store, attribute_names=["row"], with_object_ids=True)
+        rows = after.vertex_attributes["row"]
+        assert {*range(60), *range(200, 260)} <= set(rows.tolist())
+        assert len(set(rows)) == len(rows)
+        of_two = rows >= 200
+        assert np.array_equal(after.object_ids[of_two], rows[of_two] % 2 * 3)
+        changes += 1
+    assert changes > 10
+    check(store, range(2))
+
+
+def test_a_first_write_cut_off_anywhere_can_be_made_again() -> None:
+    changes = 0
+    while True:
+        store = Dies()
+        store.left = changes
+        try:
+            append(store, 0)
+        except OSError:
+            store.left = 10**9
+        else:
+            break
+        options = {"chunk_shape": (100,) * 3, "bounds": BOUNDS}
+        try:
+            write_points(store, cloud(0), vertex_attributes={"row": np.arange(60)},
+                         object_ids=np.arange(60) % 2 * 1, **options)  # fmt: skip
+        except NodeExistsError:
+            assert changes > 8  # all but the last document was there
+        check(store, range(1))
+        changes += 1
+    assert changes > 8
+
+
+def test_an_unsharded_store_writes_only_the_cells_that_change(tmp_path) -> None:
+    path = tmp_path / "a"
+    write_points(path, cloud(0), chunk_shape=(100,) * 3, bounds=BOUNDS, shard_shape=None)
+    times = {file: file.stat().st_mtime_ns for file in Path(path).rglob("c/*/*/*")}
+    write_points(path, [[10.0, 10.0, 10.0]], mode="append")
+    changed = [
+        f.relative_to(path).as_posix() for f, t in times.items() if f.stat().st_mtime_ns != t
+    ]
+    assert sorted(changed) == ["0/vertex_fragments/c/1/1/1", "0/vertices/c/1/1/1"]
