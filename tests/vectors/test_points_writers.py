@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anyzarr.errors import NodeExistsError
+from anyzarr.errors import ConflictError, NodeExistsError
 from anyzarr.stores import MemoryStore
-from anyzarr.vectors import open_store, read_points, write_points
+from anyzarr.vectors import _turns, open_store, read_points, write_points
 
 BOUNDS = ([-50.0] * 3, [150.0] * 3)
 
@@ -20,7 +20,7 @@ def cloud(seed: int, n: int = 60) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-50, 150, (n, 3)).astype("float32")
 
 
-def append(location, seed: int) -> None:
+def append(location, seed: int, **options) -> None:
     """Add a cloud whose rows, and whose objects in part, are its own."""
     write_points(
         location,
@@ -30,37 +30,68 @@ def append(location, seed: int) -> None:
         vertex_attributes={"row": seed * 100 + np.arange(60)},
         object_ids=np.arange(60) % 2 * (seed + 1),
         mode="append",
+        **options,
     )
 
 
-def check(location, seeds) -> None:
-    points = read_points(location, attribute_names="all", with_object_ids=True)
+def check(location, seeds, **options) -> None:
+    points = read_points(location, attribute_names="all", with_object_ids=True, **options)
     row = points.vertex_attributes["row"]
     assert sorted(row) == [seed * 100 + i for seed in seeds for i in range(60)]
     positions = np.concatenate([cloud(seed) for seed in range(row.max() // 100 + 1)])
     assert np.array_equal(points.positions, positions[row // 100 * 60 + row % 100])
     assert np.array_equal(points.object_ids, row % 100 % 2 * (row // 100 + 1))
-    level = open_store(location)["0"].attrs["zarr_vectors_level"]
+    level = open_store(location, **options)["0"].attrs["zarr_vectors_level"]
     assert level["vertex_count"] == len(row)
 
 
-def append_many(path: str, first: int, barrier) -> None:
+def append_many(location: str, first: int, barrier, options) -> None:
     barrier.wait()
-    for seed in range(first, first + 6):
-        append(path, seed)
+    for seed in range(first, first + 3):
+        append(location, seed, **options)
 
 
-def test_two_processes_append_to_one_store_and_lose_nothing(tmp_path) -> None:
+def append_in_two_processes(location: str, options) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(2)
-    path = str(tmp_path / "a.zarrvectors")
-    workers = [context.Process(target=append_many, args=(path, n, barrier)) for n in (0, 6)]
+    workers = [
+        context.Process(target=append_many, args=(location, n, barrier, options)) for n in (0, 3)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(60)
         assert worker.exitcode == 0
-    check(path, range(12))
+    check(location, range(6), **options)
+
+
+def test_two_processes_append_to_one_folder_and_lose_nothing(tmp_path) -> None:
+    append_in_two_processes(str(tmp_path / "a.zarrvectors"), {})
+
+
+def test_two_processes_append_to_one_bucket_and_lose_nothing(s3) -> None:
+    pytest.importorskip("obstore")
+    url = f"s3://{s3.new_bucket()}/a.zarrvectors"
+    append_in_two_processes(url, {"backend": "obstore", **s3.options})
+    root = open_store(url, backend="obstore", **s3.options)
+    assert root.store.list_level().keys == ("zarr.json",)
+
+
+def test_a_writer_that_died_is_waited_for_and_then_replaced(s3, monkeypatch) -> None:
+    pytest.importorskip("obstore")
+    options = {"backend": "obstore", **s3.options}
+    url = f"s3://{s3.new_bucket()}/a.zarrvectors"
+    append(url, 0, **options)
+    store = open_store(url, mode="r+", **options).store
+    monkeypatch.setattr(_turns, "_DEAD_SECONDS", 0.3)
+    dead = _turns.Turn(store, key := ".anyzarr-writer-of-0", store.put(key, b"{}"))
+    append(url, 1, **options)
+    check(url, range(2), **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(_turns, "_RENEW_SECONDS", 0.01)
+        dead.renew()
+    with pytest.raises(ConflictError):
+        dead.check()
 
 
 @pytest.mark.parametrize("kind", ["memory", "local"])

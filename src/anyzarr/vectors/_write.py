@@ -12,7 +12,6 @@ from anyzarr._nodes import Array, Group
 from anyzarr._parallel import for_each
 from anyzarr.abc import Ragged
 from anyzarr.crud._nodes import changing
-from anyzarr.crud._process_locks import exclusive
 from anyzarr.errors import MetadataError
 from anyzarr.stores import join
 from anyzarr.vectors._attributes import encode_column
@@ -33,6 +32,7 @@ from anyzarr.vectors._objects_write import (
     write_objects,
 )
 from anyzarr.vectors._scatter import scatter
+from anyzarr.vectors._turns import Turn, one_writer
 
 __all__ = ["holds_data", "tiles", "write_level"]
 
@@ -46,12 +46,12 @@ def write_level(
     count; objects and groups; the documents. Whoever reads meanwhile, or after the write was cut
     off, finds what was there before, and of what is new whole cells at most.
     """
-    with exclusive(root.store, [join(root.path, f"{level}/vertices/append")]):
+    with one_writer(root.store, root.path, level) as turn:
         root.refresh()
         job, ignored = _prepare(root, geometry, options, kind, level)
         is_consolidated = "consolidated_metadata" in root.metadata.document
         with changing(root.store, root.path):
-            _write(job, kind)
+            _write(job, kind, turn)
         if is_consolidated:
             crud.consolidate_metadata(root.store, root.path)
         root.refresh()
@@ -66,7 +66,7 @@ def write_level(
     )
 
 
-def _write(job: Job, kind: Kind) -> None:
+def _write(job: Job, kind: Kind, turn: Turn) -> None:
     _begin(job)
     parts, documents = _parts(job)
     if kind.links is not None:
@@ -78,8 +78,10 @@ def _write(job: Job, kind: Kind) -> None:
     for_each(lambda part: part.array.write(part.cells, part.blobs), parts[1:], limit=limit)
     put_documents(job.root, documents)
     for_each(lambda part: part.array.with_cells(part.cells).put(), parts, limit=limit)
+    turn.check()
     is_tiled = _commit_fragments(job)
     put_documents(job.root, _objects(job))
+    turn.check()
     _finish(job, kind, is_tiled)
 
 
