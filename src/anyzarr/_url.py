@@ -9,22 +9,30 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
 
-from anyzarr.errors import StoreError, UnsupportedError
+from anyzarr.errors import MetadataError, StoreError
 
 __all__ = [
     "SCHEMES_LOCAL",
     "SCHEMES_OBJECT_STORE",
     "Adapter",
     "Location",
+    "ZarrFormat",
+    "child_url",
     "file_url",
+    "format_step",
+    "hide_bars",
+    "one_format",
     "parse_location",
     "plain_path",
     "quote_path",
     "redact",
+    "show_bars",
 ]
+
+ZarrFormat: TypeAlias = Literal[2, 3]
 
 SCHEMES_LOCAL: Final = frozenset({"file", "local"})
 """Schemes of URLs that name a path on this machine. A bare path has none and is local too."""
@@ -35,12 +43,13 @@ SCHEMES_OBJECT_STORE: Final = frozenset(
 """Schemes that obstore reads; fsspec takes them where obstore is not installed."""
 
 _ARCHIVE_ADAPTERS: Final = frozenset({"zip", "ozx"})
-_NODE_ADAPTERS: Final = frozenset({"zarr", "zarr2", "zarr3"})
-_LATER_ADAPTERS: Final = frozenset({"byte-range", "gzip", "icechunk", "json", "zstd"})
+_FORMATS: Final[dict[str, ZarrFormat | None]] = {"zarr": None, "zarr2": 2, "zarr3": 3}
 
+_NAME = re.compile(r"[a-z][a-z0-9+.\-]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):/")
 _CHAINED = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*::")
 _FILE = re.compile(r"(?:file|local):", re.IGNORECASE)
+_HIDDEN_BAR = re.compile(r"%(25)?((?:25)*7C)", re.IGNORECASE)
 _USERINFO = re.compile(r"(://)[^/@\s]*@")
 
 
@@ -51,13 +60,18 @@ class Adapter:
     Attributes
     ----------
     name
-        Lower case: ``zip``, ``ozx``, ``zarr``, ``zarr2`` or ``zarr3``.
-    path
-        Path inside what comes before, decoded, without slashes at either end.
+        Lower case: ``zip``, ``gzip``, ``zarr3``, …
+    body
+        What is written after the colon, as it is.
     """
 
     name: str
-    path: str
+    body: str
+
+    @property
+    def path(self) -> str:
+        """The body as a path: decoded, without slashes at either end."""
+        return unquote(self.body, errors="surrogateescape").strip("/")
 
     @property
     def is_archive(self) -> bool:
@@ -76,12 +90,29 @@ class Location:
     base
         A file system path where the location is local (decoded, absolute), else the URL.
     adapters
-        The steps of the pipeline after the base.
+        The steps of the pipeline after the base, but for the last if it names the format.
+    node_path
+        The path that a last step ``zarr:``, ``zarr2:`` or ``zarr3:`` gives.
+    zarr_format
+        The format that it tells; None if it tells none.
     """
 
     scheme: str
     base: str
     adapters: tuple[Adapter, ...] = ()
+    node_path: str = ""
+    zarr_format: ZarrFormat | None = None
+
+    @property
+    def inner_path(self) -> str:
+        """The path that the one archive step and the node step give together."""
+        parts = (*(step.path for step in self.adapters), self.node_path)
+        return "/".join(part for part in parts if part)
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether the location is more than its base."""
+        return bool(self.adapters or self.node_path or self.zarr_format)
 
     @property
     def is_local(self) -> bool:
@@ -110,26 +141,31 @@ def parse_location(location: str | os.PathLike[str]) -> Location:
     Raises
     ------
     StoreError
-        It is empty, a ``file:`` URL names another host, or a step comes before an archive.
-    UnsupportedError
-        The pipeline has a step that is not known.
+        It is empty, a ``file:`` URL names another host, a step is no step, or one comes after
+        ``zarr:``, ``zarr2:`` or ``zarr3:``. Whether there is such a step is not looked at.
 
     Examples
     --------
     >>> from anyzarr._url import parse_location
     >>> parse_location("S3://bucket/a.zip|ZIP:inner/")
-    Location(scheme='s3', base='s3://bucket/a.zip', adapters=(Adapter(name='zip', path='inner'),))
+    Location(scheme='s3', base='s3://bucket/a.zip', adapters=(Adapter(name='zip', body='inner/'),),
+         node_path='', zarr_format=None)
     """
     if isinstance(location, os.PathLike):
         return Location("", _local_path(os.fspath(location)))
     base, *steps = location.split("|")
-    adapters = tuple(_parse_adapter(step, location) for step in steps)
     if not base.strip():
         raise StoreError(
             f"the location {location!r} names no store: give a path, a URL or a store object"
         )
     scheme, base = _parse_base(base)
-    return Location(scheme, base, adapters)
+    adapters = [_parse_adapter(step, location) for step in steps]
+    if not adapters or adapters[-1].name not in _FORMATS:
+        _refuse_formats(adapters, location)
+        return Location(scheme, base, tuple(adapters))
+    node = adapters.pop()
+    _refuse_formats(adapters, location)
+    return Location(scheme, base, tuple(adapters), node.path, _FORMATS[node.name])
 
 
 def plain_path(location: object) -> str | None:
@@ -167,7 +203,7 @@ def _path_of_file_url(url: str) -> str:
         rest = parts.path
     if not rest:
         raise StoreError(f"{url!r} names no path: write file:///path/to/data", store=url)
-    return _local_path(unquote(rest))
+    return _local_path(unquote(rest, errors="surrogateescape"))
 
 
 def _local_path(path: str | bytes) -> str:
@@ -179,31 +215,80 @@ def _local_path(path: str | bytes) -> str:
 
 
 def _parse_adapter(step: str, location: str) -> Adapter:
-    name, _, path = step.strip().partition(":")
+    name, _, body = step.strip().partition(":")
     name = name.lower()
-    if name in _ARCHIVE_ADAPTERS | _NODE_ADAPTERS:
-        return Adapter(name, unquote(path).strip("/"))
-    if name in _LATER_ADAPTERS:
-        raise UnsupportedError(
-            f"the step {step!r} of {redact(location)!r} is not supported by this version; "
-            "unpack it first, or use zip: or ozx:",
-            store=redact(location),
-        )
-    raise UnsupportedError(
-        f"{redact(location)!r} has the unknown step {step!r} after '|'; known are ozx:, zarr:, "
-        "zarr2:, zarr3: and zip: (give a pathlib.Path for a path with '|' in it)",
-        store=redact(location),
+    if _NAME.fullmatch(name):
+        return Adapter(name, body)
+    shown = redact(location)
+    problem = f"the step {step!r} after '|'" if step.strip() else "an empty step after '|'"
+    raise StoreError(
+        f"{shown!r} has {problem}; a step is a name, a colon and a path, as in zip:inner/path "
+        "(give a pathlib.Path for a path with '|' in it, or write it as %7C)",
+        store=shown,
+        kind="malformed_pipeline",
+    )
+
+
+def _refuse_formats(adapters: list[Adapter], location: str) -> None:
+    for step in adapters:
+        if step.name in _FORMATS:
+            shown = redact(location)
+            raise StoreError(
+                f"{shown!r} goes on after '{step.name}:', and a Zarr node holds nothing to go on "
+                f"with: make it the last step, with the node's path after the colon",
+                store=shown,
+                kind="malformed_pipeline",
+            )
+
+
+def format_step(zarr_format: ZarrFormat | None) -> str:
+    """Return the step that tells a format; ``""`` for none."""
+    return "" if zarr_format is None else f"|zarr{zarr_format}:"
+
+
+def one_format(told: ZarrFormat | None, asked: ZarrFormat | None, where: str) -> ZarrFormat | None:
+    """Return the format of a location that tells one, or of an argument that does.
+
+    Raises
+    ------
+    MetadataError
+        They differ.
+    """
+    if told is None or asked is None or told == asked:
+        return told if asked is None else asked
+    raise MetadataError(
+        f"{where} says zarr{told}: and zarr_format={asked} was asked for; leave one of them out",
+        kind="zarr_format",
     )
 
 
 def file_url(path: str) -> str:
     """Return an absolute path as a ``file://`` URL, safe to put before ``|``."""
-    return "file://" + quote(path, safe="/~!$&'()*+,;=:@")
+    return "file://" + quote_path(path)
 
 
 def quote_path(path: str) -> str:
-    """Return a path as it is written after the colon of a pipeline step."""
-    return quote(path, safe="/~!$&'()*+,;=:@ ")
+    """Return a path as it is written in a URL, or after the colon of a pipeline step."""
+    # File names need not be UTF-8.
+    return quote(path, safe="/~!$&'()*+,;=:@", errors="surrogateescape")
+
+
+def child_url(base: str, path: str) -> str:
+    """Return the URL of what lies at a path below a URL or a step, quoted as in a step."""
+    if not path:
+        return base
+    separator = "" if base.endswith(("/", ":")) else "/"
+    return f"{base}{separator}{quote_path(path)}"
+
+
+def hide_bars(url: str) -> str:
+    """Return a URL of a library that decodes nothing, with what ``|`` is written as for it."""
+    return _HIDDEN_BAR.sub(lambda found: f"%25{found[0][1:]}", url).replace("|", "%7C")
+
+
+def show_bars(url: str) -> str:
+    """Return what :func:`hide_bars` was given."""
+    return _HIDDEN_BAR.sub(lambda found: f"%{found[2]}" if found[1] else "|", url)
 
 
 def redact(url: str) -> str:

@@ -12,7 +12,7 @@ import enum
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -174,12 +174,16 @@ class StoreSpec:
         Keyword arguments of the backend. Excluded from ``repr`` because they may hold secrets.
     read_only
         Whether the store refuses to write.
+    zarr_format
+        The format of the hierarchy in it, where the location told it (``|zarr3:``). Two stores
+        that differ in nothing else are equal.
     """
 
     backend: str
     root: str
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     read_only: bool = False
+    zarr_format: Literal[2, 3] | None = field(default=None, compare=False)
 
     def __hash__(self) -> int:
         return hash((self.backend, self.root, self.read_only))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from anyzarr import _atomic
+from anyzarr import _atomic, crud
 from anyzarr._convert._copy import copy_contents
 from anyzarr._convert._image import ImageOptions
 from anyzarr._convert._images import ImageConversion, RunOptions, Written
@@ -227,7 +227,8 @@ class _Job:
 
     def run(self) -> ConversionReport:
         path = local_path(self.source.value)
-        reader = reader_for(path) if path is not None and self.source.backend is None else None
+        plain = path is not None and self.source.backend is None and not self.source.zarr_format
+        reader = reader_for(path) if plain and path is not None else None
         if reader is not None and path is not None:
             return self._convert_images(reader, path)
         if path is not None and self.source.backend is None:
@@ -238,6 +239,7 @@ class _Job:
         if changes_ome(store, options):
             return self._upgrade(store, planned_upgrade(store, options))
         self._refuse(chunks=options.chunks, shards=options.shards, compressor=options.compressor)
+        self._require_format(store)
         if self.makes_archive:
             with self._archive() as archive:
                 return self._packed(archive.make(store, progress=self.progress))
@@ -326,6 +328,17 @@ class _Job:
             return report
         left_out = f"left out {len(contents.strays)} objects that belong to no hierarchy"
         return replace(report, warnings=(left_out,))
+
+    def _require_format(self, source: Store) -> None:
+        """Refuse to take over what is of another format than the target's location tells."""
+        told = self.target.zarr_format
+        found = None if told is None else crud.read_metadata(source)["zarr_format"]
+        if found != told:
+            raise MetadataError(
+                f"{str(self.source)!r} is Zarr v{found} and is taken over as it is, and the target "
+                f"says zarr{told}: leave that out there, or give version= to change OME-Zarr",
+                kind="zarr_format",
+            )
 
     def _require_apart(self, target: Path | None) -> None:
         """Refuse a target that is the source, lies in it, or would replace a folder around it."""

@@ -15,10 +15,11 @@ from anyzarr._convert._copy import copy_contents
 from anyzarr._convert._journal import JOURNAL, NOTE, keeps_work
 from anyzarr._convert._staging import staged
 from anyzarr._ozx import arrange
-from anyzarr._url import parse_location, redact
+from anyzarr._url import ZarrFormat, parse_location, redact
 from anyzarr.abc import Store
 from anyzarr.errors import NodeExistsError, NodeNotFoundError
 from anyzarr.stores import LocalStore, open_store, resolve_backend_name
+from anyzarr.stores._base import told_format
 
 __all__ = [
     "ARCHIVE_SUFFIXES",
@@ -57,6 +58,13 @@ class Location:
         return open_store(self.value, backend=self.backend, mode=mode, **self.options)
 
     @property
+    def zarr_format(self) -> ZarrFormat | None:
+        """The format that the location tells (``|zarr3:``); None if it tells none."""
+        if isinstance(self.value, str | os.PathLike):
+            return parse_location(self.value).zarr_format
+        return told_format(self.value) if isinstance(self.value, Store) else None
+
+    @property
     def backend_name(self) -> str:
         """The backend that opens it."""
         return resolve_backend_name(self.value, self.backend)
@@ -71,8 +79,14 @@ class Location:
 
 
 def local_path(value: Any) -> Path | None:
-    """Return the path of a location that is a local path or ``file:`` URL and nothing more."""
-    if not isinstance(value, str | os.PathLike) or parse_location(value).adapters:
+    """Return the path of a location that is a local path or ``file:`` URL and nothing more.
+
+    The format of what is there may be told (``|zarr3:``).
+    """
+    if not isinstance(value, str | os.PathLike):
+        return None
+    parsed = parse_location(value)
+    if parsed.adapters or parsed.node_path:
         return None
     return local_base(value)
 
@@ -107,12 +121,12 @@ def hierarchy_target(target: Location, *, overwrite: bool) -> Iterator[Store]:
             _atomic.replacing(path, overwrite=overwrite) as staging,
             _atomic.new_folder(staging),
         ):
-            yield LocalStore(staging)
+            yield LocalStore(staging).with_zarr_format(target.zarr_format)
         return
     store = target.open("a")
     if require_replaceable(store, overwrite=overwrite):
         with tempfile.TemporaryDirectory(prefix="anyzarr-") as folder:
-            gathered = LocalStore(Path(folder))
+            gathered = LocalStore(Path(folder)).with_zarr_format(target.zarr_format)
             yield gathered
             contents = arrange(gathered.list())
             crud.delete_node(store)

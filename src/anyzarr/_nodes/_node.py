@@ -14,9 +14,11 @@ from anyzarr.abc import Store
 from anyzarr.crud._regions import require_writable
 from anyzarr.metadata import ArrayMetadata, GroupMetadata
 from anyzarr.stores import StagedArchive
+from anyzarr.stores._base import url_at
 
 __all__ = ["Node", "creating", "finish"]
 
+_VIEWS = frozenset({"cache", "prefix"})
 Self = TypeVar("Self", bound="Node")
 
 
@@ -71,16 +73,15 @@ class Node(ABC):
     @property
     def backend(self) -> str:
         """The name of the backend: where the bytes live."""
-        return self._store.spec.backend
+        spec = self._store.spec
+        while spec.backend in _VIEWS:
+            spec = spec.options["store"]
+        return spec.backend
 
     @property
     def url(self) -> str:
         """The node's address, as :func:`anyzarr.open` takes it."""
-        base = str(getattr(self._store, "url", self._store.spec.root)).rstrip("/")
-        if not self._path:
-            return base
-        # "a.zip|zip:" already ends where the inner path begins.
-        return f"{base}{self._path}" if base.endswith(":") else f"{base}/{self._path}"
+        return url_at(self._store, self._path)
 
     @property
     def zarr_format(self) -> Literal[2, 3]:

@@ -13,6 +13,7 @@ from anyzarr._nodes._create import create_array_at, create_group_at
 from anyzarr._nodes._group import Group, bind
 from anyzarr._nodes._node import creating
 from anyzarr.abc import Store
+from anyzarr.crud._formats import format_for
 from anyzarr.crud._nodes import find_node, normalize_path, read_node
 from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeNotFoundError, ReadOnlyError, StoreError
@@ -80,8 +81,8 @@ def open(  # noqa: A001 - anyzarr.open, as zarr.open
     Parameters
     ----------
     location
-        A path, a URL, a live store object (obstore, fsspec, ``zarr.storage``, one of ours) or
-        a dict of bytes.
+        A path, a URL, a URL pipeline (``s3://bucket/a.zip|zip:inner|zarr3:``), a live store
+        object (obstore, fsspec, ``zarr.storage``, one of ours) or a dict of bytes.
     path
         A node below the location.
     mode
@@ -190,7 +191,7 @@ def open_array(
             overwrite=mode == "w",
             engine=engine,
             backend=backend,
-            zarr_format=zarr_format or 3,
+            zarr_format=zarr_format,
             backend_kwargs=backend_kwargs,
             **options,
         )
@@ -213,7 +214,7 @@ def open_array(
             name=path,
             engine=engine,
             backend=backend,
-            zarr_format=zarr_format or 3,
+            zarr_format=zarr_format,
             backend_kwargs=backend_kwargs,
             **options,
         )
@@ -285,7 +286,7 @@ def open_group(
         overwrite=mode == "w",
         engine=engine,
         backend=backend,
-        zarr_format=zarr_format or 3,
+        zarr_format=zarr_format,
         **backend_kwargs,
     )
 
@@ -298,7 +299,7 @@ def create_group(
     overwrite: bool = False,
     engine: str | None = None,
     backend: str | None = None,
-    zarr_format: Literal[2, 3] = 3,
+    zarr_format: Literal[2, 3] | None = None,
     **backend_kwargs: Any,
 ) -> Group:
     """Create a group, and the groups above it that are not there yet.
@@ -314,7 +315,7 @@ def create_group(
     overwrite
         Replace what is there, with everything below it.
     zarr_format
-        3, or 2.
+        3, or 2; by default what the location tells (``|zarr2:``), else 3.
 
     Raises
     ------
@@ -331,8 +332,9 @@ def create_group(
     store = _open_new(location, overwrite, backend, backend_kwargs)
     path = normalize_path(path)
     with creating(store, location):
+        chosen = format_for(store, zarr_format) or 3
         document = create_group_at(
-            store, path, zarr_format=zarr_format, attributes=attributes, overwrite=overwrite
+            store, path, zarr_format=chosen, attributes=attributes, overwrite=overwrite
         )
     return Group(parse_group(document), store, path, engine)._take_charge(location)
 
@@ -351,7 +353,7 @@ def create_array(
     serializer: Any = "auto",
     fill_value: Any = None,
     order: Literal["C", "F"] | None = None,
-    zarr_format: Literal[2, 3] = 3,
+    zarr_format: Literal[2, 3] | None = None,
     attributes: Mapping[str, Any] | None = None,
     chunk_key_encoding: Any = None,
     dimension_names: Sequence[str | None] | None = None,
@@ -385,7 +387,7 @@ def create_array(
     order
         For v2 the order of elements in a chunk.
     zarr_format
-        3, or 2.
+        3, or 2; by default what the location tells (``|zarr2:``), else 3.
     attributes
         User attributes.
     chunk_key_encoding
@@ -441,7 +443,7 @@ def create_array(
             serializer=serializer,
             fill_value=fill_value,
             order=order,
-            zarr_format=zarr_format,
+            zarr_format=format_for(store, zarr_format) or 3,
             attributes=attributes,
             chunk_key_encoding=chunk_key_encoding,
             dimension_names=dimension_names,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from anyzarr._parallel import map_ordered
 from anyzarr.abc import ABSENT, Store
+from anyzarr.crud._formats import require_told
 from anyzarr.crud._nodes import Document, documents_at, encode_node, normalize_path
 from anyzarr.errors import ConflictError, NodeExistsError
 from anyzarr.stores import join
@@ -65,6 +66,8 @@ def create_new_nodes(
     levels: dict[int, list[tuple[str, bytes]]] = {}
     encoded = {} if encoded is None else encoded
     kept = [(normalize_path(path), document) for path, document in nodes]
+    for path, document in kept:
+        require_told(store, document, path)
     for path, document in kept:
         objects = encoded.get(id(document))
         if objects is None:

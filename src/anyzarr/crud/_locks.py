@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable, Iterator
 
 from anyzarr.abc import Store
+from anyzarr.stores._base import address_at
 
 __all__ = ["locked"]
 
@@ -61,8 +62,7 @@ def locked(store: Store, keys: Iterable[str]) -> Iterator[None]:
     A lock is named by the object's full address, so two stores rooted at different prefixes
     of one tree share it. A thread that holds a key may take it again.
     """
-    root = str(getattr(store, "url", store.spec.root)).rstrip("/")
-    names = sorted({f"{root}/{key}" for key in keys})
+    names = sorted({address_at(store, key) for key in keys})
     with contextlib.ExitStack() as stack:
         for name in names:
             entry = _borrow(name)

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal
+from typing import Any
 
 from anyzarr import metadata as _metadata
 from anyzarr.abc import ABSENT, Store
+from anyzarr.crud._formats import V2 as _V2
+from anyzarr.crud._formats import V3 as _V3
+from anyzarr.crud._formats import (
+    ZarrFormat,
+    format_for,
+    names_of,
+    refuse_other,
+    require_told,
+    told,
+)
 from anyzarr.crud._locks import locked
 from anyzarr.crud._process_locks import exclusive
 from anyzarr.crud._twins import async_twin
@@ -45,16 +55,8 @@ __all__ = [
 ]
 
 Document = Mapping[str, Any]
-ZarrFormat = Literal[2, 3]
 Found = Sequence[bytes | None]
 
-_V3 = "zarr.json"
-_V2 = (".zarray", ".zgroup", ".zattrs")
-_NAMES: Mapping[ZarrFormat | None, tuple[tuple[str, ...], ...]] = {
-    None: ((_V3,), _V2),
-    3: ((_V3,),),
-    2: (_V2,),
-}
 _CONSOLIDATED_V2 = ".zmetadata"
 _changes = 0
 
@@ -127,8 +129,9 @@ def read_metadata(
     path
         The node's path in it; ``""`` is the root.
     zarr_format
-        Look for this format only. By default v3 (``zarr.json``), then v2 (``.zarray`` or
-        ``.zgroup``, with ``.zattrs`` as the field ``attributes``).
+        Look for this format only. By default the one that the store's location told
+        (``|zarr3:``), else v3 (``zarr.json``), then v2 (``.zarray`` or ``.zgroup``, with
+        ``.zattrs`` as the field ``attributes``).
 
     Returns
     -------
@@ -140,7 +143,8 @@ def read_metadata(
     NodeNotFoundError
         There is no node at the path.
     MetadataError
-        There is a document, but it is truncated or not JSON.
+        There is a document, but it is truncated or not JSON; or the location told another
+        format than the node's, or than ``zarr_format``.
 
     Examples
     --------
@@ -153,11 +157,13 @@ def read_metadata(
     {'who': 'me'}
     """
     path = normalize_path(path)
-    for names in _NAMES.get(zarr_format, ()):
+    zarr_format = format_for(store, zarr_format)
+    for names in names_of(zarr_format):
         found = _fetch(store, path, names)
         document = _decode(store, path, dict(zip(names, found, strict=True)))
         if document is not None:
             return document
+    refuse_other(store, path)
     raise _no_node(store, path, zarr_format)
 
 
@@ -175,6 +181,7 @@ def read_node(
     """
     node = find_node(store, normalize_path(path), zarr_format)
     if node is None:
+        refuse_other(store, normalize_path(path))
         raise _no_node(store, path, zarr_format)
     return node
 
@@ -183,7 +190,7 @@ def find_node(
     store: Store, path: str, zarr_format: ZarrFormat | None
 ) -> ArrayMetadata | GroupMetadata | None:
     """Return the parsed metadata at a normalized path; None if there is no node."""
-    for names in _NAMES.get(zarr_format, ()):
+    for names in names_of(format_for(store, zarr_format)):
         found = _fetch(store, path, names)
         # Attributes alone, which come last, are no node.
         if found[0] is None and found[1:2] in ([], [None]):
@@ -251,6 +258,7 @@ def put_document(document: Document, store: Store, path: str) -> None:
 
 
 def _put_documents(document: Document, store: Store, path: str, *, new: bool = False) -> None:
+    require_told(store, document, path)
     documents = _metadata.encode_documents(document, path)
     main = next(key for key in documents if not key.endswith(".zattrs"))
     attributes = join(path, ".zattrs")
@@ -320,6 +328,7 @@ def _create(
 ) -> None:
     path = normalize_path(path)
     document = _as_document(metadata)
+    require_told(store, document, path)  # before anything is deleted
     with locked(store, [node_lock_key(path)]):
         if not overwrite and _exists(store, path):
             raise _already_there(store, path)
@@ -440,8 +449,9 @@ def list_children(store: Store, path: str = "") -> list[tuple[str, dict[str, Any
         The store cannot list, and there is no consolidated metadata.
     """
     path = normalize_path(path)
-    names = (_V3, ".zarray", _CONSOLIDATED_V2)
-    v3, zarray, consolidated = store.get_many([(join(path, name), None) for name in names])
+    names = told(store, (_V3, ".zarray", _CONSOLIDATED_V2))
+    found = dict(zip(names, store.get_many([(join(path, n), None) for n in names]), strict=True))
+    v3, zarray, consolidated = map(found.get, (_V3, ".zarray", _CONSOLIDATED_V2))
     if zarray is not None and v3 is None:
         return []
     if v3 is not None:
@@ -494,7 +504,7 @@ def documents_at(
 
     With ``known``, what holds the same bytes is decoded once and is one object.
     """
-    wanted = tuple(names)
+    wanted = told(store, names)
     values = iter(store.get_many([(join(p, name), None) for p in paths for name in wanted]))
     found: dict[str, dict[str, Any]] = {}
     for path in paths:

@@ -10,10 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from anyzarr._url import SCHEMES_LOCAL, SCHEMES_OBJECT_STORE
+from anyzarr.stores._adapters import (
+    UrlAdapter,
+    UrlSource,
+    list_url_adapters,
+    register_url_adapter,
+)
 from anyzarr.stores._base import BaseStore
+from anyzarr.stores._byte_range import ByteRangeStore, open_byte_range
 from anyzarr.stores._cache import CachingStore, open_cache
 from anyzarr.stores._debris import Debris, find_debris, remove_debris
+from anyzarr.stores._decoded import DecodedStore, open_decoded
 from anyzarr.stores._fsspec import FsspecStore, open_fsspec
+from anyzarr.stores._json import JsonStore, open_json
 from anyzarr.stores._keys import join, validate_key
 from anyzarr.stores._local import LocalStore, open_local
 from anyzarr.stores._memory import MemoryStore, open_memory
@@ -37,30 +46,48 @@ __all__ = [
     "SCHEMES_LOCAL",
     "SCHEMES_OBJECT_STORE",
     "BaseStore",
+    "ByteRangeStore",
     "CachingStore",
     "Debris",
+    "DecodedStore",
     "FsspecStore",
+    "JsonStore",
     "LocalStore",
     "MemoryStore",
     "ObstoreStore",
     "StagedArchive",
     "SubStore",
+    "UrlAdapter",
+    "UrlSource",
     "ZipStore",
     "at_prefix",
     "find_debris",
     "from_spec",
     "join",
     "list_backends",
+    "list_url_adapters",
     "open_store",
     "register_backend",
+    "register_url_adapter",
     "remove_debris",
     "resolve_backend_name",
     "to_zarr_store",
     "validate_key",
 ]
 
+
+def _open_icechunk(root: str, *, read_only: bool = False, **options: Any) -> BaseStore:
+    from anyzarr.stores._icechunk import open_icechunk
+
+    return open_icechunk(root, read_only=read_only, **options)
+
+
+register_backend("byte-range", open_byte_range)
 register_backend("cache", open_cache)
+register_backend("decoded", open_decoded)
 register_backend("fsspec", open_fsspec)
+register_backend("icechunk", _open_icechunk)
+register_backend("json", open_json)
 register_backend("local", open_local)
 register_backend("memory", open_memory)
 register_backend("obstore", open_obstore)
@@ -69,8 +96,11 @@ register_backend("zarr-store", open_zarr_store)
 register_backend("zip", open_zip)
 
 del (
+    open_byte_range,
     open_cache,
+    open_decoded,
     open_fsspec,
+    open_json,
     open_local,
     open_memory,
     open_obstore,

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeAlias, TypeVar
 from anyzarr import config
 from anyzarr._parallel import map_ordered
 from anyzarr._streams import ranges_of
-from anyzarr._url import redact
+from anyzarr._url import ZarrFormat, child_url, format_step, redact
 from anyzarr.abc import (
     ABSENT,
     ByteRange,
@@ -29,10 +29,13 @@ from anyzarr.stores._keys import validate_key, validate_prefix
 __all__ = [
     "BaseStore",
     "Results",
+    "address_at",
     "describe",
     "in_thread",
     "level_of",
     "remote_concurrency",
+    "told_format",
+    "url_at",
     "with_info",
 ]
 
@@ -104,13 +107,36 @@ class BaseStore(abc.ABC):
         """What the store can do."""
 
     @property
+    def address(self) -> str:
+        """Where the objects are: :attr:`url`, whether or not the location told the format."""
+        return self._spec.root
+
+    @property
     def url(self) -> str:
         """The location as a URL or URL pipeline that ``open_store`` takes."""
-        return self._spec.root
+        return url_at(self, "")
+
+    def address_at(self, path: str) -> str:
+        """Return the address of what is at a key, or below a prefix."""
+        return child_url(self.address, path)
 
     @functools.cached_property
     def _label(self) -> str:
-        return redact(self.url)
+        return redact(self.address)
+
+    @property
+    def zarr_format(self) -> ZarrFormat | None:
+        """The format that the location told; None if it told none."""
+        return self._spec.zarr_format
+
+    def with_zarr_format(self, zarr_format: ZarrFormat | None) -> Self:
+        """Return the same store, told the format of the hierarchy in it."""
+        if zarr_format == self._spec.zarr_format:
+            return self
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._spec = replace(self._spec, zarr_format=zarr_format)
+        return twin
 
     def with_read_only(self, read_only: bool) -> Self:
         """Return a store over the same objects that refuses, or no longer refuses, to write."""
@@ -412,6 +438,30 @@ def with_info(store: Store, requests: Sequence[Request]) -> Versioned:
     if isinstance(store, BaseStore):
         return store.get_many_with_info(requests)
     return with_info_after(store, requests)
+
+
+def address_at(store: Store, path: str) -> str:
+    """Return the address of what is at a path of any store."""
+    if isinstance(store, BaseStore):
+        return store.address_at(path)
+    return child_url(str(getattr(store, "url", store.spec.root)), path)
+
+
+def told_format(store: Store) -> ZarrFormat | None:
+    """Return the format that the store's location told; None if it told none."""
+    return getattr(store.spec, "zarr_format", None)
+
+
+def url_at(store: Store, path: str) -> str:
+    """Return the location of the node at a path, as ``open_store`` takes it."""
+    address = address_at(store, path)
+    if "|" not in address and address.lower().endswith((".zip", ".ozx")):
+        address += "/"  # a folder of this name, and no archive
+    told = told_format(store)
+    outer, bar, last = address.rpartition("|")
+    if told is not None and bar and last.startswith("zarr:"):
+        return f"{outer}|zarr{told}:{last.removeprefix('zarr:')}"
+    return address + format_step(told)
 
 
 def with_info_after(store: Store, requests: Sequence[Request]) -> Versioned:

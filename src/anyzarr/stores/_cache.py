@@ -21,7 +21,13 @@ from anyzarr.abc import (
     StoreSpec,
 )
 from anyzarr.errors import StoreError
-from anyzarr.stores._base import BaseStore, Results, remote_concurrency, with_info
+from anyzarr.stores._base import (
+    BaseStore,
+    Results,
+    address_at,
+    remote_concurrency,
+    with_info,
+)
 from anyzarr.stores._cache_blocks import BLOCK_BYTES, Blocks, DiskBlocks, MemoryBlocks
 
 __all__ = ["CachingStore", "Check", "caching", "open_cache", "without_cache"]
@@ -126,9 +132,13 @@ class CachingStore(BaseStore):
         return self._store
 
     @property
-    def url(self) -> str:
-        """The location of the store that is read from."""
-        return str(getattr(self._store, "url", self._store.spec.root))
+    def address(self) -> str:
+        """The address of the store that is read from."""
+        return address_at(self._store, "")
+
+    def address_at(self, path: str) -> str:
+        """Return the address of what is at a key, or below a prefix."""
+        return address_at(self._store, path)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from anyzarr._optional import require
 from anyzarr._parallel import map_ordered
-from anyzarr._url import file_url, redact
+from anyzarr._url import file_url, hide_bars, redact
 from anyzarr.abc import (
     ABSENT,
     ByteRange,
@@ -27,6 +27,7 @@ from anyzarr.stores._fsspec_options import (
     filesystem_from_url,
     rebuild_filesystem,
     unwrap,
+    url_of,
 )
 from anyzarr.stores._fsspec_stream import stream, stream_beside
 from anyzarr.stores._local import atomic_write, atomic_write_parts, etag_of, is_temporary, prune
@@ -102,10 +103,10 @@ class FsspecStore(BaseStore):
         if isinstance(fs, str):
             url = fs
             fs, path = filesystem_from_url(url, options)
-            root_url = url if "::" in url else fs.unstrip_protocol(path)
+            root_url = url if "::" in url else url_of(fs, path)
         else:
             fs, path = unwrap(fs, "" if root is None else root)
-            root_url = fs.unstrip_protocol(path)
+            root_url = url_of(fs, path)
             described = describe_filesystem(fs)
         self._fs = fs
         self._pid = os.getpid()
@@ -118,9 +119,15 @@ class FsspecStore(BaseStore):
         super().__init__(StoreSpec("fsspec", root_url, described, read_only=read_only))
 
     @property
-    def url(self) -> str:
-        """The location as a URL that ``open_store`` takes."""
+    def address(self) -> str:
+        """Where the objects are, as a URL."""
         return file_url(self._path_root) if self.is_local else self._spec.root
+
+    def address_at(self, path: str) -> str:
+        """Return the address of what is at a key, or below a prefix."""
+        if self.is_local or self._is_http or not path:
+            return super().address_at(path)
+        return f"{self.address.rstrip('/')}/{hide_bars(path)}"
 
     @property
     def fs(self) -> Any:

@@ -6,7 +6,7 @@ import sys
 from typing import Any, Final
 
 from anyzarr._optional import install_command, require
-from anyzarr._url import redact
+from anyzarr._url import hide_bars, redact, show_bars
 from anyzarr.errors import MissingDependencyError, StoreError
 from anyzarr.stores._base import describe
 
@@ -16,6 +16,7 @@ __all__ = [
     "filesystem_from_url",
     "rebuild_filesystem",
     "unwrap",
+    "url_of",
 ]
 
 _S3_ALIASES: Final = {
@@ -25,6 +26,7 @@ _S3_ALIASES: Final = {
     "secret_access_key": "secret",
     "session_token": "token",
 }
+_HTTP: Final = frozenset({"http", "https"})
 _EXTRAS: Final = {"s3": "s3fs", "s3a": "s3fs", "http": "http", "https": "http"}
 _PACKAGES: Final = {
     "abfs": "adlfs",
@@ -65,6 +67,7 @@ def filesystem_from_url(url: str, options: dict[str, Any]) -> tuple[Any, str]:
     """
     core = require("fsspec.core", extra="fsspec", purpose=f"{redact(url)!r}")
     scheme = url.partition("://")[0].lower()
+    url = url if scheme in _HTTP else show_bars(url)
     try:
         fs, path = core.url_to_fs(url, **_options(scheme, options))
     except ImportError as error:
@@ -99,6 +102,16 @@ def _options(scheme: str, options: dict[str, Any]) -> dict[str, Any]:
         elif name != "client_kwargs" or "client_kwargs" not in chosen:
             chosen[_S3_ALIASES.get(name, name)] = value
     return chosen
+
+
+def url_of(fs: Any, path: str) -> str:
+    """Return the URL of a path, as :func:`filesystem_from_url` takes it.
+
+    Names are not percent-encoded, for fsspec decodes nothing, but for ``|``, which would end
+    the URL. HTTP paths are URLs as they are.
+    """
+    url = str(fs.unstrip_protocol(path))
+    return url if url.startswith(("http://", "https://")) else hide_bars(url)
 
 
 def unwrap(fs: Any, path: str) -> tuple[Any, str]:

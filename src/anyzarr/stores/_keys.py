@@ -6,7 +6,7 @@ import functools
 
 from anyzarr.errors import StoreError
 
-__all__ = ["as_prefix", "join", "validate_key", "validate_prefix"]
+__all__ = ["as_prefix", "is_key", "join", "validate_key", "validate_prefix"]
 
 _BAD_SEGMENTS = frozenset({"", ".", ".."})
 
@@ -16,7 +16,7 @@ def _is_path(text: str) -> bool:
     return "\0" not in text and _BAD_SEGMENTS.isdisjoint(text.split("/"))
 
 
-def _is_key(key: object) -> bool:
+def is_key(key: object) -> bool:
     return isinstance(key, str) and _is_path(key)
 
 
@@ -42,7 +42,7 @@ def validate_key(key: str, *, store: str | None = None) -> str:
     >>> validate_key("image/c/0/0")
     'image/c/0/0'
     """
-    if not _is_key(key):
+    if not is_key(key):
         raise StoreError(
             f"{key!r} is not a key of {store or 'a store'}: a key is relative, with '/' between "
             "its segments, none of them empty, '.' or '..'",
@@ -63,7 +63,7 @@ def validate_prefix(prefix: str, *, store: str | None = None) -> str:
     """
     if prefix == "":
         return prefix
-    if not (_is_key(prefix[:-1]) and prefix.endswith("/")):
+    if not (is_key(prefix[:-1]) and prefix.endswith("/")):
         raise StoreError(
             f"{prefix!r} is not a prefix of {store or 'a store'}: a prefix is '' or ends in '/', "
             "and has no segment that is empty, '.' or '..'",

@@ -219,7 +219,7 @@ class LocalStore(BaseStore):
         return self._root
 
     @property
-    def url(self) -> str:
+    def address(self) -> str:
         """The directory as a ``file://`` URL."""
         return file_url(self._root)
 

@@ -8,6 +8,7 @@ import uuid
 import weakref
 from collections.abc import Iterator, MutableMapping
 from typing import Any
+from urllib.parse import unquote
 
 from anyzarr.abc import (
     ABSENT,
@@ -256,6 +257,7 @@ def open_memory(root: str, *, read_only: bool = False) -> BaseStore:
     if name.startswith("anonymous-") and not is_known_memory(name):
         raise _unknown(name)
     store = MemoryStore(name or None, read_only=read_only)
+    prefix = unquote(prefix, errors="surrogateescape")
     return store.at_prefix(as_prefix(prefix)) if prefix.strip("/") else store
 
 

@@ -6,10 +6,9 @@ import functools
 import os
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
 from anyzarr._optional import require
-from anyzarr._url import file_url, parse_location, redact
+from anyzarr._url import file_url, parse_location, quote_path, redact
 from anyzarr.abc import StoreSpec
 from anyzarr.errors import StoreError, UnsupportedError
 from anyzarr.stores import _live
@@ -174,5 +173,4 @@ def _root_of(store: Any, kind: str) -> str | None:
     bucket = config.get("bucket") or config.get("container_name")
     if not bucket:
         return None
-    prefix = quote(str(store.prefix or ""), safe="/~!$&'()*+,;=:@ ")
-    return f"{scheme}://{bucket}/{prefix}".rstrip("/")
+    return f"{scheme}://{bucket}/{quote_path(str(store.prefix or ''))}".rstrip("/")

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final, Literal, TypeAlias
-from urllib.parse import unquote
+from typing import Any, Final
 
 from anyzarr import config
-from anyzarr._url import Location, file_url, parse_location, plain_path, redact
+from anyzarr._url import Location, ZarrFormat, parse_location, plain_path
 from anyzarr.abc import Store
-from anyzarr.errors import NodeNotFoundError, ReadOnlyError, StoreError
+from anyzarr.errors import ReadOnlyError, StoreError
+from anyzarr.stores._adapters import StepSource, UrlSource, adapter_of
+from anyzarr.stores._adapters._zip import archive_of
+from anyzarr.stores._archive_location import create_archive, single_folder
 from anyzarr.stores._base import BaseStore
+from anyzarr.stores._base_location import BaseSource, Mode, for_mode
 from anyzarr.stores._cache import caching, without_cache
-from anyzarr.stores._keys import join
-from anyzarr.stores._memory import is_known_memory
 from anyzarr.stores._prefix import SubStore, at_prefix
-from anyzarr.stores._registry import backend_of, container_backend, factory_of
+from anyzarr.stores._registry import backend_of, factory_of
 from anyzarr.stores._wrap import wrap
 from anyzarr.stores._zip import ZipStore, is_archive_file
-from anyzarr.stores._zip_write import StagedArchive
 
 __all__ = ["Mode", "open_folder", "open_store"]
 
-Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-"]
-
 _MODES: Final = ("r", "r+", "a", "w", "w-")
-_MUST_EXIST: Final = frozenset({"r", "r+"})
-_ROOT_DOCUMENTS: Final = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 
 
 def open_store(
@@ -118,23 +114,7 @@ def _open_live(location: Any, backend: str | None, mode: Mode, options: dict[str
             f"backend={backend!r} does not apply: leave the argument out",
             store=str(store),
         )
-    return _for_mode(store, mode)
-
-
-def _for_mode(store: Store, mode: Mode) -> Store:
-    if mode == "r":
-        if store.spec.read_only:
-            return store
-        if isinstance(store, BaseStore):
-            return store.with_read_only(read_only=True)
-        return SubStore(store, "", read_only=True)
-    if not store.capabilities.writable:
-        raise ReadOnlyError(
-            f"{store} cannot be opened with mode={mode!r}: it is read-only; "
-            "use mode='r', or copy it to a folder",
-            store=str(store),
-        )
-    return store
+    return for_mode(store, mode)
 
 
 def _open_text(
@@ -145,88 +125,65 @@ def _open_text(
     cache: dict[str, Any],
 ) -> Store:
     parsed = parse_location(location)
-    inner = join(*(step.path for step in parsed.adapters))
     if backend is not None:
         factory_of(backend)  # that there is one comes before what it may be used for
-    if backend_of(parsed, backend) == "zip" or _holds_archive(parsed):
-        return _open_archive(parsed, inner, backend, mode, options, cache)
-    name = container_backend(parsed, backend)
-    _check_fits(parsed, name)
-    _check_there(parsed, name, mode)
-    root = _local_root(parsed.base, name) if parsed.is_local else parsed.base
-    store = caching(_make(name, root, mode == "r", options), cache)
-    return at_prefix(_for_mode(store, mode), inner)
-
-
-def _make(name: str, root: str, read_only: bool, options: dict[str, Any]) -> Store:
-    factory = factory_of(name)
-    if options:
-        import inspect
-
-        try:
-            inspect.signature(factory).bind(root, read_only=read_only, **options)
-        except TypeError as error:
-            raise StoreError(
-                f"the backend {name!r} cannot open {redact(root)!r} with the options "
-                f"{', '.join(sorted(options))}: {error}; leave them out",
-                store=redact(root),
-            ) from error
-    return factory(root, read_only=read_only, **options)
-
-
-def _local_root(path: str, name: str) -> str:
-    """Return a path as a backend takes it: fsspec's file URLs are not percent-encoded."""
-    if name == "local":
-        return path
-    return f"file://{path}" if name == "fsspec" else file_url(path)
-
-
-def _check_fits(parsed: Location, name: str) -> None:
-    """Refuse a URL where a path belongs: it would be taken for one, and written to."""
-    if name == "local" and not parsed.is_local:
-        takes = "paths and file:// URLs"
-    elif name == "memory" and parsed.scheme != "memory":
-        takes = "memory://name"
+    if _goes_on(parsed):
+        store = _open_pipeline(parsed, backend, mode, options, cache)
     else:
-        return
-    raise StoreError(
-        f"the backend {name!r} cannot open {redact(parsed.base)!r}: it opens {takes}; leave out "
-        "backend= and the setting 'backend', or name another",
-        store=redact(parsed.base),
+        is_archive = backend_of(parsed, backend) == "zip" or _holds_archive(parsed)
+        source = BaseSource(parsed, backend, mode, options, cache)
+        if is_archive and mode != "r":
+            named = parsed.has_archive_name or backend == "zip" or bool(parsed.adapters)
+            store = create_archive(source, inner=parsed.inner_path, named=named)
+        elif is_archive:
+            store = _within(archive_of(source), parsed.inner_path)
+        else:
+            store = at_prefix(source.as_folder(), parsed.node_path)
+    return _told(store, parsed.zarr_format)
+
+
+def _goes_on(parsed: Location) -> bool:
+    """Whether there are steps besides that of an archive, which can be made as well as read."""
+    return bool(parsed.adapters) and not (
+        len(parsed.adapters) == 1 and parsed.adapters[0].is_archive
     )
 
 
-def _check_there(parsed: Location, name: str, mode: Mode) -> None:
-    """Refuse in one sentence what cannot be opened, before any store is made."""
-    if parsed.scheme == "memory" and name == "memory":
-        memory = parsed.base.removeprefix("memory://").partition("/")[0]
-        if mode in _MUST_EXIST and not is_known_memory(memory):
-            raise NodeNotFoundError(
-                f"there is no memory store {parsed.base!r} in this process; "
-                "create it with mode='w' or 'a'",
-                store=parsed.base,
-            )
-    if not parsed.is_local:
-        return
-    if os.path.isdir(parsed.base):  # noqa: PTH112
-        return
-    # Another process may have made the folder since.
-    if os.path.lexists(parsed.base) and not os.path.isdir(parsed.base):  # noqa: PTH112
-        raise StoreError(
-            f"{parsed.base!r} is a file and no zip archive, and a store is a folder or a zip "
-            "archive: give the folder that holds zarr.json, or convert the file "
-            f"(anyzarr convert {os.path.basename(parsed.base)} OUT.zarr)",  # noqa: PTH119
-            store=parsed.base,
+def _open_pipeline(
+    parsed: Location,
+    backend: str | None,
+    mode: Mode,
+    options: dict[str, Any],
+    cache: dict[str, Any],
+) -> Store:
+    base = BaseSource(parsed, backend, "r", options, cache)
+    steps = [(step, *adapter_of(step.name, f"{base}|{step.name}:")) for step in parsed.adapters]
+    closed = next((step.name for step, _, writable in steps if not writable), None)
+    if mode != "r" and closed is not None:
+        raise ReadOnlyError(
+            f"what '{closed}:' gives after {base} can only be read, so it cannot be opened with "
+            f"mode={mode!r}: use mode='r', or copy it to a folder",
+            store=str(base),
         )
-    if mode in _MUST_EXIST:
-        raise NodeNotFoundError(
-            f"there is nothing at {parsed.base!r}: check the path, "
-            "or create it with mode='w' or 'a'",
-            store=parsed.base,
-        )
+    source: UrlSource = BaseSource(parsed, backend, mode, options, cache)
+    for step, adapter, _ in steps:
+        source = StepSource(adapter(source, step.body))
+    return _within(for_mode(source.as_folder(), mode), parsed.node_path)
 
 
-# ---------------------------------------------------------------------- archives
+def _within(store: Store, path: str) -> Store:
+    """Return what is below a path; of a whole archive, the one folder that holds it all."""
+    if not path and isinstance(store, ZipStore):
+        path = single_folder(store)
+    return at_prefix(store, path)
+
+
+def _told(store: Store, zarr_format: ZarrFormat | None) -> Store:
+    """Return the store with the format that its location tells."""
+    if zarr_format is None:
+        return store
+    own = store if isinstance(store, BaseStore) else SubStore(store, "")
+    return own.with_zarr_format(zarr_format)
 
 
 def _holds_archive(parsed: Location) -> bool:
@@ -234,99 +191,3 @@ def _holds_archive(parsed: Location) -> bool:
     if parsed.is_local:
         return is_archive_file(parsed.base)
     return parsed.has_archive_name
-
-
-def _open_archive(
-    parsed: Location,
-    inner: str,
-    backend: str | None,
-    mode: Mode,
-    options: dict[str, Any],
-    cache: dict[str, Any],
-) -> Store:
-    if mode != "r":
-        return _create_archive(parsed, inner, backend, mode, options, cache)
-    name = container_backend(parsed, backend)
-    _check_fits(parsed, name)
-    if parsed.is_local and name == "local":
-        if not os.path.lexists(parsed.base):
-            raise NodeNotFoundError(
-                f"there is no archive at {parsed.base!r}: check the path",
-                store=parsed.base,
-            )
-        if options or cache:
-            raise StoreError(
-                f"the archive {parsed.base!r} is a local file and takes no options (got "
-                f"{', '.join(sorted({**options, **cache}))}): leave them out",
-                store=parsed.base,
-            )
-        archive = ZipStore(parsed.base)
-    else:
-        folder, key = _container(parsed, name, options)
-        archive = ZipStore((caching(folder, cache), key))
-    return at_prefix(archive, inner or _single_folder(archive))
-
-
-def _create_archive(
-    parsed: Location,
-    inner: str,
-    backend: str | None,
-    mode: Mode,
-    options: dict[str, Any],
-    cache: dict[str, Any],
-) -> Store:
-    """Return a store that becomes an archive, or refuse to change one."""
-    shown = redact(parsed.base)
-    name = container_backend(parsed, backend)
-    _check_fits(parsed, name)
-    place: str | tuple[Store, str] = parsed.base
-    if parsed.is_local and name == "local":
-        is_there = os.path.lexists(parsed.base)
-    else:
-        place = _container(parsed, name, options, read_only=False)
-        _for_mode(place[0], mode)
-        is_there = place[0].head(place[1]) is not None
-    named = parsed.has_archive_name or backend == "zip" or bool(parsed.adapters)
-    if is_there and (mode in ("r+", "a") or not named):
-        raise ReadOnlyError(
-            f"{shown!r} is a zip archive, which is written once and whole: to change it, unpack it "
-            "to a folder (anyzarr convert ARCHIVE.ozx FOLDER.zarr), change that, and convert it "
-            "back; or replace it with mode='w'",
-            store=shown,
-        )
-    if mode == "r+":
-        raise NodeNotFoundError(f"there is no archive at {shown!r}: check the path", store=shown)
-    if inner or cache:
-        what = f"the path {inner!r} in it" if inner else f"the options {', '.join(sorted(cache))}"
-        raise StoreError(
-            f"the archive {shown!r} is written from its root, so {what} cannot be taken: leave it "
-            "out, and give the path of a node as path= or name=",
-            store=shown,
-        )
-    return StagedArchive(place, overwrite=mode == "w")
-
-
-def _container(
-    parsed: Location, name: str, options: dict[str, Any], *, read_only: bool = True
-) -> tuple[Store, str]:
-    folder, _, key = parsed.base.rpartition("/")
-    if parsed.is_local:
-        folder = _local_root(folder or "/", name)
-    elif name == "obstore" or parsed.scheme in ("http", "https"):
-        key = unquote(key)  # these take URLs, and keys as they are
-    return _make(name, folder, read_only, options), key
-
-
-def _single_folder(archive: ZipStore) -> str:
-    """Return the folder in which ``zip -r`` put everything, or ``""`` if the root is Zarr.
-
-    Archives made with ``zip -r data.zip data.zarr`` hold one folder, and in it the hierarchy.
-    """
-    if archive.head("zarr.json") is not None:
-        return ""  # known without the names of all that is there
-    level = archive.list_level()
-    if len(level.prefixes) != 1 or any(name in level.keys for name in _ROOT_DOCUMENTS):
-        return ""
-    folder = level.prefixes[0]
-    inside = archive.list_level(folder).keys
-    return folder if any(folder + name in inside for name in _ROOT_DOCUMENTS) else ""

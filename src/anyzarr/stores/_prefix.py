@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from anyzarr._url import ZarrFormat
 from anyzarr.abc import (
     AsyncStore,
     ByteRange,
@@ -18,7 +19,7 @@ from anyzarr.abc import (
     Store,
     StoreSpec,
 )
-from anyzarr.stores._base import BaseStore, Results
+from anyzarr.stores._base import BaseStore, Results, address_at, told_format
 from anyzarr.stores._keys import as_prefix, validate_prefix
 
 __all__ = ["SubStore", "at_prefix"]
@@ -49,7 +50,9 @@ def at_prefix(store: Store, prefix: str) -> Store:
     prefix = validate_prefix(as_prefix(prefix), store=str(store))
     if not prefix:
         return store
-    return store.at_prefix(prefix) if isinstance(store, BaseStore) else SubStore(store, prefix)
+    if not isinstance(store, BaseStore):
+        return SubStore(store, prefix)
+    return store.at_prefix(prefix).with_zarr_format(store.zarr_format)
 
 
 class SubStore(BaseStore):
@@ -75,6 +78,7 @@ class SubStore(BaseStore):
                 f"{inner.root}#{prefix}",
                 {"store": inner, "prefix": prefix},
                 read_only=read_only or inner.read_only,
+                zarr_format=told_format(store),
             )
         )
 
@@ -89,11 +93,13 @@ class SubStore(BaseStore):
         return self._prefix
 
     @property
-    def url(self) -> str:
-        """The location as a URL or URL pipeline that ``open_store`` takes."""
-        base = str(getattr(self._store, "url", self._store.spec.root))
-        separator = "" if base.endswith(("/", ":")) else "/"
-        return f"{base}{separator}{self._prefix}".rstrip("/")
+    def address(self) -> str:
+        """Where the objects are, as a URL or URL pipeline."""
+        return address_at(self._store, self._prefix.rstrip("/"))
+
+    def address_at(self, path: str) -> str:
+        """Return the address of what is at a key, or below a prefix."""
+        return address_at(self._store, (self._prefix + path).rstrip("/"))
 
     @functools.cached_property
     def capabilities(self) -> Capabilities:
@@ -115,7 +121,8 @@ class SubStore(BaseStore):
         inner = self._store
         if not read_only and isinstance(inner, BaseStore):
             inner = inner.with_read_only(read_only=False)
-        return SubStore(inner, self._prefix, read_only=read_only)
+        twin = SubStore(inner, self._prefix, read_only=read_only)
+        return twin.with_zarr_format(self.zarr_format)
 
     def at_prefix(self, prefix: str) -> BaseStore:
         """Return a store whose keys are those below the prefix."""
@@ -133,7 +140,7 @@ class SubStore(BaseStore):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Through the store itself, so that one of your own kind need not be registered.
-        return _rebuild, (self._store, self._prefix, self._spec.read_only)
+        return _rebuild, (self._store, self._prefix, self._spec.read_only, self.zarr_format)
 
     def _requests(self, requests: Sequence[Request]) -> list[Request]:
         return [(self._prefix + key, byte_range) for key, byte_range in requests]
@@ -235,8 +242,10 @@ class SubStore(BaseStore):
         return self._level(await self._async.list_level_async(self._prefix + prefix))
 
 
-def _rebuild(store: Store, prefix: str, read_only: bool) -> SubStore:
-    return SubStore(store, prefix, read_only=read_only)
+def _rebuild(
+    store: Store, prefix: str, read_only: bool, zarr_format: ZarrFormat | None
+) -> SubStore:
+    return SubStore(store, prefix, read_only=read_only).with_zarr_format(zarr_format)
 
 
 def open_prefix(root: str, *, store: StoreSpec, prefix: str, read_only: bool = False) -> BaseStore:

@@ -13,6 +13,7 @@ from anyzarr._optional import install_command, is_installed
 from anyzarr._url import SCHEMES_OBJECT_STORE, Location, parse_location, redact
 from anyzarr.abc import Store, StoreSpec
 from anyzarr.errors import MissingDependencyError, StoreError
+from anyzarr.stores._base import BaseStore
 
 __all__ = ["from_spec", "list_backends", "register_backend", "resolve_backend_name"]
 
@@ -20,6 +21,9 @@ Factory: TypeAlias = Callable[..., Store]
 """``factory(root, *, read_only=False, **options) -> Store``."""
 
 GROUP = "anyzarr.backends"
+_NOT_CHOSEN = frozenset(
+    {"byte-range", "cache", "decoded", "icechunk", "json", "prefix", "zarr-store"}
+)
 _FILE_BACKENDS = frozenset({"local", "obstore", "fsspec"})
 
 _lock = threading.RLock()
@@ -65,7 +69,7 @@ def list_backends() -> list[str]:
     True
     """
     with _lock:
-        return sorted({*_factories, *_load_plugins()} - {"cache", "prefix", "zarr-store"})
+        return sorted({*_factories, *_load_plugins()} - _NOT_CHOSEN)
 
 
 def _load_plugins() -> dict[str, Factory]:
@@ -125,8 +129,11 @@ def from_spec(spec: StoreSpec) -> Store:
     if spec.backend == "memory":
         from anyzarr.stores._memory import rebuild_memory
 
-        return rebuild_memory(spec.root, read_only=spec.read_only)
-    return factory_of(spec.backend)(spec.root, read_only=spec.read_only, **spec.options)
+        store: Store = rebuild_memory(spec.root, read_only=spec.read_only)
+    else:
+        store = factory_of(spec.backend)(spec.root, read_only=spec.read_only, **spec.options)
+    told = spec.zarr_format
+    return store.with_zarr_format(told) if told and isinstance(store, BaseStore) else store
 
 
 def resolve_backend_name(location: Any, backend: str | None = None) -> str:
@@ -170,8 +177,9 @@ def resolve_backend_name(location: Any, backend: str | None = None) -> str:
 
 def backend_of(parsed: Location, backend: str | None = None) -> str:
     """Return the backend of a location that has been taken apart."""
-    if any(step.is_archive for step in parsed.adapters):
-        return "zip"
+    if parsed.adapters:
+        last = parsed.adapters[-1]
+        return "zip" if last.is_archive else last.name
     if backend is not None:
         return backend
     return _from_settings(parsed) or ("zip" if _is_archive(parsed) else container_backend(parsed))

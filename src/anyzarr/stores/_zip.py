@@ -154,7 +154,7 @@ class ZipStore(BaseStore):
         return Capabilities(writable=False)
 
     @property
-    def url(self) -> str:
+    def address(self) -> str:
         """The archive as a URL pipeline."""
         return f"{self._source.url}|zip:"
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from anyzarr._parallel import map_ordered
-from anyzarr._url import file_url, quote_path
+from anyzarr._url import file_url, redact
 from anyzarr.abc import ByteRange, ObjectInfo, Store
+from anyzarr.stores._base import address_at
 from anyzarr.stores._local import etag_of, read_at
 
 __all__ = ["FileSource", "ObjectSource", "OpenFile", "Source"]
@@ -113,9 +114,8 @@ class ObjectSource:
     def __init__(self, store: Store, key: str) -> None:
         self._store = store
         self._key = key
-        base = str(getattr(store, "url", store.spec.root))
-        self.url = f"{base.rstrip('/')}/{quote_path(key)}"
-        self.label = f"{str(store).rstrip('/')}/{key}"
+        self.url = address_at(store, key)
+        self.label = redact(self.url) if "|" in self.url else f"{str(store).rstrip('/')}/{key}"
         self._info: ObjectInfo | None = None
 
     @property

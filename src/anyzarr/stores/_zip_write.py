@@ -10,16 +10,17 @@ import threading
 import warnings
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Self
 
 from anyzarr._atomic import mark_held, require_free, staging_path
 from anyzarr._os_errors import because
 from anyzarr._ozx import Packed, Packing, arrange, pack
 from anyzarr._progress import ProgressCallback
 from anyzarr._streams import put_stream
-from anyzarr._url import file_url, quote_path
+from anyzarr._url import ZarrFormat, file_url
 from anyzarr.abc import (
     ByteRange,
     Capabilities,
@@ -29,7 +30,7 @@ from anyzarr.abc import (
     StoreSpec,
 )
 from anyzarr.errors import NodeExistsError, StoreError
-from anyzarr.stores._base import BaseStore
+from anyzarr.stores._base import BaseStore, address_at
 from anyzarr.stores._local import LocalStore
 from anyzarr.stores._prefix import SubStore
 from anyzarr.stores._zip import ZipStore
@@ -119,7 +120,7 @@ class StagedArchive(SubStore):
         return self._store.capabilities
 
     @property
-    def url(self) -> str:
+    def address(self) -> str:
         """The archive as a URL pipeline."""
         return f"{self._target.url}|zip:"
 
@@ -131,6 +132,11 @@ class StagedArchive(SubStore):
     def is_open(self) -> bool:
         """Whether the archive is still being made."""
         return isinstance(self._store, LocalStore)
+
+    def with_zarr_format(self, zarr_format: ZarrFormat | None) -> Self:
+        """Tell the format of the hierarchy in the archive; return the archive."""
+        self._spec = replace(self._spec, zarr_format=zarr_format)  # it is made once
+        return self
 
     def with_read_only(self, read_only: bool) -> SubStore:  # type: ignore[override]
         """Return a view of the same objects that refuses to write."""
@@ -269,8 +275,7 @@ class _Target:
         self.options: dict[str, Any] = {}
         if isinstance(archive, tuple):
             store, key = archive
-            base = str(getattr(store, "url", store.spec.root))
-            self.url = self.root = f"{base.rstrip('/')}/{quote_path(key)}"
+            self.url = self.root = address_at(store, key)
             self.label = f"{str(store).rstrip('/')}/{key}"
             self.options = {"container": store.spec, "key": key}
             return
