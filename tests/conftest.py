@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import logging
 import re
 import signal
 import sys
@@ -166,6 +167,32 @@ def _serve(handler: type[_Files], folder: Path) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def ftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of an FTP server on loopback that anyone may write to."""
+    authorizers = pytest.importorskip("pyftpdlib.authorizers", reason="the FTP service")
+    handlers = pytest.importorskip("pyftpdlib.handlers", reason="the FTP service")
+    servers = pytest.importorskip("pyftpdlib.servers", reason="the FTP service")
+    logging.getLogger("pyftpdlib").setLevel(logging.ERROR)
+    users = authorizers.DummyAuthorizer()
+    users.add_user("user", "hush", str(tmp_path_factory.mktemp("ftp")), perm="elradfmwMT")
+    handler = type("Handler", (handlers.FTPHandler,), {"authorizer": users})
+    handler.passive_ports = range(40000, 60000)
+    server = servers.FTPServer(("127.0.0.1", 0), handler)
+    stopping = threading.Event()
+
+    def serve() -> None:
+        while not stopping.is_set():
+            server.serve_forever(timeout=0.01, blocking=False, handle_exit=False)
+        server.close_all()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield f"ftp://user:hush@127.0.0.1:{server.address[1]}"
+    stopping.set()
+    thread.join()
 
 
 @pytest.fixture

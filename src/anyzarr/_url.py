@@ -277,7 +277,9 @@ def child_url(base: str, path: str) -> str:
     """Return the URL of what lies at a path below a URL or a step, quoted as in a step."""
     if not path:
         return base
-    separator = "" if base.endswith(("/", ":")) else "/"
+    _, bar, step = base.rpartition("|")
+    is_bare = bool(bar) and step.endswith(":") and step.count(":") == 1
+    separator = "" if is_bare or base.endswith("/") else "/"
     return f"{base}{separator}{quote_path(path)}"
 
 

@@ -281,6 +281,12 @@ def test_s3(backend: str, name: str, new_s3_store: Any) -> None:
     run(name, filling(lambda: new_s3_store(backend)))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_ftp(name: str, ftp: str) -> None:
+    """A protocol with one command at a time, spoken by a client that no two threads may use."""
+    run(name, filling(lambda: open_store(f"{ftp}/some data/{next(_numbers)}", mode="a")))
+
+
 # -------------------------------------------------------------------------------- what can be read
 
 

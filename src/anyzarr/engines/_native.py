@@ -26,6 +26,7 @@ from anyzarr.engines._cache import BoundedCache
 from anyzarr.engines._choose import cached_codec
 from anyzarr.engines._chunk_access import ChunkAccess
 from anyzarr.engines._codec_edge import CheckedCodec, Data, corrupt, store_name
+from anyzarr.engines._folders import folder_of
 from anyzarr.engines._native_archive import ArchivedArray
 from anyzarr.engines._native_objects import ObjectArray
 from anyzarr.engines._native_ragged import bind_value, fill_of, gather, new_references
@@ -218,7 +219,7 @@ class NativeArrayIO:
         self._store = store
         self._path = path
         self._prefix = f"{path}/" if path else ""
-        self._root = store.capabilities.local_root
+        self._root = folder_of(store, path)
         self._archived = ArchivedArray.find(store, path) if self._root is None else None
         self._objects = ObjectArray.find(store, path) if self._root is None else None
         self._access = access

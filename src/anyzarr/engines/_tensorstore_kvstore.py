@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from anyzarr.abc import Store, StoreSpec
+from anyzarr.engines._folders import folder_of
 
 __all__ = ["kvstore_of"]
 
@@ -22,7 +23,7 @@ _CLIENT_OPTIONS = frozenset({"allow_http"})
 
 def kvstore_of(store: Store, path: str) -> dict[str, Any] | None:
     """Return the spec of tensorstore's own store for the node at ``path``; None if it has none."""
-    root = store.capabilities.local_root
+    root = folder_of(store, path)
     if root is not None:
         return {"driver": "file", "path": _directory(root, path)}
     if store.spec.backend != "obstore":

@@ -17,6 +17,7 @@ from zarrs import ZarrsCodecPipeline
 from zarrs.pipeline import UnsupportedMetadataError, get_codec_pipeline_impl
 
 from anyzarr.abc import Store
+from anyzarr.engines._folders import folder_of
 from anyzarr.engines._zarr_bridge import chunk_spec, ndbuffer, new_array, silenced, zarr_metadata
 from anyzarr.metadata import ArrayMetadata
 
@@ -69,7 +70,7 @@ def _pipeline(metadata: ArrayMetadata, store: ZarrStore) -> ZarrsCodecPipeline:
 
 def native_store(store: Store) -> ZarrStore | None:
     """Return a store that the Rust side can rebuild for itself, or None if there is none."""
-    root = store.capabilities.local_root
+    root = folder_of(store, "")
     if root is not None:
         return LocalStore(root, read_only=True)
     live: Any = getattr(store, "obstore", None)

@@ -30,6 +30,7 @@ from anyzarr._parallel import concurrency
 from anyzarr.abc import Box, Engine, IOCapabilities, Store
 from anyzarr.engines._byte_layer import ByteLayerIO
 from anyzarr.engines._cells import view
+from anyzarr.engines._folders import folder_of
 from anyzarr.engines._own_io import OwnIO
 from anyzarr.engines._zarrs_codec import guarded, to_numpy, zarrs_document
 from anyzarr.metadata import ArrayMetadata
@@ -72,7 +73,7 @@ class ZarrsArrayIO(OwnIO):
         metadata = self._metadata
         if _forked or metadata.grid.chunk_shape is None or metadata.data_type.is_variable_length:
             return None, None
-        root = self._store.capabilities.local_root
+        root = folder_of(self._store, self._path)
         live = None if root is not None else getattr(self._store, "obstore", None)
         try:
             if root is not None:

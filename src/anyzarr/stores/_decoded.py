@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Final, NoReturn
@@ -25,20 +27,30 @@ _PART_BYTES: Final = 16 << 20
 _IN_MEMORY_BYTES: Final = 64 << 20
 
 
+class _Spilled:
+    """A file without a name, there for as long as somebody holds this."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        file.flush()
+        self._descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def read(self, start: int, stop: int) -> bytes:
+        # By position: threads and forked children share the file.
+        return read_at(self._descriptor, start, stop)
+
+
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    """The decompressed bytes, in memory or in a file without a name."""
+    """The decompressed bytes, in memory or in a file."""
 
     size: int
     etag: str | None
     data: bytes
-    file: IO[bytes] | None
+    file: _Spilled | None
 
     def read(self, start: int, stop: int) -> bytes:
-        if self.file is None:
-            return self.data[start:stop]
-        # By position: threads and forked children share the file.
-        return read_at(self.file.fileno(), start, stop)
+        return self.data[start:stop] if self.file is None else self.file.read(start, stop)
 
 
 class DecodedStore(SingleObjectStore):
@@ -117,9 +129,24 @@ class DecodedStore(SingleObjectStore):
         return decoded
 
     def _collect(self, info: ObjectInfo) -> _Decoded:
-        limit = max(BOMB_BYTES, BOMB_RATIO * info.size)
         parts: list[bytes] = []
-        file: IO[bytes] | None = None
+        size = 0
+        blocks = self._blocks(info)
+        for block in blocks:
+            parts.append(block)
+            size += len(block)
+            if size > _IN_MEMORY_BYTES:
+                break
+        else:
+            return _Decoded(size, info.etag, b"".join(parts), None)
+        with tempfile.TemporaryFile(prefix="anyzarr-") as file:
+            file.writelines(parts)
+            parts.clear()
+            file.writelines(blocks)
+            return _Decoded(file.tell(), info.etag, b"", _Spilled(file))
+
+    def _blocks(self, info: ObjectInfo) -> Iterator[bytes]:
+        limit = max(BOMB_BYTES, BOMB_RATIO * info.size)
         size = 0
         for block in self._decoder(self._stored(info)):
             size += len(block)
@@ -127,17 +154,7 @@ class DecodedStore(SingleObjectStore):
                 self._refuse(
                     f"looks like a decompression bomb: {info.size} bytes become more than {limit}"
                 )
-            if file is None and size > _IN_MEMORY_BYTES:
-                file = tempfile.TemporaryFile(prefix="anyzarr-")  # noqa: SIM115 - it is kept
-                file.writelines(parts)
-                parts.clear()
-            if file is None:
-                parts.append(block)
-            else:
-                file.write(block)
-        if file is not None:
-            file.flush()
-        return _Decoded(size, info.etag, b"".join(parts), file)
+            yield block
 
     def _stored(self, info: ObjectInfo) -> Iterator[bytes]:
         for start in range(0, info.size, _PART_BYTES):
@@ -153,12 +170,6 @@ class DecodedStore(SingleObjectStore):
             store=self._label,
             key=self.key,
         )
-
-    def __del__(self) -> None:
-        # Otherwise the file's own end would warn that nobody closed it.
-        decoded = getattr(self, "_decoded", None)
-        if decoded is not None and decoded.file is not None:
-            decoded.file.close()
 
 
 def open_decoded(

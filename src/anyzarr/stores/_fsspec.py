@@ -26,6 +26,7 @@ from anyzarr.stores._fsspec_options import (
     describe_filesystem,
     filesystem_from_url,
     rebuild_filesystem,
+    turn_of,
     unwrap,
     url_of,
 )
@@ -104,6 +105,8 @@ class FsspecStore(BaseStore):
             url = fs
             fs, path = filesystem_from_url(url, options)
             root_url = url if "::" in url else url_of(fs, path)
+            if "host" in fs.storage_options and "password" in fs.storage_options:
+                described = {"password": fs.storage_options["password"], **options}
         else:
             fs, path = unwrap(fs, "" if root is None else root)
             root_url = url_of(fs, path)
@@ -114,6 +117,7 @@ class FsspecStore(BaseStore):
         self._path_root = str(path).rstrip("/")
         protocol = fs.protocol
         self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
+        self._turn = turn_of(fs, self._protocols)
         if "filesystem" in described:
             described["path"] = self._path_root
         super().__init__(StoreSpec("fsspec", root_url, described, read_only=read_only))
@@ -146,6 +150,10 @@ class FsspecStore(BaseStore):
     def is_local(self) -> bool:
         """Whether the file system is that of this machine."""
         return bool(self._protocols & _LOCAL)
+
+    @property
+    def _is_ftp(self) -> bool:
+        return "ftp" in self._protocols
 
     @property
     def _is_http(self) -> bool:
@@ -202,9 +210,13 @@ class FsspecStore(BaseStore):
     def _run(self, key: str, doing: str, work: Callable[[], T]) -> T | None:
         """Return ``work()``, None if the object is absent; other errors name store and key."""
         try:
-            return work()
-        except _ABSENT_ERRORS:
-            return None
+            with self._turn:
+                try:
+                    return work()
+                except _ABSENT_ERRORS:
+                    if self._is_ftp:
+                        self.fs.ftp.voidcmd("NOOP")  # every error looks like this one to fsspec
+                    return None
         except _library_errors() as error:
             self._fail(error, key, doing)
 
@@ -231,6 +243,8 @@ class FsspecStore(BaseStore):
         if byte_range is None:
             data = self._run(key, "read", lambda: self.fs.cat_file(path))
             return None if data is None else bytes(data)
+        if self._is_ftp:
+            return self._get_rest(key, byte_range)
         if self._is_http and not self._run(key, "read", lambda: self._knows_ranges(path)):
             data = self._get(key, None)
             return None if data is None else data[slice(*byte_range.resolve(len(data)))]
@@ -239,6 +253,21 @@ class FsspecStore(BaseStore):
             return span
         data = self._run(key, "read", lambda: self._read_range(path, *span))
         return None if data is None else bytes(data)
+
+    def _get_rest(self, key: str, byte_range: ByteRange) -> bytes | None:
+        """Read from a byte to the end, and keep the part that is wanted.
+
+        FTP can begin a transfer anywhere, but not end it: fsspec breaks it off, after which the
+        next answer may be another one's.
+        """
+        info = self._head(key)
+        if info is None:
+            return None
+        start, stop = byte_range.resolve(info.size)
+        if start == stop:
+            return b""
+        data = self._run(key, "read", lambda: self.fs.cat_file(self._path(key), start=start))
+        return None if data is None else bytes(data[: stop - start])
 
     def _span(
         self, key: str, byte_range: ByteRange, info: ObjectInfo | None
@@ -395,6 +424,8 @@ class FsspecStore(BaseStore):
 
         def find() -> Any:
             self.fs.invalidate_cache()
+            if self._is_ftp and not self.fs.isdir(path):
+                return {}  # its listing would show the file as something below itself
             return self.fs.find(path, detail=True)
 
         return self._infos(prefix, self._run(prefix, "list", find))
@@ -428,6 +459,8 @@ class FsspecStore(BaseStore):
 
         def look() -> Any:
             self.fs.invalidate_cache()
+            if self._is_ftp and not self.fs.isdir(path):
+                return ()
             return self.fs.ls(path, detail=True)
 
         return self._level(prefix, self._run(prefix, "list", look))
@@ -461,7 +494,8 @@ class FsspecStore(BaseStore):
             if precondition is not None:
                 self._check(key, precondition, self._head(key))
             try:
-                return self._write(key, value, exclusive=precondition is ABSENT)
+                with self._turn:
+                    return self._write(key, value, exclusive=precondition is ABSENT)
             except FileExistsError as error:
                 if precondition is ABSENT:
                     raise self._conflict(key, precondition) from error
@@ -489,7 +523,8 @@ class FsspecStore(BaseStore):
             elif self._protocols & _ATOMIC:
                 stream(self.fs, path, parts, size_limit)
             else:
-                stream_beside(self.fs, path, parts)
+                with self._turn:
+                    stream_beside(self.fs, path, parts)
         except AnyzarrError:
             raise
         except _library_errors() as error:
@@ -531,7 +566,7 @@ def _library_errors() -> tuple[type[BaseException], ...]:
     """Return what file systems raise when something goes wrong outside Python."""
     from anyzarr.stores._fsspec_options import client_errors
 
-    return (OSError, ValueError, NotImplementedError, TimeoutError, *client_errors())
+    return (OSError, EOFError, ValueError, NotImplementedError, *client_errors())
 
 
 def open_fsspec(root: str, *, read_only: bool = False, **options: Any) -> FsspecStore:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+import threading
+import weakref
 from typing import Any, Final
+from urllib.parse import quote
 
 from anyzarr._optional import install_command, require
 from anyzarr._url import hide_bars, redact, show_bars
@@ -15,6 +20,7 @@ __all__ = [
     "describe_filesystem",
     "filesystem_from_url",
     "rebuild_filesystem",
+    "turn_of",
     "unwrap",
     "url_of",
 ]
@@ -43,6 +49,22 @@ _PACKAGES: Final = {
     "ssh": "paramiko",
     "webdav": "webdav4",
 }
+_ONE_AT_A_TIME: Final = frozenset({"ftp"})
+"""Protocols whose client has one connection and takes no care of threads."""
+_guard = threading.Lock()
+_turns: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+def _after_fork() -> None:
+    # Locks held by threads that do not exist in the child would never be released.
+    global _guard, _turns
+    _guard = threading.Lock()
+    _turns = weakref.WeakKeyDictionary()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 _CLIENT_ERRORS: Final = (
     ("botocore.exceptions", "BotoCoreError"),
     ("botocore.exceptions", "ClientError"),
@@ -52,6 +74,7 @@ _CLIENT_ERRORS: Final = (
     ("gcsfs.retry", "HttpError"),
     ("paramiko.ssh_exception", "SSHException"),
     ("fsspec.exceptions", "FSTimeoutError"),
+    ("ftplib", "Error"),
 )
 
 
@@ -108,10 +131,26 @@ def url_of(fs: Any, path: str) -> str:
     """Return the URL of a path, as :func:`filesystem_from_url` takes it.
 
     Names are not percent-encoded, for fsspec decodes nothing, but for ``|``, which would end
-    the URL. HTTP paths are URLs as they are.
+    the URL. HTTP paths are URLs as they are. Of a server, fsspec's own URL leaves out the name.
     """
-    url = str(fs.unstrip_protocol(path))
+    options = fs.storage_options
+    if "host" in options:
+        user = f"{quote(options['username'], safe='')}@" if options.get("username") else ""
+        port = f":{options['port']}" if options.get("port") else ""
+        protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
+        url = f"{protocol}://{user}{options['host']}{port}/{path.lstrip('/')}"
+    else:
+        url = str(fs.unstrip_protocol(path))
     return url if url.startswith(("http://", "https://")) else hide_bars(url)
+
+
+def turn_of(fs: Any, protocols: set[str]) -> contextlib.AbstractContextManager[object]:
+    """Return what to hold while a file system is used: a lock where it cannot be shared."""
+    if not protocols & _ONE_AT_A_TIME:
+        return contextlib.nullcontext()
+    with _guard:
+        turn: contextlib.AbstractContextManager[object] = _turns.setdefault(fs, threading.RLock())
+        return turn
 
 
 def unwrap(fs: Any, path: str) -> tuple[Any, str]:
