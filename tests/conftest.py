@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,14 +173,16 @@ def _serve(handler: type[_Files], folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def ftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of an FTP server on loopback that anyone may write to."""
-    authorizers = pytest.importorskip("pyftpdlib.authorizers", reason="the FTP service")
-    handlers = pytest.importorskip("pyftpdlib.handlers", reason="the FTP service")
-    servers = pytest.importorskip("pyftpdlib.servers", reason="the FTP service")
+    with warnings.catch_warnings():
+        # Python 3.11 has the modules that it is built on, and says that they will go.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        authorizers = pytest.importorskip("pyftpdlib.authorizers", reason="the FTP service")
+        handlers = pytest.importorskip("pyftpdlib.handlers", reason="the FTP service")
+        servers = pytest.importorskip("pyftpdlib.servers", reason="the FTP service")
     logging.getLogger("pyftpdlib").setLevel(logging.ERROR)
     users = authorizers.DummyAuthorizer()
     users.add_user("user", "hush", str(tmp_path_factory.mktemp("ftp")), perm="elradfmwMT")
     handler = type("Handler", (handlers.FTPHandler,), {"authorizer": users})
-    handler.passive_ports = range(40000, 60000)
     server = servers.FTPServer(("127.0.0.1", 0), handler)
     stopping = threading.Event()
 
