@@ -118,6 +118,11 @@ class _Files(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args: Any) -> None:
         pass
 
+    def log_request(self, *args: Any) -> None:
+        requests = getattr(self.server, "requests", None)
+        if requests is not None:
+            requests.append((self.command, self.headers.get("Range")))
+
     def send_head(self) -> Any:
         # Folders are no objects: no listing, and no redirection to one.
         if Path(self.translate_path(self.path)).is_dir():
@@ -155,13 +160,17 @@ class _FilesWithoutRanges(_Files):
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    requests: list[tuple[str, str | None]] | None = None
 
     def handle_error(self, *args: Any) -> None:
         """A client that hangs up is no news."""
 
 
-def _serve(handler: type[_Files], folder: Path) -> Iterator[str]:
+def _serve(
+    handler: type[_Files], folder: Path, requests: list[tuple[str, str | None]] | None = None
+) -> Iterator[str]:
     server = _Server(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
+    server.requests = requests
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -199,9 +208,15 @@ def ftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> Iterator[str]:
+def web_requests() -> list[tuple[str, str | None]]:
+    """Verb and range of each request that ``web`` has answered."""
+    return []
+
+
+@pytest.fixture
+def web(tmp_path: Path, web_requests: list[tuple[str, str | None]]) -> Iterator[str]:
     """Address of an HTTP server with ranges that serves ``tmp_path``."""
-    yield from _serve(_Files, tmp_path)
+    yield from _serve(_Files, tmp_path, web_requests)
 
 
 @pytest.fixture

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,9 @@ import pytest
 
 import anyzarr
 from anyzarr._ozx import Packing
-from anyzarr.abc import ByteRange
+from anyzarr._ozx._members import place
+from anyzarr._ozx._zip64 import local_header, trailer
+from anyzarr.abc import ByteRange, ObjectInfo
 from anyzarr.errors import CorruptDataError, NodeNotFoundError, UnsupportedError
 from anyzarr.stores import MemoryStore, ZipStore
 from anyzarr.stores._zip_directory import ArchiveComment
@@ -61,8 +66,8 @@ def test_opening_reads_the_metadata_part(n: int) -> None:
     image = anyzarr.open_ome_zarr(store)
     assert image.data.shape == values.shape
     assert image.channel_names is not None
-    # The end, the beginning of the directory, and the documents.
-    assert len(container.reads) <= 6
+    # The end, the beginning of the directory, and all documents at once.
+    assert len(container.reads) == 3
     assert sum(container.reads) < 150_000
     assert store.comment == ArchiveComment("0.5", json_first=True, is_json=True)
     before = len(container.reads)
@@ -71,6 +76,91 @@ def test_opening_reads_the_metadata_part(n: int) -> None:
     assert len(container.reads) <= before + 1 + 3 * 2, "the directory once, then the chunks"
     assert store.directory.n_entries == n + 2
     assert len(list(store.list())) == n + 2
+
+
+N = 100_000
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of 100,000 entries: chunks of an image, all the same one byte."""
+    path = tmp_path_factory.mktemp("many") / "many.ozx"
+    source = MemoryStore()
+    with anyzarr.open_ome_zarr(source, mode="w", axes="yx") as image:
+        image.create_image("0", np.zeros((1, 1), "u1"), chunks=(1, 1), shards=False)
+    document = json.loads(source.get("0/zarr.json") or b"")
+    document.update(shape=[N, 1], codecs=[{"name": "bytes"}])
+    source.put("0/zarr.json", json.dumps(document).encode())
+    documents = [info for info in source.list() if info.key.endswith("zarr.json")]
+    members = place(
+        sorted(documents, key=lambda info: len(info.key)),
+        [ObjectInfo(f"0/c/{i}/0", 1) for i in range(N)],
+    )
+    contents = [source.get(m.item.key) or b"" if m.is_document else b"7" for m in members]
+    entries = [
+        member.entry(zlib.crc32(content)) for member, content in zip(members, contents, strict=True)
+    ]
+    with path.open("wb") as file:
+        for entry, content in zip(entries, contents, strict=True):
+            file.write(local_header(entry) + content)
+        file.writelines(trailer(entries, FIRST))
+    return path
+
+
+def test_a_local_file_of_100_000_entries(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[int] = []
+    pread = os.pread
+
+    def counting(descriptor: int, n: int, offset: int) -> bytes:
+        reads.append(n)
+        return pread(descriptor, n, offset)
+
+    monkeypatch.setattr(os, "pread", counting)
+    image = anyzarr.open_ome_zarr(many)
+    assert image.data.shape == (N, 1)
+    assert len(reads) <= 4, "the end, the beginning of the directory, two documents"
+    assert sum(reads) < 150_000
+    assert many.stat().st_size > 100 * sum(reads)
+    assert image.data[N - 1, 0] == 55
+
+
+@pytest.mark.parametrize("backend", ["obstore", "fsspec"])
+def test_100_000_entries_over_http(
+    many: Path,
+    tmp_path: Path,
+    web: str,
+    web_requests: list[tuple[str, str | None]],
+    backend: str,
+) -> None:
+    (tmp_path / "many.ozx").symlink_to(many)
+
+    def asked() -> list[str]:
+        spans = [span or "" for verb, span in web_requests if verb == "GET"]
+        web_requests.clear()
+        return [span for span in spans if span != "bytes=0-0"]  # does it know ranges at all?
+
+    image = anyzarr.open_ome_zarr(f"{web}/many.ozx", backend=backend)
+    assert image.data.shape == (N, 1)
+    spans = asked()
+    assert len(spans) == 3, "the end, the beginning of the directory, the documents"
+    ends = [re.fullmatch(r"bytes=(\d+)-(\d+)", span) for span in spans]
+    assert sum(int(end[2]) - int(end[1]) + 1 for end in ends if end) < 150_000
+    assert image.data[N - 1, 0] == 55
+    assert len(asked()) == 2, "the rest of the directory, and the chunk"
+    assert image.data[N // 2, 0] == 55
+    assert len(asked()) == 1
+
+
+def test_documents_are_fetched_together_only_where_they_are_few() -> None:
+    for n, few in ((3, True), (20_000, False)):
+        container = Counting(write(entries(n), FIRST))
+        store = ZipStore((container, "a.ozx"))
+        before = len(container.reads)
+        for i in (0, 2, 1):
+            assert store.get(f"{i}/zarr.json") == b'{"i": %d}' % i
+        assert len(container.reads) - before == (1 if few else 3)
+        store.close()
+        assert store.get("1/zarr.json") == b'{"i": 1}'
 
 
 def write(

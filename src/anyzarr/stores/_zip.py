@@ -27,6 +27,7 @@ from anyzarr.stores._zip_directory import (
     ArchiveComment,
     Directory,
     Entry,
+    is_document,
 )
 from anyzarr.stores._zip_local import LocalArchive, is_plain
 from anyzarr.stores._zip_members import Members, unreadable
@@ -48,6 +49,7 @@ _METHODS: Final = {
     95: "xz",
 }
 _NEAR: Final = 1 << 16
+_MOST_PREFETCHED: Final = 1 << 19
 _SLACK: Final = 64
 """Room for the extra field of a local header, which the central directory does not tell."""
 
@@ -121,6 +123,7 @@ class ZipStore(BaseStore):
         except OSError as error:
             raise unreadable(error, self._label_text) from error
         self._data_starts: dict[str, int] = {}
+        self._has_prefetched = False
         self._local: LocalArchive | None = None
         if isinstance(self._source, FileSource):
             self._local = LocalArchive(self._label_text, self._members.all, self._source.open)
@@ -205,10 +208,25 @@ class ZipStore(BaseStore):
                 self._require_readable(entry)
                 wanted.append((index, entry, byte_range))
         try:
+            self._prefetch(wanted)
             self._fill(results, wanted)
         except OSError as error:
             self._raise_unreadable(error, wanted[0][1])
         return results
+
+    def _prefetch(self, wanted: Sequence[tuple[int, Entry, ByteRange | None]]) -> None:
+        """Read all documents of a remote archive when the first one is wanted, if they are few.
+
+        Whoever opens a hierarchy asks for one after the other, each a round trip.
+        """
+        source = self._source
+        if not isinstance(source, ObjectSource) or self._has_prefetched:
+            return
+        if any(is_document(entry.name) for _, entry, _ in wanted):
+            self._has_prefetched = True
+            stop = self._members.documents_stop()
+            if stop <= _MOST_PREFETCHED:
+                source.keep(0, stop)
 
     def _fill(
         self, results: Results, wanted: Sequence[tuple[int, Entry, ByteRange | None]]

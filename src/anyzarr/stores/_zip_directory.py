@@ -24,6 +24,7 @@ __all__ = [
     "Directory",
     "DirectoryReader",
     "Entry",
+    "is_document",
 ]
 
 STORED: Final = 0
@@ -39,6 +40,9 @@ _END_SIGNATURE: Final = b"PK\x05\x06"
 _END64_SIGNATURE: Final = b"PK\x06\x06"
 _LOCATOR64_SIGNATURE: Final = b"PK\x06\x07"
 _CENTRAL_SIGNATURE: Final = b"PK\x01\x02"
+_SIGNATURE_SIGNATURE: Final = b"PK\x05\x05"
+"""Of the digital signature that may follow the last entry."""
+
 
 _MAX_COMMENT = 0xFFFF
 _TAIL_BYTES = _MAX_COMMENT + _END.size + _LOCATOR64.size + _END64.size
@@ -218,8 +222,8 @@ class DirectoryReader:
         size = _FIRST_BYTES
         while True:
             data = self._bytes(end.start, end.start + min(size, end.size))
-            entries = [self._moved(entry, end.shift) for entry in self._entries(data, end.count)]
-            others = [i for i, entry in enumerate(entries) if not _is_document(entry)]
+            entries = [self._moved(entry, end.shift) for entry in self._entries(data, end.count)[0]]
+            others = [i for i, entry in enumerate(entries) if not is_document(entry.name)]
             if others or size >= end.size:
                 break
             size *= 4
@@ -359,16 +363,21 @@ class DirectoryReader:
     # ------------------------------------------------------------------ entries
 
     def _parse(self, data: bytes, end: _End) -> list[Entry]:
-        entries = self._entries(data, end.count)
+        entries, position = self._entries(data, end.count)
         if len(entries) != end.count:
             raise self._corrupt(
                 f"is damaged: its central directory should have {end.count} entries, "
                 f"and {len(entries)} can be read"
             )
+        # More entries than are counted would be taken for absent.
+        if position != len(data) and data[position : position + 4] != _SIGNATURE_SIGNATURE:
+            raise self._corrupt(
+                f"is damaged: its central directory goes on after its {end.count} entries"
+            )
         return [self._moved(entry, end.shift) for entry in entries] if end.shift else entries
 
-    def _entries(self, data: bytes, count: int) -> list[Entry]:
-        """Return the entries that some bytes hold whole, at most so many."""
+    def _entries(self, data: bytes, count: int) -> tuple[list[Entry], int]:
+        """Return the entries that some bytes hold whole, at most so many, and where they end."""
         entries: list[Entry] = []
         position = 0
         while position + _CENTRAL.size <= len(data) and len(entries) < count:
@@ -384,7 +393,7 @@ class DirectoryReader:
                 self._entry(fields, data[name_at:extra_at], data[extra_at : extra_at + fields[11]])
             )
             position = stop
-        return entries
+        return entries, position
 
     def _entry(self, fields: tuple[int, ...], raw_name: bytes, extra: bytes) -> Entry:
         flags, method, crc = fields[3], fields[4], fields[7]
@@ -500,5 +509,6 @@ class DirectoryReader:
         return replace(entry, offset=entry.offset + shift)
 
 
-def _is_document(entry: Entry) -> bool:
-    return entry.name.rpartition("/")[2] == "zarr.json"
+def is_document(name: str) -> bool:
+    """Return whether an entry of this name is metadata of Zarr v3."""
+    return name.rpartition("/")[2] == "zarr.json"

@@ -6,7 +6,13 @@ import threading
 
 from anyzarr.errors import StoreError
 from anyzarr.stores._base import describe
-from anyzarr.stores._zip_directory import ArchiveComment, Directory, DirectoryReader, Entry
+from anyzarr.stores._zip_directory import (
+    ArchiveComment,
+    Directory,
+    DirectoryReader,
+    Entry,
+    is_document,
+)
 from anyzarr.stores._zip_source import Source
 
 __all__ = ["Members", "unreadable"]
@@ -53,6 +59,13 @@ class Members:
             if found is not None:
                 return found
         return self.all().entries.get(key)
+
+    def documents_stop(self) -> int:
+        """Return where the last of the ``zarr.json`` that are known ends."""
+        known = self._all or self._documents
+        assert known is not None
+        documents = (e for e in known.entries.values() if is_document(e.name))
+        return max((known.limit(entry) for entry in documents), default=0)
 
     def limit(self, entry: Entry) -> int:
         """Return where what follows an entry begins."""

@@ -117,6 +117,7 @@ class ObjectSource:
         self.url = address_at(store, key)
         self.label = redact(self.url) if "|" in self.url else f"{str(store).rstrip('/')}/{key}"
         self._info: ObjectInfo | None = None
+        self._kept: tuple[int, bytes] = (0, b"")
 
     @property
     def place(self) -> tuple[Store, str]:
@@ -136,12 +137,30 @@ class ObjectSource:
     def etag(self) -> str | None:
         return self._head().etag
 
+    def keep(self, start: int, stop: int) -> None:
+        """Read some bytes now, in one request, for whoever asks for parts of them later."""
+        self._kept = (start, self._read(start, stop))
+
     def read(self, start: int, stop: int) -> bytes:
-        return self._store.get(self._key, ByteRange(start, stop)) or b""
+        kept = self._from_kept(start, stop)
+        return self._read(start, stop) if kept is None else kept
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        parts = self._store.get_many([(self._key, ByteRange(a, b)) for a, b in ranges])
+        parts = [self._from_kept(*span) for span in ranges]
+        missing = [index for index, part in enumerate(parts) if part is None]
+        requests = [(self._key, ByteRange(*ranges[index])) for index in missing]
+        found = self._store.get_many(requests) if requests else []
+        for index, part in zip(missing, found, strict=True):
+            parts[index] = part
         return [part or b"" for part in parts]
+
+    def _read(self, start: int, stop: int) -> bytes:
+        return self._store.get(self._key, ByteRange(start, stop)) or b""
+
+    def _from_kept(self, start: int, stop: int) -> bytes | None:
+        at, data = self._kept
+        return data[start - at : stop - at] if at <= start <= stop <= at + len(data) else None
 
     def close(self) -> None:
         self._info = None
+        self._kept = (0, b"")
