@@ -88,7 +88,10 @@ def for_each(work: Callable[[T], object], items: Iterable[T], *, limit: int | No
         helpers: list[Future[None]] = [
             _executor().submit(contextvars.copy_context().run, drain) for _ in range(width - 1)
         ]
-        drain()
+        try:
+            drain()
+        except BaseException as error:  # noqa: BLE001 - an interrupt between two items
+            errors.append(error)
         # A helper that never got a thread has nothing left to do; waiting for it could deadlock.
         _wait([helper for helper in helpers if not helper.cancel()], errors)
     else:

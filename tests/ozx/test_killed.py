@@ -23,7 +23,7 @@ LEFTOVER = re.compile(r"\.x\.ozx\.[0-9a-f]{12}\.partial")
 
 # Forks for each trial, so that none of them waits for the imports.
 WORK = """
-import os, sys
+import gc, os, signal, sys
 import numpy as np
 import anyzarr
 
@@ -46,9 +46,13 @@ print("ready", flush=True)
 for line in sys.stdin:
     pid = os.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             work()
+        except KeyboardInterrupt:
+            pass  # and with it all that its traceback holds, as at the end of a process
         finally:
+            gc.collect()
             os._exit(0)
     print(pid, flush=True)
     os.waitpid(pid, 0)
@@ -65,8 +69,8 @@ class Worker:
         self._in, self._out = process.stdin, process.stdout
         assert self._out.readline() == "ready\n"
 
-    def run(self, kill_after: float | None) -> float:
-        """Do the work, killed after some seconds; return how long it took."""
+    def run(self, kill_after: float | None, how: signal.Signals = signal.SIGKILL) -> float:
+        """Do the work, sent a signal after some seconds; return how long it took."""
         self._in.write("go\n")
         self._in.flush()
         pid = int(self._out.readline())
@@ -75,7 +79,7 @@ class Worker:
             time.sleep(kill_after)
             # Waited for by its parent only once we have read that it ended.
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, how)
         assert self._out.readline() == "ended\n"
         return time.perf_counter() - started
 
@@ -123,3 +127,31 @@ def test_what_is_there_is_old_or_whole(
         print(f"\n{how}: killed {TRIALS} times, {dict(found)}")
     assert found["absent"] + found["old"] > 0
     assert found["leftovers"] > 0
+
+
+@pytest.mark.parametrize("how", ["pack", "direct"])
+def test_ctrl_c_leaves_no_part_of_an_archive(
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "out" / "x.ozx"
+    target.parent.mkdir()
+    chance = random.Random(0)
+    found: Counter[str] = Counter()
+    (tmp_path / "in").mkdir()
+    with worker(how, tmp_path / "in" / "x.ozx", target, tmp_path / "whole.ozx") as work:
+        whole = (tmp_path / "whole.ozx").read_bytes()
+        seconds = min(work.run(None) for _ in range(2))
+        for trial in range(max(4, TRIALS // 2)):
+            old = [None, b"old"][trial % 2]
+            target.unlink(missing_ok=True)
+            if old is not None:
+                target.write_bytes(old)
+            # Not before the handler is there.
+            work.run(chance.uniform(0.1, 1) * seconds, signal.SIGINT)
+            now = target.read_bytes() if target.exists() else None
+            assert now in (old, whole), f"interrupted in trial {trial}"
+            found["whole" if now == whole else "stopped"] += 1
+            assert [path for path in target.parent.iterdir() if path != target] == []
+    with capsys.disabled():
+        print(f"\n{how}: interrupted: {dict(found)}")
+    assert found["stopped"] > 0

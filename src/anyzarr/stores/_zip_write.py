@@ -217,8 +217,11 @@ class StagedArchive(SubStore):
     def discard(self) -> None:
         """Make no archive, and remove what was put; what was at its place stays."""
         with self._closing:
-            if self.is_open and self._owner is not None:
+            if self._owner is None:
+                return
+            if self.is_open:
                 self._finish(_Discarded(self._spec, self._label))
+            self._owner.remove()
 
     def _finish(self, store: BaseStore) -> None:
         assert self._owner is not None
@@ -246,10 +249,16 @@ class StagedArchive(SubStore):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if exc is None:
-            self.close()
-        else:
+        if exc is not None:
             self.discard()
+            return
+        try:
+            self.close()
+        except Exception:
+            raise  # what was put is still there, and closing can be tried again
+        except BaseException:
+            self.discard()  # Ctrl-C: nobody is going to
+            raise
 
 
 class _ClosedError(StoreError):
