@@ -13,6 +13,8 @@ from anyzarr.vectors._job import WriteSummary
 from anyzarr.vectors._lazy import ZVColumn, ZVLevel, ZVSelection, ZVStore, open_zv
 from anyzarr.vectors._open import create_store, open_store
 from anyzarr.vectors._points import Points, read_points, write_points
+from anyzarr.vectors._report import VectorFinding, VectorReport
+from anyzarr.vectors._validate import validate
 
 __all__ = [
     "CAP_FRAGMENT_INDEX",
@@ -24,6 +26,8 @@ __all__ = [
     "LevelMetadata",
     "Points",
     "RootMetadata",
+    "VectorFinding",
+    "VectorReport",
     "WriteSummary",
     "ZVColumn",
     "ZVLevel",
@@ -34,5 +38,6 @@ __all__ = [
     "open_store",
     "open_zv",
     "read_points",
+    "validate",
     "write_points",
 ]

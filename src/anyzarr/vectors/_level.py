@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -88,7 +88,8 @@ class StoredLevel:
                 f"{root.url} has no level {number}; it has {list(metadata.levels)}",
                 path=join(root.path, base),
             )
-        return cls(root, metadata, LevelMetadata.parse(group.metadata.attributes, number), nodes)
+        level = LevelMetadata.parse(group.metadata.attributes, number)
+        return cls(root, metadata, replace(level, level=number), nodes)
 
     @property
     def number(self) -> int:
