@@ -11,7 +11,7 @@ import pytest
 
 from anyzarr.errors import ConflictError, NodeExistsError
 from anyzarr.stores import MemoryStore
-from anyzarr.vectors import _turns, open_store, read_points, write_points
+from anyzarr.vectors import _turns, open_store, read_points, validate, write_points
 
 BOUNDS = ([-50.0] * 3, [150.0] * 3)
 
@@ -203,3 +203,55 @@ def test_an_unsharded_store_writes_only_the_cells_that_change(tmp_path) -> None:
         f.relative_to(path).as_posix() for f, t in times.items() if f.stat().st_mtime_ns != t
     ]
     assert sorted(changed) == ["0/vertex_fragments/c/1/1/1", "0/vertices/c/1/1/1"]
+
+
+def grow(location, seed: int, by: float) -> None:
+    write_points(
+        location,
+        cloud(seed) + np.float32(by),
+        chunk_shape=(100,) * 3,
+        shard_shape=2,
+        vertex_attributes={"row": seed * 100 + np.arange(60)},
+        out_of_bounds="expand",
+        mode="append",
+    )
+
+
+def rows_of(location, moved: dict[int, float]) -> set[int]:
+    points = read_points(location, attribute_names=["row"])
+    row = points.vertex_attributes["row"]
+    every = [cloud(seed) + np.float32(moved.get(seed, 0)) for seed in range(row.max() // 100 + 1)]
+    assert np.array_equal(points.positions, np.concatenate(every)[row // 100 * 60 + row % 100])
+    assert len(set(row)) == len(row)
+    box = read_points(location, bbox=([-60] * 3, [160] * 3)).vertex_count
+    assert box == np.count_nonzero((np.abs(points.positions - 50) <= 110).all(axis=1))
+    return set(row.tolist())
+
+
+def test_bounds_grow_downwards_and_a_store_cut_off_meanwhile_is_whole() -> None:
+    before: dict[str, bytes] = {}
+    grow(before, 0, 0.0)
+    old = {*range(60)}
+    changes = 0
+    while True:
+        store = Dies(dict(before))
+        store.left = changes
+        try:
+            grow(store, 1, -700.0)
+        except OSError:
+            store.left = 10**9
+        else:
+            break
+        assert old <= rows_of(store, {1: -700.0})
+        grow(store, 2, -900.0)
+        assert {*old, *range(200, 260)} <= rows_of(store, {1: -700.0, 2: -900.0})
+        changes += 1
+    store.left = 10**9
+    assert changes > 20
+    assert rows_of(store, {1: -700.0}) == {*old, *range(100, 160)}
+    grow(store, 2, -900.0)
+    grow(store, 3, 5000.0)
+    moved = {1: -700.0, 2: -900.0, 3: 5000.0}
+    assert len(rows_of(store, moved)) == 240
+    report = validate(store, 5)
+    assert (report.errors, report.warnings) == ((), ())

@@ -16,7 +16,7 @@ from anyzarr.errors import MetadataError
 from anyzarr.stores import join
 from anyzarr.vectors._attributes import encode_column
 from anyzarr.vectors._blobs import Ints, Origin, starts_of
-from anyzarr.vectors._cells import Storage, arrays_at_once
+from anyzarr.vectors._cells import CellArray, Storage, arrays_at_once
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._fragments import FragmentTable, decode_fragments, encode_fragments
 from anyzarr.vectors._geometry import Geometry, finite_positions
@@ -31,6 +31,7 @@ from anyzarr.vectors._objects_write import (
     write_object_attributes,
     write_objects,
 )
+from anyzarr.vectors._regrow import make_room
 from anyzarr.vectors._scatter import scatter
 from anyzarr.vectors._turns import Turn, one_writer
 
@@ -48,6 +49,7 @@ def write_level(
     """
     with one_writer(root.store, root.path, level) as turn:
         root.refresh()
+        _grow(root, geometry, options, level)
         job, ignored = _prepare(root, geometry, options, kind, level)
         is_consolidated = "consolidated_metadata" in root.metadata.document
         with changing(root.store, root.path):
@@ -64,6 +66,25 @@ def write_level(
         bins_per_chunk=job.grid.bins,
         ignored_count=ignored,
     )
+
+
+def _grow(root: Group, geometry: Geometry, options: WriteOptions, number: int) -> None:
+    """Where bounds grow below the first cell of the arrays, make room for what is to come."""
+    if options.out_of_bounds != "expand" or not geometry.n_vertices:
+        return
+    place, fragments = str(number), f"{number}/vertex_fragments"
+    nodes = root.get_many([place, f"{number}/vertices", fragments])
+    array, group = nodes.get(f"{number}/vertices"), nodes.get(place)
+    if group is None or not isinstance(array, Array) or not holds_data(nodes.get(fragments)):
+        return
+    metadata = RootMetadata.parse(root.metadata.attributes)
+    geometry = _as_stored(geometry, array, options)
+    grid = metadata.grid(LevelMetadata.parse(group.metadata.attributes, number))
+    first = grid.cells(geometry.positions).min(axis=0)
+    origin = CellArray(array.metadata, array.store, array.path).origin[-metadata.ndim :]
+    if (first < origin).any():
+        with changing(root.store, root.path):
+            make_room(root, number, first)
 
 
 def _write(job: Job, kind: Kind, turn: Turn) -> None:
