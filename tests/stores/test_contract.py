@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import gzip
 import io
 import itertools
+import json
 import shutil
 import unittest
 import weakref
@@ -330,6 +333,33 @@ def _zip_in_zip(folder: Path, objects: Mapping[str, bytes]) -> Store:
     return at_prefix(ZipStore((ZipStore(path), "in ner.zip")), "x")
 
 
+def _through_gzip(folder: Path, objects: Mapping[str, bytes]) -> Store:
+    name = f"{next(_numbers)} ü.zip.gz"
+    (folder / name).write_bytes(gzip.compress(_pack(objects, zipfile.ZIP_STORED)))
+    return open_store(f"{folder}/{name}|gzip:|zip:|zarr3:")
+
+
+def _through_zstd(folder: Path, objects: Mapping[str, bytes]) -> Store:
+    zstd = pytest.importorskip("backports.zstd", reason="what makes the file")
+    name = f"{next(_numbers)}.zst"
+    (folder / name).write_bytes(zstd.compress(_pack(objects, zipfile.ZIP_DEFLATED)))
+    return open_store(f"{folder}/{name}|zstd:|zip:")
+
+
+def _through_a_byte_range(folder: Path, objects: Mapping[str, bytes]) -> Store:
+    data = _pack({f"x/{key}": value for key, value in objects.items()}, zipfile.ZIP_STORED)
+    name = f"{next(_numbers)}.bin"
+    (folder / name).write_bytes(b"before" + data + b"after")
+    return open_store(f"{folder}/{name}|byte-range:6-{6 + len(data)}|zip:x|zarr:")
+
+
+def _in_json(folder: Path, objects: Mapping[str, bytes]) -> Store:
+    members = {k: f"base64:{base64.b64encode(v).decode()}" for k, v in objects.items()}
+    name = f"{next(_numbers)}.json"
+    (folder / name).write_text(json.dumps({"a/b": [members]}))
+    return open_store(f"{folder}/{name}|json:/a~1b/0")
+
+
 def _zarr_zip(folder: Path, objects: Mapping[str, bytes]) -> Store:
     path = folder / f"{next(_numbers)}.zip"
     path.write_bytes(_pack(objects, zipfile.ZIP_STORED))
@@ -348,6 +378,10 @@ READ_ONLY: dict[str, Callable[[Path, Mapping[str, bytes]], Store]] = {
     "zip-object-stored": _zip_object(zipfile.ZIP_STORED),
     "zip-object-deflated": _zip_object(zipfile.ZIP_DEFLATED),
     "zip-in-zip": _zip_in_zip,
+    "gzip-zip": _through_gzip,
+    "zstd-zip": _through_zstd,
+    "byte-range-zip": _through_a_byte_range,
+    "json": _in_json,
     "zarr-zip": _zarr_zip,
     "local-read-only": _read_only_local,
 }
@@ -383,13 +417,37 @@ def test_http_without_ranges(
 
 @pytest.mark.parametrize("name", READING)
 @pytest.mark.parametrize("backend", ["obstore", "fsspec"])
-def test_zip_on_s3(backend: str, name: str, new_s3_store: Any) -> None:
+def test_zip_on_s3(backend: str, name: str, new_s3_store: Any, s3: Any) -> None:
     def make(objects: Mapping[str, bytes]) -> Store:
         store = new_s3_store(backend)
         store.put("a b.zip", _pack(objects, zipfile.ZIP_STORED))
-        return ZipStore((store, "a b.zip"))
+        return open_store(f"{store.url}/a b.zip|zip:|zarr3:", backend=backend, **s3.options)
 
     run(name, make)
+
+
+@pytest.mark.parametrize("name", READING)
+def test_zip_over_http(name: str, tmp_path: Path, web: str) -> None:
+    def make(objects: Mapping[str, bytes]) -> Store:
+        (tmp_path / "a b.zip").write_bytes(_pack(objects, zipfile.ZIP_STORED))
+        return open_store(f"{web}/a%20b.zip|zip:|zarr3:")
+
+    run(name, make)
+
+
+@pytest.mark.parametrize("name", READING)
+def test_zip_over_ftp(name: str, ftp: str) -> None:
+    def make(objects: Mapping[str, bytes]) -> Store:
+        url = f"{ftp}/archives/{next(_numbers)}"
+        open_store(url, mode="a").put("a b.zip", _pack(objects, zipfile.ZIP_STORED))
+        return open_store(f"{url}/a b.zip|zip:|zarr3:")
+
+    run(name, make)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cache_of_s3(name: str, new_s3_store: Any, tmp_path: Path) -> None:
+    run(name, filling(lambda: CachingStore(new_s3_store("obstore"), tmp_path / "kept")))
 
 
 def test_what_can_only_be_read_skips_the_rest_and_says_why(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from anyzarr.engines import choose, explain, get_engine
 from anyzarr.errors import AnyzarrError, UnsupportedError
 from anyzarr.metadata import ArrayMetadata, parse, parse_array
 from anyzarr.stores import join
+from anyzarr.stores._shown import holding_backend
 
 __all__ = ["bench"]
 
@@ -90,7 +91,7 @@ def bench(
     tracker = Tracker(progress)
     return BenchReport(
         address=address(store, path),
-        backend=store.spec.backend,
+        backend=holding_backend(store),
         shape=metadata.shape,
         dtype=metadata.data_type.name,
         n_bytes=memory_bytes(metadata),

@@ -42,7 +42,7 @@ _SETTINGS = ("engine", "backend", "concurrency", "write_empty_chunks")
 
 _EPILOGUE = """
 A LOCATION is a path or a URL (s3://, gs://, https://, memory://, ...), of a folder, a .zip or \
-an .ozx.
+an .ozx, or a URL pipeline: outer.zip|zip:inner.zip|zip:, image.ozx.gz|gzip:|ozx: ('quoted').
 Exit codes: 0 done, 1 it failed (one sentence on stderr), 2 wrong usage (validate: 0 valid, \
 1 not valid, 2 cannot be opened).
 With --debug, errors show their traceback.

@@ -19,6 +19,7 @@ from anyzarr.ome import Bioformats2RawSeries, PlateMetadata, WellMetadata
 from anyzarr.ome._documents import ome_of
 from anyzarr.ome._plate_read import fields_of, well_paths
 from anyzarr.stores import join
+from anyzarr.stores._shown import holding_backend, shown_root
 
 __all__ = ["Fields", "fields_below", "plate_info", "series_info", "well_info"]
 
@@ -178,9 +179,9 @@ def _lines(declared: Sequence[str], wells: Sequence[str], part: int) -> tuple[st
 
 def _common(metadata: GroupMetadata, store: Store, path: str, stored: bool) -> dict[str, Any]:
     return {
-        "location": store.spec.root,
+        "location": shown_root(store),
         "path": path,
         "zarr_format": metadata.zarr_format,
-        "backend": store.spec.backend,
+        "backend": holding_backend(store),
         "stored": stored_size(store, path) if stored else None,
     }

@@ -11,6 +11,7 @@ from anyzarr.abc import Engine, Store
 from anyzarr.engines import choose
 from anyzarr.errors import UnsupportedError
 from anyzarr.metadata import ArrayMetadata, CodecSpec
+from anyzarr.stores._shown import shown_root
 
 __all__ = [
     "EngineChoice",
@@ -116,7 +117,7 @@ def _told(key: str, configuration: Mapping[str, Any]) -> str | None:
 
 def address(store: Store, path: str) -> str:
     """Return the printable address of a node."""
-    root = store.spec.root
+    root = shown_root(store)
     return f"{root.rstrip('/')}/{path}" if path else root
 
 

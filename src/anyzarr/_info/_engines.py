@@ -14,6 +14,7 @@ from anyzarr.engines import EngineReport, explain, get_engine
 from anyzarr.errors import UnsupportedError
 from anyzarr.metadata import ArrayMetadata, parse, parse_array
 from anyzarr.stores import join
+from anyzarr.stores._shown import holding_backend
 
 __all__ = ["EnginesInfo", "explain_engines"]
 
@@ -80,7 +81,7 @@ def explain_engines(
     metadata, path = _array_at(store, path)
     reports = explain(metadata, store, engine, path=path)
     ranked = sorted(reports, key=lambda r: (not r.chosen, not r.usable, r.name))
-    return EnginesInfo(address(store, path), store.spec.backend, tuple(ranked))
+    return EnginesInfo(address(store, path), holding_backend(store), tuple(ranked))
 
 
 def _array_at(store: Store, path: str) -> tuple[ArrayMetadata, str]:

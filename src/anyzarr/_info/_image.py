@@ -24,6 +24,7 @@ from anyzarr.errors import MetadataError, UnsupportedError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata, is_array_document, parse_array
 from anyzarr.ome import ImageMetadata, Omero
 from anyzarr.stores import join
+from anyzarr.stores._shown import holding_backend, shown_root
 
 __all__ = ["channel_infos", "image_info", "is_image", "level_paths"]
 
@@ -67,7 +68,7 @@ def image_info(
     name = ome.image.name or last_part(store, path)
     labels, notes = label_infos(metadata, store, path)
     return ImageInfo(
-        location=store.spec.root,
+        location=shown_root(store),
         path=path,
         zarr_format=metadata.zarr_format,
         name=name,
@@ -87,7 +88,7 @@ def image_info(
         engine=choice.name,
         engine_reason=choice.reason,
         io=choice.io,
-        backend=store.spec.backend,
+        backend=holding_backend(store),
     )
 
 

@@ -16,6 +16,7 @@ from anyzarr.metadata import GroupMetadata
 from anyzarr.ome import Image, LabelMetadata
 from anyzarr.ome._documents import ome_of, version_of
 from anyzarr.stores import join
+from anyzarr.stores._shown import holding_backend, shown_root
 
 __all__ = ["label_facts", "label_infos", "labels_info", "labels_of"]
 
@@ -53,12 +54,12 @@ def labels_info(metadata: GroupMetadata, store: Store, path: str, stored: bool) 
     listed = ome_of(metadata.attributes).get("labels")
     names = [str(name) for name in listed] if isinstance(listed, list) else []
     return LabelsInfo(
-        location=store.spec.root,
+        location=shown_root(store),
         path=path,
         zarr_format=metadata.zarr_format,
         version=version_of(metadata.attributes, {}),
         labels=_labels(store, path, names),
-        backend=store.spec.backend,
+        backend=holding_backend(store),
         stored=stored_size(store, path) if stored else None,
     )
 

@@ -28,6 +28,7 @@ from anyzarr.abc import Store
 from anyzarr.errors import UnsupportedError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse
 from anyzarr.stores import open_store
+from anyzarr.stores._shown import holding_backend, shown_root
 
 __all__ = ["Info", "info", "locate"]
 
@@ -148,7 +149,7 @@ def _array_info(
 ) -> ArrayInfo:
     choice = chosen_engine(metadata, store, path, engine)
     return ArrayInfo(
-        location=store.spec.root,
+        location=shown_root(store),
         path=path,
         zarr_format=metadata.zarr_format,
         shape=metadata.shape,
@@ -164,7 +165,7 @@ def _array_info(
         engine=choice.name,
         engine_reason=choice.reason,
         io=choice.io,
-        backend=store.spec.backend,
+        backend=holding_backend(store),
         stored=stored_size(store, path) if stored else None,
     )
 
@@ -173,12 +174,12 @@ def _group_info(
     metadata: GroupMetadata, store: Store, path: str, stored: bool, note: str | None = None
 ) -> GroupInfo:
     return GroupInfo(
-        location=store.spec.root,
+        location=shown_root(store),
         path=path,
         zarr_format=metadata.zarr_format,
         members=tuple(_member(name, doc) for name, doc in crud.list_children(store, path)),
         attributes=metadata.attributes,
-        backend=store.spec.backend,
+        backend=holding_backend(store),
         stored=stored_size(store, path) if stored else None,
         note=note,
     )

@@ -15,10 +15,10 @@ from anyzarr.crud._regions import require_writable
 from anyzarr.metadata import ArrayMetadata, GroupMetadata
 from anyzarr.stores import StagedArchive
 from anyzarr.stores._base import url_at
+from anyzarr.stores._shown import holding_backend
 
 __all__ = ["Node", "creating", "finish"]
 
-_VIEWS = frozenset({"cache", "prefix"})
 Self = TypeVar("Self", bound="Node")
 
 
@@ -73,10 +73,7 @@ class Node(ABC):
     @property
     def backend(self) -> str:
         """The name of the backend: where the bytes live."""
-        spec = self._store.spec
-        while spec.backend in _VIEWS:
-            spec = spec.options["store"]
-        return spec.backend
+        return holding_backend(self._store)
 
     @property
     def url(self) -> str:

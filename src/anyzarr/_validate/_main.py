@@ -12,6 +12,7 @@ from anyzarr._validate._hierarchy import Walk
 from anyzarr._validate._levels import Pyramid
 from anyzarr._validate._pixels import Pixels
 from anyzarr.stores import open_store
+from anyzarr.stores._shown import shown_root
 
 __all__ = ["validate"]
 
@@ -92,7 +93,7 @@ def validate(
         for pyramid, omero, is_label in images:
             pixels.look(pyramid, omero, is_label=is_label)
     return ValidationReport(
-        location=str(store.spec.root),
+        location=shown_root(store),
         version=described.version,
         kinds=described.kinds,
         deep=deep,
