@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 import textwrap
@@ -14,6 +15,7 @@ import pytest
 
 ts = pytest.importorskip("tensorstore", reason="the engine's library")
 
+import anyzarr  # noqa: E402
 from anyzarr import config  # noqa: E402
 from anyzarr.abc import Box, Store  # noqa: E402
 from anyzarr.engines import get_engine  # noqa: E402
@@ -372,3 +374,35 @@ def test_a_child_of_a_process_that_only_asked_may_use_it(tmp_path: Path) -> None
     command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)]
     subprocess.run(command, check=True, timeout=60)
     assert files(tmp_path) == {"c/0", "c/1"}
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_pipelines_that_it_has_itself_are_given_to_it(tmp_path: Path, zarr_format: Any) -> None:
+    """Of a folder and the format, its own spec is what its own parser makes of the URL."""
+    location = f"{tmp_path.as_uri()}/a%20b|zarr{zarr_format}:x"
+    anyzarr.create_array(location, data=np.arange(6), chunks=(4,))
+    array = anyzarr.open_array(location, engine="tensorstore")
+    report = next(each for each in array.explain_engines() if each.name == "tensorstore")
+    assert report.io == "own"
+    kvstore = ts.Spec(array.url).to_json()["kvstore"]
+    assert array.native_handle.spec().to_json()["kvstore"] == kvstore
+    assert array[1:].tolist() == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    "steps", ["a.zip|zip:", "a.zip.gz|gzip:|zip:", "a.bin|byte-range:0-SIZE|zip:"]
+)
+def test_other_pipelines_are_read_by_bytes(tmp_path: Path, steps: str) -> None:
+    anyzarr.create_array(tmp_path / "a.zarr", data=np.arange(6), chunks=(4,))
+    anyzarr.convert(tmp_path / "a.zarr", tmp_path / "a.zip")
+    data = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.bin").write_bytes(data)
+    (tmp_path / "a.zip.gz").write_bytes(gzip.compress(data))
+    location = f"{tmp_path}/{steps}|zarr3:".replace("SIZE", str(len(data)))
+    array = anyzarr.open_array(location, engine="tensorstore")
+    report = next(each for each in array.explain_engines() if each.name == "tensorstore")
+    assert report.io == "byte layer"
+    assert array[1:].tolist() == [1, 2, 3, 4, 5]
+    if not steps.startswith("a.zip|"):
+        with pytest.raises(ValueError, match="unsupported URL scheme"):
+            ts.Spec(array.url)  # it could not be given them
