@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+import anyzarr
 from anyzarr.abc import Store
 from anyzarr.engines import get_engine
 from anyzarr.stores import LocalStore, MemoryStore, open_store
 from anyzarr.testing import engine_contract
 
 from ._engines import ENGINES
+from ._object_server import ObjectServer
 from .test_contract import run, run_case
 
 _numbers = itertools.count()
@@ -217,3 +219,17 @@ NEW: dict[str, Callable[[Places], Store]] = {
 )
 def test_reading_and_writing(engine: str, kind: str, array: str, places: Places) -> None:
     run(engine, array, lambda: NEW[kind](places))
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_told_format_costs_one_round_trip(
+    server: ObjectServer, tmp_path: Path, zarr_format: Any
+) -> None:
+    anyzarr.create_array(tmp_path / "a.zarr", shape=(4,), dtype="u1", zarr_format=zarr_format)
+    server.objects.update(
+        {f"a.zarr/{path.name}": path.read_bytes() for path in (tmp_path / "a.zarr").iterdir()}
+    )
+    anyzarr.open_array(f"{server.url}/a.zarr|zarr{zarr_format}:")
+    expected = {3: {"zarr.json"}, 2: {".zarray", ".zgroup", ".zattrs"}}[zarr_format]
+    assert {key.removeprefix("a.zarr/") for _, key, _ in server.requests} == expected
+    assert len(server.requests) == len(expected), "at once, and nothing twice"

@@ -628,3 +628,14 @@ def test_parsing_touches_nothing() -> None:
     assert [(step.name, step.path) for step in parsed.adapters] == [("zip", "in ner")]
     assert (parsed.node_path, parsed.zarr_format) == ("x", 2)
     assert parse_location(Path("a|zip:")).adapters == ()
+
+
+def test_xarray_takes_pipelines(folder: Path) -> None:
+    xarray = pytest.importorskip("xarray", reason="what opens them")
+    group = anyzarr.create_group(folder / "g.zarr")
+    group.create_array("v", data=VALUES, dimension_names=("y", "x"))
+    anyzarr.convert(folder / "g.zarr", folder / "g.zip")
+    (folder / "g.zip.gz").write_bytes(gzip.compress((folder / "g.zip").read_bytes()))
+    for location in (f"{folder}/g.zip.gz|gzip:|zip:|zarr3:", f"{folder.as_uri()}/g.zip|zip:"):
+        with xarray.open_dataset(location, engine="anyzarr") as dataset:
+            assert np.array_equal(dataset["v"].values, VALUES)
