@@ -12,7 +12,7 @@ from anyzarr._cli._options import JsonFlag, UsageError, check_option, options_of
 from anyzarr._cli._progress import progress_bar
 
 if TYPE_CHECKING:
-    from anyzarr._convert import ConversionReport
+    from anyzarr._convert import ConversionPlan, ConversionReport
 
 __all__ = ["convert"]
 
@@ -54,6 +54,7 @@ def convert(
     cluster: str | None = None,
     resume: bool = False,
     verify: bool = False,
+    dry_run: bool = False,
     engine: str | None = None,
     backend: str | None = None,
     option: Annotated[
@@ -115,6 +116,8 @@ def convert(
         Go on with what an interrupted conversion to this target has left.
     verify
         Read all pixels back and compare them with the source.
+    dry_run
+        Write nothing; print what would be written, and about how long it would take.
     engine
         What encodes the chunks.
     backend
@@ -158,6 +161,7 @@ def convert(
         "cluster": cluster,
         "resume": resume or None,
         "verify": verify or None,
+        "dry_run": dry_run or None,
         "engine": engine,
         "backend": backend,
         "source_backend": source_backend,
@@ -209,9 +213,12 @@ def _upgrade_in_place(
 
 
 def _print_report(report: ConversionReport) -> None:
-    verb = {"image": "converted", "pack": "packed", "upgrade": "upgraded"}.get(
-        report.kind, "copied"
-    )
+    verb = {
+        "image": "converted",
+        "plan": "would convert",
+        "pack": "packed",
+        "upgrade": "upgraded",
+    }.get(report.kind, "copied")
     rows = [(verb, report.source), ("to", report.target)]
     if report.level_shapes:
         sizes = zip(report.axes, report.level_shapes[0], strict=True)
@@ -223,6 +230,23 @@ def _print_report(report: ConversionReport) -> None:
         rows.append(("verified", f"{fmt.size(report.verification.n_bytes)} equal to the source"))
     if report.n_resumed:
         rows.append(("resumed", f"{fmt.count(report.n_resumed, 'part')} were done already"))
+    if report.plan is not None:
+        stdout().print(pairs(rows + _plan_rows(report.plan)))
+        return
     stored = f"{fmt.size(report.size_bytes)} in {fmt.count(report.n_objects, 'object')}"
     rows += [("stored", stored), ("took", f"{report.seconds:.2f} s")]
     stdout().print(pairs(rows))
+
+
+def _plan_rows(plan: ConversionPlan) -> list[tuple[str, str]]:
+    shards = "none" if plan.shards is None else fmt.extent(plan.shards)
+    return [
+        ("chunks", fmt.extent(plan.chunks)),
+        ("shards", shards),
+        ("codecs", ", ".join(plan.codecs)),
+        ("pixels", f"{fmt.size(plan.raw_bytes)} with all levels"),
+        ("stored", f"about {fmt.size(plan.stored_bytes)} in {fmt.count(plan.n_objects, 'object')}"),
+        ("memory", f"about {fmt.size(plan.memory_bytes)} for pixels in work, in each process"),
+        ("would take", f"about {max(0.1, plan.seconds):.1f} s with {plan.workers} at work "
+                       f"(after a sample of {fmt.size(plan.sampled_bytes)})"),
+    ]  # fmt: skip

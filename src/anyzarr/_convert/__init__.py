@@ -1,5 +1,6 @@
 """Conversion: readers of other formats, and hierarchies between stores and archives."""
 
+from anyzarr._convert._dry_run import ConversionPlan
 from anyzarr._convert._main import convert
 from anyzarr._convert._npy import NPY
 from anyzarr._convert._report import ConversionReport
@@ -19,6 +20,7 @@ register_reader(NPY)
 __all__ = [
     "NPY",
     "TIFF",
+    "ConversionPlan",
     "ConversionReport",
     "ImageSource",
     "Progress",

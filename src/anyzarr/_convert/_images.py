@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from anyzarr import _parallel, config
+from anyzarr._convert._dry_run import ConversionPlan, plan_of
 from anyzarr._convert._image import (
     DEFAULT_VERSION,
     ImageOptions,
@@ -26,6 +27,7 @@ from anyzarr._convert._run_cluster import client_of, run_on_cluster
 from anyzarr._convert._source import ImageSource
 from anyzarr._convert._verify import Verification, verify
 from anyzarr._progress import Tracker
+from anyzarr._pyramid import default_memory
 from anyzarr.abc import Store
 from anyzarr.errors import ConflictError, UnsupportedError
 
@@ -81,11 +83,14 @@ class Written:
         How many tasks an earlier conversion had done.
     verification
         What reading back found, or None.
+    plan
+        What would be written, where nothing is.
     """
 
     first: PlannedImage
-    n_resumed: int
-    verification: Verification | None
+    n_resumed: int = 0
+    verification: Verification | None = None
+    plan: ConversionPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,15 @@ class ImageConversion:
     run_options: RunOptions
     stem: str
     tracker: Tracker
+
+    def plan(self) -> tuple[PlannedImage, ConversionPlan]:
+        """Return the first image and what would be done; nothing is written."""
+        planned = [plan_image(placed, self.options) for placed in self.layout.images]
+        run = self.run_options
+        memory = run.memory_bytes or default_memory()
+        shares = run.n_processes if run.processes else 1
+        facts = plan_of(planned, self.source, memory_bytes=memory // shares, workers=run.workers)
+        return planned[0], facts
 
     def write(self, store: Store, *, is_resumable: bool) -> Written:
         """Write everything, the root last.

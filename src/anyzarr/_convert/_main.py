@@ -69,6 +69,7 @@ def convert(
     cluster: Any = None,
     resume: bool = False,
     verify: bool = False,
+    dry_run: bool = False,
     progress: ProgressCallback | None = None,
     source_backend: str | None = None,
     source_options: Mapping[str, Any] = _NOTHING,
@@ -126,6 +127,9 @@ def convert(
         source and the settings must be the same. Without it, what was left is removed.
     verify
         Read all pixels back and compare them with the source before the target appears.
+    dry_run
+        Write nothing: read and encode a short sample, and report what would be written and about
+        how long it would take (:class:`ConversionPlan`).
     progress
         Called with a :class:`~anyzarr._progress.Progress` at each step.
     source_backend, source_options, backend, **backend_kwargs
@@ -169,6 +173,7 @@ def convert(
         overwrite,
         options,
         RunOptions(workers, processes, memory_of(memory), cluster, resume, verify),
+        dry_run,
         series,
         axes,
         progress,
@@ -176,7 +181,8 @@ def convert(
     job.check()
     started = time.perf_counter()
     report = job.run()
-    return replace(report, seconds=time.perf_counter() - started)
+    seconds = report.plan.seconds if report.plan else time.perf_counter() - started
+    return replace(report, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,7 @@ class _Job:
     overwrite: bool
     options: ImageOptions
     run_options: RunOptions
+    dry_run: bool
     series: int | None
     axes: str | None
     progress: ProgressCallback | None
@@ -248,6 +255,16 @@ class _Job:
     def _refuse_image_options(self) -> None:
         levels = None if self.options.levels == "auto" else self.options.levels
         self._refuse(name=self.options.name, series=self.series, axes=self.axes, levels=levels)
+        run = self.run_options
+        asked = {
+            "resume": run.resume, "verify": run.verify, "processes": run.processes,
+            "cluster": run.cluster is not None, "dry_run": self.dry_run,
+        }  # fmt: skip
+        if any(asked.values()):
+            raise UnsupportedError(
+                f"{', '.join(name for name, given in asked.items() if given)}: this is for images "
+                f"that are converted, and {self.source} is Zarr already; leave it out"
+            )
 
     def _refuse(self, **given: Any) -> None:
         asked = [name for name, value in given.items() if value is not None]
@@ -272,6 +289,8 @@ class _Job:
                 stem,
                 Tracker(self.progress),
             )
+            if self.dry_run:
+                return self._planned(images)
             if self.makes_archive:
                 return self._images_to_archive(images)
             target = images_target(
@@ -282,6 +301,14 @@ class _Job:
                 contents = arrange(store.list())
             report = self._report("image", contents.total_bytes, _count(contents))
         return replace(report, warnings=layout.all_warnings, **_facts(layout, written))
+
+    def _planned(self, images: ImageConversion) -> ConversionReport:
+        first, plan = images.plan()
+        report = self._report("plan", plan.stored_bytes, plan.n_objects)
+        written = Written(first, plan=plan)
+        return replace(
+            report, warnings=images.layout.all_warnings, **_facts(images.layout, written)
+        )
 
     def _images_to_archive(self, images: ImageConversion) -> ConversionReport:
         path = local_path(self.target.value)
@@ -388,4 +415,5 @@ def _facts(layout: Layout, written: Written) -> dict[str, Any]:
         "scale": first.spec.placement[0],
         "n_resumed": written.n_resumed,
         "verification": written.verification,
+        "plan": written.plan,
     }

@@ -5,17 +5,24 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from anyzarr._convert._dry_run import ConversionPlan
 from anyzarr._convert._layout import LayoutKind
 from anyzarr._convert._verify import Verification
 
 __all__ = ["ConversionReport", "Kind"]
 
-Kind = Literal["image", "pack", "copy", "upgrade"]
+Kind = Literal["image", "plan", "pack", "copy", "upgrade"]
 """An image read by a reader; a hierarchy put into an archive; one copied as it is; OME-Zarr
-brought to another version, or other chunks and codecs."""
+brought to another version, or other chunks and codecs; or nothing but a plan."""
 
 
-_DONE = {"image": "converted", "pack": "packed", "copy": "copied", "upgrade": "upgraded"}
+_DONE = {
+    "image": "converted",
+    "plan": "would convert",
+    "pack": "packed",
+    "copy": "copied",
+    "upgrade": "upgraded",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +34,14 @@ class ConversionReport:
     source, target
         Where it read and wrote, as printable addresses.
     kind
-        ``image`` (a file read by a reader), ``pack`` (a hierarchy put into an ``.ozx``) or
-        ``copy`` (a hierarchy copied byte for byte; unpacking an ``.ozx`` is one) or ``upgrade``
-        (OME-Zarr brought to another version, or other chunks and codecs).
+        ``image`` (a file read by a reader), ``plan`` (the same, but nothing was written), ``pack``
+        (a hierarchy put into an ``.ozx``), ``copy`` (a hierarchy copied byte for byte; unpacking an
+        ``.ozx`` is one) or ``upgrade`` (OME-Zarr brought to another version, or other chunks and
+        codecs).
     seconds
-        How long it took.
+        How long it took, or would take.
     size_bytes
-        Bytes stored at the target.
+        Bytes stored at the target; of a plan, about how many there would be.
     n_objects
         Objects stored at the target; in an archive, entries.
     layout, n_images
@@ -45,6 +53,8 @@ class ConversionReport:
         Parts of the work that an interrupted conversion had done already.
     verification
         What was read back and found equal to the source, where that was asked for.
+    plan
+        What would be written, where only that was asked for.
     warnings
         What was left out, guessed or not as recommended, one sentence each.
     """
@@ -63,6 +73,7 @@ class ConversionReport:
     scale: tuple[float, ...] = ()
     n_resumed: int = 0
     verification: Verification | None = None
+    plan: ConversionPlan | None = None
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
