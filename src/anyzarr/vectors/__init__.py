@@ -9,10 +9,14 @@ from anyzarr.vectors._constants import (
     FORMAT_VERSION,
 )
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata, is_vector_store
+from anyzarr.vectors._graphs import Graph, read_graph, write_graph
 from anyzarr.vectors._job import WriteSummary
 from anyzarr.vectors._lazy import ZVColumn, ZVLevel, ZVSelection, ZVStore, open_zv
+from anyzarr.vectors._lines import Lines, read_lines, write_lines
+from anyzarr.vectors._meshes import Mesh, read_mesh, write_mesh
 from anyzarr.vectors._open import create_store, open_store
 from anyzarr.vectors._points import Points, read_points, write_points
+from anyzarr.vectors._polylines import Polylines, read_polylines, write_polylines
 from anyzarr.vectors._report import VectorFinding, VectorReport
 from anyzarr.vectors._validate import validate
 
@@ -23,8 +27,12 @@ __all__ = [
     "CAP_SHARED_FRAGMENTS",
     "CAP_SHARED_VERTEX_GROUPS",
     "FORMAT_VERSION",
+    "Graph",
     "LevelMetadata",
+    "Lines",
+    "Mesh",
     "Points",
+    "Polylines",
     "RootMetadata",
     "VectorFinding",
     "VectorReport",
@@ -37,7 +45,15 @@ __all__ = [
     "is_vector_store",
     "open_store",
     "open_zv",
+    "read_graph",
+    "read_lines",
+    "read_mesh",
     "read_points",
+    "read_polylines",
     "validate",
+    "write_graph",
+    "write_lines",
+    "write_mesh",
     "write_points",
+    "write_polylines",
 ]

@@ -37,6 +37,8 @@ class Gathered:
         By name, shape ``(N, …)``.
     cells
         Absolute coordinates of the cells that were read.
+    cell_rows
+        Number of rows of each of them, those of no fragment included.
     vertex_cell, vertex_row
         For each vertex its cell, as a row of ``cells``, and its row in the cell.
     fragment_offsets
@@ -51,6 +53,7 @@ class Gathered:
     positions: npt.NDArray[Any]
     attributes: Mapping[str, npt.NDArray[Any]]
     cells: Coords
+    cell_rows: Ints
     vertex_cell: Ints
     vertex_row: Ints
     fragment_offsets: Ints
@@ -63,6 +66,28 @@ class Gathered:
         """For each vertex the fragment it is in."""
         lengths = np.diff(self.fragment_offsets)
         return np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
+
+    @property
+    def object_of_vertex(self) -> Ints:
+        """For each vertex the row, among those asked for, of its object; -1 where none were."""
+        if self.fragment_object is None:
+            return np.full(len(self.positions), -1, np.int64)
+        return np.repeat(self.fragment_object, np.diff(self.fragment_offsets))
+
+    @property
+    def follows(self) -> npt.NDArray[np.bool_]:
+        """Whether a vertex has one before it in its fragment."""
+        follows = np.ones(len(self.positions) + 1, np.bool_)
+        follows[self.fragment_offsets[:-1]] = False
+        return follows[:-1]
+
+    def vertex_of_row(self) -> Ints:
+        """Return for each row of the cells, cell after cell, the vertex that it is; -1 for none."""
+        starts = starts_of(self.cell_rows)
+        vertex = np.full(int(starts[-1]), -1, np.int64)
+        row = starts[:-1][self.vertex_cell] + self.vertex_row
+        vertex[row[::-1]] = np.arange(len(row))[::-1]
+        return vertex
 
     def masked(self, mask: npt.NDArray[np.bool_]) -> Gathered:
         """Return this with some vertices only; fragments stay, also those left without any."""
@@ -256,9 +281,20 @@ def _read_once(
     columns, starts = {}, {}
     for name, array, found in zip(stored, attributes, blobs[1:], strict=False):
         dtype, shape = row_layout(name, array.attributes)
+        if not shape:
+            shape = _untold_shape(found.lengths // dtype.itemsize, np.diff(offsets))
         columns[name], starts[name] = array.as_rows(cells, found, dtype, shape)
     table = _table_of(fragments, cells, blobs[-1], offsets) if with_fragments else None
     return _CellData(cells, positions, columns, offsets, starts, table)
+
+
+def _untold_shape(values: Ints, rows: Ints) -> tuple[int, ...]:
+    """Return the shape of rows of an attribute that says they are single values, from their number.
+
+    The package writes rows of several values for polylines, graphs and meshes without saying so.
+    """
+    width = int(values.sum()) // max(1, int(rows.sum()))
+    return (width,) if width > 1 and np.array_equal(values, rows * width) else ()
 
 
 def _table_of(
@@ -297,6 +333,7 @@ def _gathered(
         positions=positions,
         attributes=columns,
         cells=data.cells,
+        cell_rows=np.diff(data.offsets),
         vertex_cell=vertex_cell,
         vertex_row=rows,
         fragment_offsets=ends,

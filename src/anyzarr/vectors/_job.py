@@ -219,12 +219,15 @@ class Kind:
         Cuts a geometry into pieces along a grid.
     links
         Returns the parts, and documents of groups, that hold what joins vertices.
+    admit
+        Returns the geometry as it goes beside the objects of the given ids, which are there.
     """
 
     geometry_type: str
     links_convention: str
     cut: Callable[[Geometry, CellGrid], Pieces]
     links: Callable[[Job], tuple[list[Part], Documents]] | None = None
+    admit: Callable[[Geometry, Ints], Geometry] | None = None
 
 
 @dataclass(frozen=True)

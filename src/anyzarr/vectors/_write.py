@@ -123,6 +123,9 @@ def _prepare(
     has_data = group is not None and holds_data(nodes.get(f"{number}/vertex_fragments"))
     # Arrays of a level that says nothing of itself were left by a write that was cut off.
     array = vertices if group is not None and isinstance(vertices, Array) else None
+    index = ObjectIndex.of(root, number, nodes) if has_data else None
+    if kind.admit is not None and index is not None:
+        geometry = kind.admit(geometry, index.ids)
     geometry = _as_stored(geometry, array, options)
     metadata, geometry, ignored = _within_bounds(metadata, geometry, options)
     _check_attributes(geometry, nodes.get(families[0]), has_data)

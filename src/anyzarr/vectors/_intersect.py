@@ -1,0 +1,114 @@
+"""Which objects a box meets: those with a vertex in it, or a link that passes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from anyzarr.vectors._blobs import Ints, starts_of
+from anyzarr.vectors._cell_index import CellIndex
+from anyzarr.vectors._crossing import faces_met, segments_met, vertices_met
+from anyzarr.vectors._gather import Gathered, gather_cells
+from anyzarr.vectors._grid import Bounds
+from anyzarr.vectors._level import StoredLevel
+from anyzarr.vectors._query import BoxMode
+from anyzarr.vectors._read_links import StoredLinks
+
+__all__ = ["LinksOf", "links_met", "objects_met", "vertices_touched"]
+
+LinksOf: TypeAlias = Callable[[Gathered, StoredLinks | None], Ints]
+"""Returns the links between the vertices that were gathered, stored and implied ones."""
+
+
+def links_met(
+    positions: npt.NDArray[np.floating], links: Ints, box: Bounds
+) -> npt.NDArray[np.bool_]:
+    """Return which links a box meets: segments of two vertices, faces of more.
+
+    Parameters
+    ----------
+    positions
+        Of shape ``(N, D)``.
+    links
+        Rows of ``positions``, of shape ``(M, width)``.
+    box
+        Lower and upper corner.
+    """
+    width, ndim = links.shape[1], positions.shape[1]
+    if width == 2:
+        return segments_met(positions[links[:, 0]], positions[links[:, 1]], box)
+    if ndim not in (2, 3):
+        # Of faces in other spaces the edges are looked at.
+        met = np.zeros(len(links), np.bool_)
+        for k in range(width):
+            met |= segments_met(positions[links[:, k]], positions[links[:, k - 1]], box)
+        return met
+    met = np.zeros(len(links), np.bool_)
+    for k in range(1, width - 1):
+        met |= faces_met(positions[links[:, [0, k, k + 1]]], box)
+    return met
+
+
+def vertices_touched(gathered: Gathered, links: Ints, box: Bounds) -> npt.NDArray[np.bool_]:
+    """Return which vertices lie in a box, or are those of a link that it meets."""
+    positions = gathered.positions
+    touched = vertices_met(positions, box)
+    if len(links):
+        touched[links[links_met(positions, links, box)].reshape(-1)] = True
+    return touched
+
+
+def objects_met(
+    level: StoredLevel,
+    links: StoredLinks | None,
+    links_of: LinksOf,
+    rows: Ints,
+    box: Bounds,
+    mode: BoxMode,
+) -> Ints:
+    """Return those of some objects that a box meets.
+
+    Only cells that the box touches are read, and those at the ends of links that pass from cell to
+    cell near it.
+
+    Parameters
+    ----------
+    level
+        The level.
+    links
+        Its links.
+    links_of
+        Which links there are between vertices.
+    rows
+        Rows of objects.
+    box
+        Lower and upper corner.
+    mode
+        With ``"touches-chunk"`` an object is met that has a vertex in a chunk that the box
+        touches.
+    """
+    if level.objects is None or not rows.size:
+        return rows
+    blocks = level.objects.manifests(rows).expand()
+    cells = level.select(box)
+    if mode == "touches-chunk":
+        hit = CellIndex(cells).find(blocks.coords) >= 0
+    else:
+        if links is not None:
+            cells = np.unique(np.concatenate([cells, links.near(level.grid, box)]), axis=0)
+        gathered = gather_cells(level, cells)
+        touched = vertices_touched(gathered, links_of(gathered, links), box)
+        n_fragments = len(gathered.fragment_cell)
+        met = np.bincount(gathered.fragment_of_vertex[touched], minlength=n_fragments) > 0
+        # Fragments are listed cell by cell, each with all that it has.
+        first = starts_of(np.bincount(gathered.fragment_cell, minlength=len(cells)))
+        place = CellIndex(cells).find(blocks.coords)
+        held = np.flatnonzero(place >= 0)
+        held = held[blocks.start[held] < np.diff(first)[place[held]]]
+        hit = np.zeros(len(place), np.bool_)
+        hit[held] = met[first[place[held]] + blocks.start[held]]
+    kept = np.bincount(blocks.object_row[hit], minlength=len(rows)) > 0
+    return rows[kept]

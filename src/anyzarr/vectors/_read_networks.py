@@ -1,0 +1,176 @@
+"""Reading what is joined by stored links: graphs, skeletons and meshes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from anyzarr.vectors._blobs import Ints
+from anyzarr.vectors._crossing import vertices_met
+from anyzarr.vectors._gather import Gathered, gather_cells, gather_objects
+from anyzarr.vectors._intersect import LinksOf, objects_met, vertices_touched
+from anyzarr.vectors._level import Names, StoredLevel
+from anyzarr.vectors._query import Query
+from anyzarr.vectors._read_links import StoredLinks
+from anyzarr.vectors._read_paths import manifests_of_rows
+
+__all__ = ["Network", "read_network"]
+
+Columns = Mapping[str, npt.NDArray[Any]]
+
+_WITH_BRANCHES = "implicit_sequential_with_branches"
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Vertices and the links between them, as a query selects them.
+
+    Attributes
+    ----------
+    positions
+        Of shape ``(N, D)``.
+    vertex_attributes
+        By name, of shape ``(N, …)``.
+    links
+        Rows of ``positions``, of shape ``(M, width)``.
+    link_attributes
+        By name, of shape ``(M, …)``.
+    vertex_objects
+        Id of the object of each vertex.
+    objects
+        Ids of the objects.
+    object_attributes
+        By name, one row per object.
+    """
+
+    positions: npt.NDArray[Any]
+    vertex_attributes: Columns
+    links: Ints
+    link_attributes: Columns
+    vertex_objects: Ints
+    objects: Ints
+    object_attributes: Columns
+
+
+def read_network(level: StoredLevel, query: Query, attribute_names: Names, width: int) -> Network:
+    """Return vertices and links that a query selects.
+
+    Parameters
+    ----------
+    level
+        The level.
+    query
+        What is asked for. Where it crops (``"clip"``, chunks), links stay that join vertices that
+        stay.
+    attribute_names
+        Attributes of vertices to read.
+    width
+        Vertices of a link where no link is stored.
+    """
+    links = StoredLinks.open(level.root, level.number)
+    links_of = _parents if level.metadata.links_convention == _WITH_BRANCHES else _stored
+    rows = query.object_rows(level)
+    box = query.box(level)
+    if box is not None:
+        mode = "intersects" if query.bbox_mode == "clip" else query.bbox_mode
+        bare = None if links is None else links.without_attributes()
+        rows = objects_met(level, bare, links_of, rows, box, mode)
+    names = level.attribute_names(attribute_names)
+    if level.objects is None:
+        cells = level.cells[:0] if query.names_objects else level.cells
+        gathered = gather_cells(level, cells, names)
+    else:
+        gathered = gather_objects(level, manifests_of_rows(level, rows), names)
+    found, columns = _joined(gathered, links, links_of, width)
+    keep = np.ones(len(gathered.positions), np.bool_)
+    if box is not None and (query.bbox_mode == "clip" or level.objects is None):
+        touched = vertices_met(gathered.positions, box)
+        keep &= touched if query.bbox_mode == "clip" else vertices_touched(gathered, found, box)
+    if query.chunks is not None:
+        keep &= query.cell_mask(gathered.cells)[gathered.vertex_cell]
+    return _network(level, gathered, rows, found, columns, keep)
+
+
+def _stored(gathered: Gathered, links: StoredLinks | None) -> Ints:
+    return _joined(gathered, links, _stored, 2)[0]
+
+
+def _parents(gathered: Gathered, links: StoredLinks | None) -> Ints:
+    return _joined(gathered, links, _parents, 2)[0]
+
+
+def _joined(
+    gathered: Gathered, links: StoredLinks | None, links_of: LinksOf, width: int
+) -> tuple[Ints, dict[str, npt.NDArray[Any]]]:
+    """Return the links between vertices that were gathered, and their attributes."""
+    if links is None:
+        stored, columns = np.empty((0, width), np.int64), {}
+    else:
+        read = links.read(gathered.cells, gathered.cell_rows)
+        stored = gathered.vertex_of_row()[read.vertices]
+        whole = (stored >= 0).all(axis=1)
+        stored = stored[whole]
+        columns = {name: column[whole] for name, column in read.attributes.items()}
+    if links_of is not _parents:
+        return stored, columns
+    return _with_implied(gathered, stored, columns)
+
+
+def _with_implied(
+    gathered: Gathered, stored: Ints, columns: dict[str, npt.NDArray[Any]]
+) -> tuple[Ints, dict[str, npt.NDArray[Any]]]:
+    """Return the edge of each vertex to its parent: the one before it, or the one stored."""
+    n = len(gathered.positions)
+    parent = np.where(gathered.follows, np.arange(n) - 1, -1)
+    parent[stored[:, 0]] = stored[:, 1]
+    child = np.flatnonzero(parent >= 0)
+    edges = np.stack([child, parent[child]], axis=1)
+    found = {}
+    for name, column in columns.items():
+        # Edges that are implied have no attributes: those of the package's skeletons.
+        full = np.full((n, *column.shape[1:]), _absent(column.dtype), column.dtype)
+        full[stored[:, 0]] = column
+        found[name] = full[child]
+    return edges, found
+
+
+def _absent(dtype: np.dtype[Any]) -> Any:
+    """Return what stands for an attribute that a link has not."""
+    if dtype.kind == "f":
+        return np.nan
+    if dtype.kind == "i":
+        return np.iinfo(dtype).min
+    return np.zeros((), dtype)[()]
+
+
+def _network(
+    level: StoredLevel,
+    gathered: Gathered,
+    rows: Ints,
+    links: Ints,
+    link_attributes: Columns,
+    keep: npt.NDArray[np.bool_],
+) -> Network:
+    """Return the vertices that are kept, and the links between them."""
+    vertices: Ints | slice = slice(None)
+    owner = gathered.object_of_vertex
+    kept_links: Ints | slice = slice(None)
+    if not keep.all():
+        vertices, kept_links = np.flatnonzero(keep), np.flatnonzero(keep[links].all(axis=1))
+        links = (np.cumsum(keep) - 1)[links[kept_links]]
+        owner = owner[vertices]
+    objects = level.objects
+    ids = np.empty(0, np.int64) if objects is None else objects.ids[rows]
+    return Network(
+        positions=gathered.positions[vertices],
+        vertex_attributes={name: c[vertices] for name, c in gathered.attributes.items()},
+        links=links,
+        link_attributes={name: column[kept_links] for name, column in link_attributes.items()},
+        vertex_objects=np.full(len(owner), -1, np.int64) if objects is None else ids[owner],
+        objects=ids,
+        object_attributes={} if objects is None else objects.attributes(rows),
+    )

@@ -1,0 +1,119 @@
+"""Reading what is a sequence of vertices: lines and polylines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from anyzarr.vectors._blobs import Ints
+from anyzarr.vectors._crossing import vertices_met
+from anyzarr.vectors._gather import Gathered, gather_objects
+from anyzarr.vectors._intersect import objects_met
+from anyzarr.vectors._level import Names, StoredLevel
+from anyzarr.vectors._manifests import ManifestTable
+from anyzarr.vectors._query import Query
+from anyzarr.vectors._read_links import StoredLinks
+
+__all__ = ["Paths", "manifests_of_rows", "path_links", "read_paths"]
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """Paths that a query selects.
+
+    Attributes
+    ----------
+    positions
+        Vertices of all paths, one path after the other, of shape ``(N, D)``.
+    vertex_attributes
+        By name, of shape ``(N, …)``.
+    offsets
+        Where each path begins, and at last the number of vertices.
+    object_ids
+        The object of each path.
+    object_attributes
+        By name, one row per path.
+    piece_offsets
+        Where each run of vertices of one fragment begins.
+    """
+
+    positions: npt.NDArray[Any]
+    vertex_attributes: Mapping[str, npt.NDArray[Any]]
+    offsets: Ints
+    object_ids: Ints
+    object_attributes: Mapping[str, npt.NDArray[Any]]
+    piece_offsets: Ints
+
+
+def read_paths(level: StoredLevel, query: Query, attribute_names: Names) -> Paths:
+    """Return the paths that a query selects; those without vertices are left out.
+
+    Parameters
+    ----------
+    level
+        The level.
+    query
+        What is asked for.
+    attribute_names
+        Attributes of vertices to read.
+    """
+    rows = query.object_rows(level)
+    box = query.box(level)
+    if box is not None:
+        links = StoredLinks.open(level.root, level.number, [])
+        mode = "intersects" if query.bbox_mode == "clip" else query.bbox_mode
+        rows = objects_met(level, links, path_links, rows, box, mode)
+    names = level.attribute_names(attribute_names)
+    gathered = gather_objects(level, manifests_of_rows(level, rows), names)
+    keep = np.ones(len(gathered.positions), np.bool_)
+    if box is not None and query.bbox_mode == "clip":
+        keep &= vertices_met(gathered.positions, box)
+    if query.chunks is not None:
+        keep &= query.cell_mask(gathered.cells)[gathered.vertex_cell]
+    return _cut(level, gathered, rows, keep)
+
+
+def manifests_of_rows(level: StoredLevel, rows: Ints) -> ManifestTable:
+    """Return the manifests of objects, given by their rows in the index."""
+    if level.objects is None:
+        none = np.empty((0, level.vertices.ndim), np.int64)
+        return ManifestTable.of_fragments(np.zeros(len(rows), np.int64), none, none[:, 0])
+    return level.objects.manifests(rows)
+
+
+def path_links(gathered: Gathered, links: StoredLinks | None) -> Ints:
+    """Return the segments between gathered vertices: those within fragments, and stored ones."""
+    follows = np.flatnonzero(gathered.follows)
+    segments = np.stack([follows - 1, follows], axis=1)
+    if links is None or links.family.width != 2:
+        return segments
+    stored = gathered.vertex_of_row()[links.read(gathered.cells, gathered.cell_rows).vertices]
+    return np.concatenate([segments, stored[(stored >= 0).all(axis=1)]])
+
+
+def _cut(level: StoredLevel, gathered: Gathered, rows: Ints, keep: npt.NDArray[np.bool_]) -> Paths:
+    """Return the paths that the kept vertices form: one of each object where all are kept."""
+    vertices = np.flatnonzero(keep)
+    owner = gathered.object_of_vertex[vertices]
+    breaks = np.diff(vertices, prepend=-2) != 1
+    begins = breaks | (np.diff(owner, prepend=-1) != 0)
+    first = np.flatnonzero(begins)
+    found = rows[owner[first]]
+    fragment = gathered.fragment_of_vertex[vertices]
+    pieces = np.flatnonzero(begins | (np.diff(fragment, prepend=-1) != 0))
+    objects = level.objects
+    return Paths(
+        positions=gathered.positions[vertices] if len(vertices) < len(keep) else gathered.positions,
+        vertex_attributes={
+            name: column[vertices] if len(vertices) < len(keep) else column
+            for name, column in gathered.attributes.items()
+        },
+        offsets=np.append(first, len(vertices)).astype(np.int64),
+        object_ids=found if objects is None else objects.ids[found],
+        object_attributes={} if objects is None else objects.attributes(found),
+        piece_offsets=np.append(pieces, len(vertices)).astype(np.int64),
+    )
