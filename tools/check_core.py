@@ -24,7 +24,7 @@ CARGO_TEST = ["test", "--package", "anyzarr-core", "--no-default-features"]
 NIGHTLY = "rustup toolchain install nightly --component rust-src,miri"
 
 # What calls no C and is quick enough for an interpreter.
-INTERPRETED = ["pool", "grid", "picks", "tables"]
+INTERPRETED = ["pool", "grid", "picks", "tables", "heap", "vlen"]
 
 
 def asan() -> tuple[list[str], dict[str, str]] | None:

@@ -176,15 +176,33 @@ impl Heap {
         })
     }
 
+    /// Call `work` with the bytes of each element.
+    ///
+    /// # Errors
+    /// One of `refs` is none of this heap.
+    pub fn with<T>(&self, refs: &[u8], work: impl FnOnce(&[&[u8]]) -> T) -> Result<T> {
+        let (refs, rest) = refs.as_chunks::<{ Ref::SIZE }>();
+        if !rest.is_empty() {
+            return Err(mismatch());
+        }
+        let slabs = self.slabs.lock().unwrap_or_else(PoisonError::into_inner);
+        let elements = refs.iter().map(|element| self.find(element, &slabs));
+        Ok(work(&elements.collect::<Result<Vec<_>>>()?))
+    }
+
+    fn find<'a>(&'a self, element: &[u8; Ref::SIZE], slabs: &'a [Box<[u8]>]) -> Result<&'a [u8]> {
+        let element = Ref::from_bytes(element);
+        let found = match element.slab.checked_sub(DECODED) {
+            Some(number) => slabs.get(number as usize).and_then(|slab| element.of(slab)),
+            None => self.written(element),
+        };
+        found.ok_or_else(mismatch)
+    }
+
     fn copy(&self, refs: &[[u8; Ref::SIZE]], slabs: &[Box<[u8]>], out: &mut [u8]) -> Result<()> {
         let mut out = out;
         for element in refs {
-            let element = Ref::from_bytes(element);
-            let slab = match element.slab.checked_sub(DECODED) {
-                Some(number) => slabs.get(number as usize).and_then(|slab| element.of(slab)),
-                None => self.written(element),
-            };
-            let bytes = slab.ok_or_else(mismatch)?;
+            let bytes = self.find(element, slabs)?;
             let (place, rest) = out.split_at_mut_checked(bytes.len()).ok_or_else(mismatch)?;
             place.copy_from_slice(bytes);
             out = rest;
@@ -227,6 +245,8 @@ mod tests {
             heap.gather(&refs, &mut out, threads)?;
             assert_eq!(&out[total as usize - 1..], b"xfillbclue");
         }
+        let lengths = heap.with(&refs, |all| all.iter().map(|one| one.len()).sum::<usize>())?;
+        assert_eq!(lengths as i64, total + 9);
         assert!(heap.gather(&refs, &mut [0; 9], 1).is_err());
         assert!(heap.gather(&refs, &mut vec![0; total as usize + 10], 1).is_err());
         assert!(heap.measure(&refs, &mut places[8..]).is_err());
@@ -236,6 +256,7 @@ mod tests {
             Ref { slab: first, length: 1, offset: u64::MAX },
         ] {
             assert!(heap.gather(&wrong.to_bytes(), &mut [0], 1).is_err());
+            assert!(heap.with(&wrong.to_bytes(), |_| ()).is_err());
         }
         Ok(())
     }

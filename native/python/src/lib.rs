@@ -3,6 +3,7 @@
 
 mod archive;
 mod buffer;
+mod elements;
 mod error;
 mod objects;
 mod plan;

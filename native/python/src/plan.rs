@@ -7,10 +7,11 @@ use anyzarr_core::read::{Files, read};
 use anyzarr_core::write::{Options, write};
 use anyzarr_core::{Error, Kind, Result, chunk, pool};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use crate::archive::Archive;
 use crate::buffer::Buffer;
+use crate::elements;
 use crate::error::to_python;
 use crate::selection::{Asked, Selection};
 use crate::storage::Callbacks;
@@ -92,6 +93,33 @@ impl Plan {
             }
         };
         Ok(Self { compiled: Ok(plan.with_heap(held)) })
+    }
+
+    /// The plan with the elements of a list, of ``str`` or of ``bytes``, to be written; ``refs`` is
+    /// filled with references to them.
+    fn bind_list(
+        &self,
+        values: &Bound<'_, PyList>,
+        text: bool,
+        refs: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let plan = self.plan()?;
+        let mut refs = Buffer::new(refs, true)?;
+        let refs = refs.bytes_mut().map_err(|error| to_python(&error))?;
+        let data = elements::of_list(values, text, refs)?;
+        Ok(Self { compiled: Ok(plan.with_heap(Some(Box::new(data)))) })
+    }
+
+    /// The elements that were read, as a list of ``str`` or of ``bytes``.
+    fn to_list<'py>(
+        &self,
+        py: Python<'py>,
+        refs: &Bound<'_, PyAny>,
+        text: bool,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let heap = self.plan()?.heap().map_err(|error| to_python(&error))?;
+        let refs = Buffer::new(refs, false)?;
+        elements::to_list(py, heap, refs.bytes().map_err(|error| to_python(&error))?, text)
     }
 
     /// Fill ``offsets`` (``int64``, one more than there are references) with where each element

@@ -136,7 +136,7 @@ def write_ragged(
             f"{len(ragged)} elements cannot be written to {len(where)} coordinates; "
             "give one element for each"
         )
-    _check_distinct(where)
+    _check_distinct(where, meta.shape)
     require_writable(store, path)
     if len(where) == 0:
         return
@@ -182,9 +182,13 @@ def _checked(coords: npt.ArrayLike, meta: ArrayMetadata) -> npt.NDArray[np.int64
     return where.astype(np.int64, copy=False)
 
 
-def _check_distinct(where: npt.NDArray[np.int64]) -> None:
+def _check_distinct(where: npt.NDArray[np.int64], shape: tuple[int, ...]) -> None:
     if len(where) < 2:
         return
+    if math.prod(shape) < _MOST_IDS:
+        ids = np.ravel_multi_index(tuple(where.T), shape) if shape else np.zeros(len(where))
+        if (ids[1:] > ids[:-1]).all() or len(np.unique(ids)) == len(ids):
+            return
     columns = where.T[::-1]
     ordered = where[np.lexsort(tuple(columns))] if where.shape[1] else where
     twice = np.flatnonzero((ordered[1:] == ordered[:-1]).all(axis=1))

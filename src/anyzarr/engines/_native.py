@@ -29,14 +29,19 @@ from anyzarr.engines._codec_edge import CheckedCodec, Data, corrupt, store_name
 from anyzarr.engines._folders import folder_of
 from anyzarr.engines._native_archive import ArchivedArray
 from anyzarr.engines._native_objects import ObjectArray
-from anyzarr.engines._native_ragged import bind_value, fill_of, gather, new_references
+from anyzarr.engines._native_ragged import (
+    bind_array,
+    bind_value,
+    fill_of,
+    gather,
+    new_references,
+    to_array,
+)
 from anyzarr.errors import AnyzarrError, MetadataError, StoreError, UnsupportedError
 from anyzarr.indexing import Points, Span
 from anyzarr.metadata import (
     ArrayMetadata,
     DataType,
-    elements_of,
-    ragged_of,
     single_chunk,
     to_v3_equivalent,
 )
@@ -190,11 +195,11 @@ def _variable_codec(plan: Plan, data_type: DataType) -> ChunkCodec:
     def decode(data: Data) -> npt.NDArray[Any]:
         bound, references = plan.bind(), new_references(shape)
         bound.decode_chunk(data, references)
-        return elements_of(gather(bound, references), data_type).reshape(shape)
+        return to_array(bound, references, data_type)
 
     def encode(value: npt.NDArray[Any]) -> bytes:
-        bound, references = bind_value(plan, ragged_of(value, data_type))
-        return bound.encode_chunk(references.reshape(shape))
+        bound, references = bind_array(plan, value, data_type)
+        return bound.encode_chunk(references)
 
     return CheckedCodec(shape, data_type.dtype, decode=decode, encode=encode, engine="native")
 
@@ -264,25 +269,28 @@ class NativeArrayIO:
 
     def read_ragged(self, coords: npt.NDArray[np.int64]) -> Ragged:
         """Return elements; see :class:`anyzarr.abc.RaggedArrayIO`."""
-        return self._read_elements(_wanted_elements(coords), (len(coords),))
+        plan, references = self._read_references(_wanted_elements(coords), (len(coords),))
+        return gather(plan, references)
 
     def write_ragged(self, coords: npt.NDArray[np.int64], ragged: Ragged) -> None:
         """Store elements; see :class:`anyzarr.abc.RaggedArrayIO`."""
-        self._write_elements(_wanted_elements(coords), ragged, (len(coords),))
+        self._write_memory(*bind_value(self._plan, ragged), _wanted_elements(coords))
 
     def _read(self, wanted: _Wanted, out: npt.NDArray[Any]) -> None:
         if not self._plan.is_variable:
-            self._read_memory(self._plan, wanted, _memory(out))
+            self._read_memory(self._plan, _memory(out), wanted)
             return
-        found = self._read_elements(wanted, out.shape)
-        out[...] = elements_of(found, self._metadata.data_type).reshape(out.shape)
+        plan, references = self._read_references(wanted, out.shape)
+        out[...] = to_array(plan, references, self._metadata.data_type)
 
-    def _read_elements(self, wanted: _Wanted, shape: tuple[int, ...]) -> Ragged:
+    def _read_references(
+        self, wanted: _Wanted, shape: tuple[int, ...]
+    ) -> tuple[Plan, npt.NDArray[Any]]:
         plan, references = self._plan.bind(), new_references(shape)
-        self._read_memory(plan, wanted, references)
-        return gather(plan, references)
+        self._read_memory(plan, references, wanted)
+        return plan, references
 
-    def _read_memory(self, plan: Plan, wanted: _Wanted, out: npt.NDArray[Any]) -> None:
+    def _read_memory(self, plan: Plan, out: npt.NDArray[Any], wanted: _Wanted) -> None:
         start, stop, step, points = wanted
         what = (start, stop, step, out, concurrency(), points)
         try:
@@ -299,16 +307,12 @@ class NativeArrayIO:
 
     def _write(self, wanted: _Wanted, value: npt.NDArray[Any]) -> None:
         if self._plan.is_variable:
-            ragged = ragged_of(value, self._metadata.data_type)
-            self._write_elements(wanted, ragged, value.shape)
+            bound = bind_array(self._plan, value, self._metadata.data_type)
+            self._write_memory(*bound, wanted)
         else:
-            self._write_memory(self._plan, wanted, _memory(value))
+            self._write_memory(self._plan, _memory(value), wanted)
 
-    def _write_elements(self, wanted: _Wanted, ragged: Ragged, shape: tuple[int, ...]) -> None:
-        plan, references = bind_value(self._plan, ragged)
-        self._write_memory(plan, wanted, references.reshape(shape))
-
-    def _write_memory(self, plan: Plan, wanted: _Wanted, value: npt.NDArray[Any]) -> None:
+    def _write_memory(self, plan: Plan, value: npt.NDArray[Any], wanted: _Wanted) -> None:
         start, stop, step, points = wanted
         keep_empty = bool(config.get("write_empty_chunks"))
         what = (start, stop, step, value, concurrency(), keep_empty, points)

@@ -14,12 +14,12 @@ import numpy.typing as npt
 from anyzarr._parallel import concurrency
 from anyzarr.abc import Ragged
 from anyzarr.errors import UnsupportedError
-from anyzarr.metadata import ArrayMetadata
+from anyzarr.metadata import ArrayMetadata, DataType, array_of, ragged_of
 
 if TYPE_CHECKING:
     from anyzarr_native import Plan
 
-__all__ = ["bind_value", "fill_of", "gather", "new_references"]
+__all__ = ["bind_array", "bind_value", "fill_of", "gather", "new_references", "to_array"]
 
 _REFERENCE: Final = np.dtype([("slab", "u4"), ("length", "u4"), ("offset", "u8")])
 _MEMORY: Final = np.dtype("V16")
@@ -46,6 +46,32 @@ def gather(plan: Plan, references: npt.NDArray[Any]) -> Ragged:
     data = np.empty(int(offsets[-1]), np.uint8)
     plan.gather(plain, data, concurrency())
     return Ragged(data, offsets)
+
+
+def to_array(plan: Plan, references: npt.NDArray[Any], data_type: DataType) -> npt.NDArray[Any]:
+    """Return the elements that were read with a bound plan, of the references' shape."""
+    plain = np.ascontiguousarray(references)
+    parts = plan.to_list(plain.reshape(-1), data_type.name == "string")
+    return array_of(parts, data_type).reshape(plain.shape)
+
+
+def bind_array(
+    plan: Plan, value: npt.NDArray[Any], data_type: DataType
+) -> tuple[Plan, npt.NDArray[Any]]:
+    """Return a plan bound to the elements of an array, and references of its shape.
+
+    Raises
+    ------
+    MetadataError
+        An element is neither bytes nor, in an array of strings, text.
+    """
+    references = np.empty(value.size, _MEMORY)
+    try:
+        bound = plan.bind_list(value.ravel().tolist(), data_type.name == "string", references)
+    except (TypeError, UnicodeEncodeError):
+        # Other kinds of bytes, or what is to be refused, with the reason.
+        bound, references = bind_value(plan, ragged_of(value, data_type))
+    return bound, references.reshape(value.shape)
 
 
 def bind_value(plan: Plan, ragged: Ragged) -> tuple[Plan, npt.NDArray[Any]]:

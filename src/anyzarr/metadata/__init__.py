@@ -17,7 +17,7 @@ from anyzarr.metadata._documents import (
     merge_v2,
 )
 from anyzarr.metadata._dtypes import data_type_json, data_type_of, dtype_of, parse_data_type
-from anyzarr.metadata._elements import elements_of, ragged_of
+from anyzarr.metadata._elements import array_of, elements_of, ragged_of
 from anyzarr.metadata._fill import default_fill, fill_json, is_fill, parse_fill
 from anyzarr.metadata._layout import guess_chunks
 from anyzarr.metadata._model import (
@@ -41,6 +41,7 @@ __all__ = [
     "GroupMetadata",
     "ShardingSpec",
     "array_document",
+    "array_of",
     "as_array_value",
     "data_type_json",
     "data_type_of",

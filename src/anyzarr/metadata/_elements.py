@@ -13,7 +13,7 @@ from anyzarr.errors import MetadataError
 from anyzarr.metadata._check import show
 from anyzarr.metadata._model import DataType
 
-__all__ = ["elements_of", "ragged_of"]
+__all__ = ["array_of", "elements_of", "ragged_of"]
 
 
 def ragged_of(values: npt.NDArray[Any], data_type: DataType) -> Ragged:
@@ -67,7 +67,7 @@ def elements_of(ragged: Ragged, data_type: DataType) -> npt.NDArray[Any]:
         An element of an array of strings is not UTF-8.
     """
     if data_type.name != "string":
-        return _objects(ragged.to_list())
+        return array_of(ragged.to_list(), data_type)
     try:
         parts = _decoded(ragged)
     except UnicodeDecodeError as error:
@@ -76,7 +76,16 @@ def elements_of(ragged: Ragged, data_type: DataType) -> npt.NDArray[Any]:
             "an array of bytes takes it",
             kind="dtype",
         ) from None
-    return np.array(parts, data_type.dtype) if data_type.dtype.kind == "T" else _objects(parts)
+    return array_of(parts, data_type)
+
+
+def array_of(parts: list[str] | list[bytes], data_type: DataType) -> npt.NDArray[Any]:
+    """Return elements as an array of one dimension and of the data type's numpy dtype."""
+    if data_type.dtype.kind == "T":
+        return np.array(parts, data_type.dtype)
+    values: npt.NDArray[Any] = np.empty(len(parts), object)
+    values[:] = parts
+    return values
 
 
 def _decoded(ragged: Ragged) -> list[str]:
@@ -85,9 +94,3 @@ def _decoded(ragged: Ragged) -> list[str]:
         return [part.decode() for part in ragged.to_list()]
     text, bounds = data.decode(), ragged.offsets.tolist()
     return [text[a:b] for a, b in itertools.pairwise(bounds)]
-
-
-def _objects(parts: list[Any]) -> npt.NDArray[Any]:
-    values: npt.NDArray[Any] = np.empty(len(parts), object)
-    values[:] = parts
-    return values
