@@ -47,6 +47,28 @@ def test_the_command_says_what_is_broken(run: Run, whole: Path, tmp_path: Path) 
     assert [error["rule"] for error in report["errors"]] == ["ozx-json-first"]
     (tmp_path / "b.ozx").write_bytes(broken.read_bytes()[:-30])
     assert run("validate", tmp_path / "b.ozx").code == 2
+    split = bytearray(whole.read_bytes())
+    split[split.rindex(b"PK\x06\x07") + 4] = 1
+    (tmp_path / "c.ozx").write_bytes(split)
+    result = run("validate", tmp_path / "c.ozx")
+    assert result.code == 1
+    assert "[ozx-split]" in result.out
+
+
+def test_the_command_names_every_must_and_should(run: Run, whole: Path, tmp_path: Path) -> None:
+    lines = [line.split() for line in run("validate", whole).out.splitlines()]
+    told = {line[2]: (line[1], line[3]) for line in lines if line[0] == "archive"}
+    assert len(told) == 16
+    assert {verdict for _, verdict in told.values()} == {"ok"}
+    assert told["ozx-root"][0] == "MUST"
+    assert told["ozx-zip64"][0] == "SHOULD"
+    (tmp_path / "a.ozx").write_bytes(late_document(whole))
+    lines = [line.split() for line in run("validate", tmp_path / "a.ozx").out.splitlines()]
+    told = {line[2]: (line[1], line[3]) for line in lines if line[0] == "archive"}
+    assert told["ozx-json-first"] == ("MUST", "broken")
+    assert told["ozx-compressed"] == ("SHOULD", "ok")
+    by_name = {r["rule"]: r for r in run("validate", tmp_path / "a.ozx", "--json").json["archive"]}
+    assert by_name["ozx-json-first"]["met"] is False
 
 
 def test_info_tells_the_properties_of_rfc_9(run: Run, whole: Path, tmp_path: Path) -> None:

@@ -281,11 +281,14 @@ def read_or_refuse(data: bytes, expected: Mapping[str, bytes]) -> None:
         (b'{"ome": {"version": 5, "zipFile": []}}', ArchiveComment(is_json=True)),
         (b'{"ome": {"version": "0.5"}}', ArchiveComment("0.5", is_json=True)),
         # In the wrong place, as some writers have it.
-        (b'{"jsonFirst": true}', ArchiveComment(is_json=True)),
-        (b'{"ome": {"zipFile": {"jsonFirst": true}}}', ArchiveComment(is_json=True)),
+        (b'{"jsonFirst": true}', ArchiveComment(is_json=True, is_misplaced=True)),
+        (
+            b'{"ome": {"zipFile": {"jsonFirst": true}}}',
+            ArchiveComment(is_json=True, is_misplaced=True),
+        ),
         (
             b'{"ome": {"zipFile": {"centralDirectory": {"jsonFirst": "yes"}}}}',
-            ArchiveComment(is_json=True),
+            ArchiveComment(is_json=True, is_misplaced=True),
         ),
         (FIRST, ArchiveComment("0.5", json_first=True, is_json=True)),
     ],

@@ -59,6 +59,10 @@ def test_what_we_write_breaks_none(whole: Path) -> None:
     report = anyzarr.validate(whole)
     assert report.valid
     assert not [str(f) for f in report.warnings if f.rule.startswith("ozx")]
+    assert {rule.demand for rule in report.archive} == {"MUST", "SHOULD"}
+    assert all(rule.met for rule in report.archive)
+    assert {*MUST, *SHOULD} <= {rule.rule for rule in report.archive}
+    assert report.to_dict()["archive"][0]["rule"] == "ozx-root"
 
 
 def last_first(entries: Entries) -> Entries:
@@ -209,3 +213,43 @@ def test_info_of_other_nodes_in_archives(tmp_path: Path) -> None:
         assert json.loads(json.dumps(facts.to_dict()))["archive"]["json_first"] is True
     anyzarr.convert(tmp_path / "p.ozx", tmp_path / "p.zarr")
     assert anyzarr.info(tmp_path / "p.zarr", stored=True).archive is None
+
+
+def test_what_lies_in_no_archive_is_under_no_rule_of_archives(tmp_path: Path, whole: Path) -> None:
+    anyzarr.convert(whole, tmp_path / "a.zarr")
+    assert anyzarr.validate(tmp_path / "a.zarr").archive == ()
+
+
+@pytest.mark.parametrize("claims", ["a.ozx", "a.zip"])
+def test_split_archives(whole: Path, tmp_path: Path, claims: str) -> None:
+    data = bytearray(written(entries_of(whole)))
+    data[data.rindex(b"PK\x05\x06") + 4] = 1
+    (tmp_path / claims).write_bytes(data)
+    report = anyzarr.validate(tmp_path / claims)
+    assert not report.valid
+    assert [finding.rule for finding in report.errors] == ["ozx-split"]
+    assert [(rule.rule, rule.met) for rule in report.archive] == [("ozx-split", False)]
+
+
+@pytest.mark.parametrize(
+    "ome",
+    [
+        {"jsonFirst": True},
+        {"zipFile": {"jsonFirst": True}},
+        {"centralDirectory": {"jsonFirst": True}},
+        {"zipFile": {"centralDirectory": {"jsonFirst": "true"}}},
+        {"zipFile": [{"centralDirectory": {"jsonFirst": True}}]},
+    ],
+)
+def test_a_flag_in_the_wrong_place_is_not_believed_and_told(
+    whole: Path, tmp_path: Path, ome: dict[str, Any]
+) -> None:
+    comment = {"ome": {"version": "0.5", **ome}}
+    (tmp_path / "a.ozx").write_bytes(written(late_document(entries_of(whole)), comment))
+    errors, warnings = rules(tmp_path / "a.ozx")
+    assert errors == set(), "the documents come late, and nobody says otherwise"
+    assert "ozx-comment" in warnings
+    store = ZipStore(tmp_path / "a.ozx")
+    assert store.comment.is_misplaced
+    assert not store.comment.json_first
+    assert not ZipStore(whole).comment.is_misplaced

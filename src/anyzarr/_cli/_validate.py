@@ -109,6 +109,10 @@ def _show(report: ValidationReport) -> None:
     console = stdout()
     for name, findings in (("error", report.errors), ("warning", report.warnings)):
         _list(name, findings)
+    for rule in report.archive:
+        met = "ok" if rule.met else "broken"
+        text = f"archive {rule.demand:<6} {rule.rule:<18} {met:<6} {rule.says}"
+        console.print(text, markup=False, soft_wrap=True)
     what = " and ".join(report.kinds) or "group"
     version = f"OME-Zarr {report.version} " if report.version else ""
     looked = f"{report.n_nodes} groups and arrays"

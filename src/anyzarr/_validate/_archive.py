@@ -29,8 +29,9 @@ class ArchiveFacts:
         Whether it holds ``zarr.json`` at its root.
     root_version
         The OME-Zarr version of the root's metadata, or None.
-    comment_version, comment_is_json, comment_bytes
-        The version the comment says, or None; whether it is a JSON object; its length.
+    comment_version, comment_is_json, comment_bytes, is_misplaced
+        The version the comment says, or None; whether it is a JSON object; its length; whether
+        it has ``jsonFirst`` in a wrong place.
     claims_json_first, is_json_first
         Whether the comment says ``jsonFirst``, and whether it is so.
     is_ordered
@@ -55,6 +56,7 @@ class ArchiveFacts:
     comment_version: str | None
     comment_is_json: bool
     comment_bytes: int
+    is_misplaced: bool
     claims_json_first: bool
     is_json_first: bool
     is_ordered: bool
@@ -95,6 +97,7 @@ def archive_facts(archive: ZipStore) -> ArchiveFacts:
         comment_version=comment.version,
         comment_is_json=comment.is_json,
         comment_bytes=len(directory.comment),
+        is_misplaced=comment.is_misplaced,
         claims_json_first=comment.json_first,
         is_json_first=_is_json_first(list(directory.names)),
         is_ordered=_is_ordered(directory),

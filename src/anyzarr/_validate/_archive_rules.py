@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from anyzarr._validate._archive import ArchiveFacts, archive_facts, archive_of
-from anyzarr._validate._findings import Finding, Findings
+from anyzarr._validate._findings import ArchiveRule, Finding, Findings
 from anyzarr.abc import Store
+from anyzarr.errors import AnyzarrError
 from anyzarr.stores import LocalStore, ZipStore
 
 __all__ = ["check_archive", "check_embedded"]
@@ -15,19 +17,41 @@ __all__ = ["check_archive", "check_embedded"]
 _SEEN_BYTES = 4096 - 22 - 20 - 56
 """Of the last 4 KB, in which some readers look for the end records, what is left for a comment."""
 
+_MUST: Final = {
+    "ozx-root": "holds zarr.json at its root",
+    "ozx-one-hierarchy": "holds one hierarchy",
+    "ozx-embedded": "lies in no other hierarchy",
+    "ozx-split": "is not split into parts",
+    "ozx-json-first": "jsonFirst in the comment is so",
+    "ozx-unreadable": "no entry is encrypted, or compressed by a method that readers lack",
+}
+_SHOULD: Final = {
+    "ozx-zip64": "is in the ZIP64 format",
+    "ozx-compressed": "entries are stored as they are",
+    "ozx-sharding": "arrays are sharded",
+    "ozx-order": "zarr.json of the root first, then all others, breadth-first",
+    "ozx-name": "the name ends in .ozx",
+    "ozx-comment": "the comment is JSON that names the version",
+    "ozx-version": "the comment's version is that of the metadata",
+    "ozx-comment-length": "the comment is short",
+    "ozx-duplicates": "no entry is there twice",
+    "ozx-strays": "no entry belongs to no hierarchy",
+}
 _SHOWN = 3
 _COMMENT = "comment"
 
 
-def check_archive(store: Store, findings: Findings) -> None:
+def check_archive(store: Store, findings: Findings) -> tuple[ArchiveRule, ...]:
     """Complain about the archive that a hierarchy lies in, if it lies in one.
+
+    Returns the rules, met and broken; none where there is no archive.
 
     What RFC-9 demands is an error in an ``.ozx``, and in whatever says in its comment that it is
     one; in other zip archives it is a warning.
     """
     archive = archive_of(store)
     if archive is None:
-        return
+        return ()
     facts = archive_facts(archive)
     claims = facts.name.lower().endswith(".ozx") or facts.comment_version is not None
     rules = _Rules(facts, findings, claims)
@@ -42,6 +66,25 @@ def check_archive(store: Store, findings: Findings) -> None:
             "the archive lies in another hierarchy, which an archive of OME-Zarr must not; move "
             "it out",
         )
+    # Without a root there is no hierarchy whose order could be right.
+    unknown = set() if facts.has_root else {"ozx-one-hierarchy", "ozx-order"}
+    return tuple(rule for rule in _verdicts(findings) if rule.rule not in unknown)
+
+
+def split_archive(error: AnyzarrError, findings: Findings) -> tuple[ArchiveRule, ...]:
+    """Complain about an archive that cannot be opened because it is split into parts."""
+    findings.error(Finding("", error.key or "", "ozx-split", str(error)))
+    # Nothing else is known of it.
+    return tuple(rule for rule in _verdicts(findings) if not rule.met)
+
+
+def _verdicts(findings: Findings) -> tuple[ArchiveRule, ...]:
+    broken = {finding.rule for finding in (*findings.errors, *findings.warnings)}
+    return tuple(
+        ArchiveRule(rule, demand, says, rule not in broken)
+        for demand, rules in (("MUST", _MUST), ("SHOULD", _SHOULD))
+        for rule, says in rules.items()
+    )
 
 
 def check_embedded(store: Store, path: str, findings: Findings) -> None:
@@ -131,6 +174,13 @@ class _Rules:
                 _COMMENT,
                 f"it says version {facts.comment_version}, and the root's metadata "
                 f"{facts.root_version}",
+            )
+        if facts.is_misplaced:
+            self.should(
+                "ozx-comment",
+                _COMMENT,
+                "it has jsonFirst where nobody looks for it, or neither true nor false; it belongs "
+                "in ome.zipFile.centralDirectory",
             )
         if facts.comment_bytes > _SEEN_BYTES:
             self.should(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Finding", "Findings", "ValidationReport"]
+__all__ = ["ArchiveRule", "Finding", "Findings", "ValidationReport"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,6 +75,32 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveRule:
+    """A rule of RFC-9, and whether an archive meets it.
+
+    Attributes
+    ----------
+    rule
+        Its name, as in :attr:`Finding.rule`.
+    demand
+        ``MUST`` or ``SHOULD``.
+    says
+        What it asks, in a few words.
+    met
+        Whether that is so.
+    """
+
+    rule: str
+    demand: str
+    says: str
+    met: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {"rule": self.rule, "demand": self.demand, "says": self.says, "met": self.met}
+
+
+@dataclass(frozen=True, slots=True)
 class ValidationReport:
     """The verdict on a location.
 
@@ -92,6 +118,8 @@ class ValidationReport:
         How many groups and arrays were looked at, and how many chunks were decoded.
     errors, warnings
         Broken MUSTs and SHOULDs.
+    archive
+        The rules of RFC-9, met and broken, for what lies in a zip archive.
     """
 
     location: str
@@ -102,6 +130,7 @@ class ValidationReport:
     n_chunks: int
     errors: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
+    archive: tuple[ArchiveRule, ...] = ()
 
     @property
     def valid(self) -> bool:
@@ -120,6 +149,7 @@ class ValidationReport:
             "n_chunks": self.n_chunks,
             "errors": _documents(self.errors),
             "warnings": _documents(self.warnings),
+            "archive": [rule.to_dict() for rule in self.archive],
         }
 
 

@@ -6,13 +6,15 @@ from typing import Any
 
 from anyzarr._nodes import Array, Group
 from anyzarr._progress import ProgressCallback, Tracker
-from anyzarr._validate._archive_rules import check_archive, check_embedded
+from anyzarr._validate._archive_rules import check_archive, check_embedded, split_archive
 from anyzarr._validate._findings import Findings, ValidationReport
 from anyzarr._validate._hierarchy import Walk
 from anyzarr._validate._levels import Pyramid
 from anyzarr._validate._pixels import Pixels
+from anyzarr.errors import UnsupportedError
 from anyzarr.stores import open_store
 from anyzarr.stores._shown import shown_root
+from anyzarr.stores._zip_directory import SPLIT
 
 __all__ = ["validate"]
 
@@ -71,14 +73,36 @@ def validate(
     >>> anyzarr.validate(store, deep=True).valid
     True
     """
+    findings = Findings()
+    opening = (backend, backend_kwargs)
+    try:
+        return _validated(location, path, deep, engine, opening, Tracker(progress), findings)
+    except UnsupportedError as error:
+        if error.kind != SPLIT:
+            raise
+        where = error.store or ""
+        rules = split_archive(error, findings)
+        return ValidationReport(
+            where, None, ("archive",), deep, 0, 0, findings.errors, (), archive=rules
+        )
+
+
+def _validated(
+    location: Any,
+    path: str,
+    deep: bool,
+    engine: str | None,
+    opening: tuple[str | None, dict[str, Any]],
+    tracker: Tracker,
+    findings: Findings,
+) -> ValidationReport:
     if isinstance(location, Array | Group):
         parts = (location.path, path.strip("/"))
         store, path = location.store, "/".join(part for part in parts if part)
     else:
-        store = open_store(location, backend=backend, mode="r", **backend_kwargs)
+        store = open_store(location, backend=opening[0], mode="r", **opening[1])
         path = path.strip("/")
-    findings = Findings()
-    pixels = Pixels(store, engine, Tracker(progress))
+    pixels = Pixels(store, engine, tracker)
     images: list[tuple[Pyramid, Any, bool]] = []
 
     def look(pyramid: Pyramid, omero: Any, is_label: bool) -> None:
@@ -87,8 +111,7 @@ def validate(
     walk = Walk(store, findings, look)
     described = walk.root(path)
     check_embedded(store, path, findings)
-    if not path:
-        check_archive(store, findings)
+    rules = () if path else check_archive(store, findings)
     if deep:
         for pyramid, omero, is_label in images:
             pixels.look(pyramid, omero, is_label=is_label)
@@ -101,4 +124,5 @@ def validate(
         n_chunks=pixels.n_chunks,
         errors=findings.errors,
         warnings=findings.warnings,
+        archive=rules,
     )

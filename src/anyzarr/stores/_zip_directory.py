@@ -12,13 +12,14 @@ import json
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from anyzarr.errors import AnyzarrError, CorruptDataError, UnsupportedError
 
 __all__ = [
     "DEFLATED",
     "LOCAL_HEADER",
+    "SPLIT",
     "STORED",
     "ArchiveComment",
     "Directory",
@@ -29,6 +30,8 @@ __all__ = [
 
 STORED: Final = 0
 DEFLATED: Final = 8
+SPLIT: Final = "split-archive"
+"""The kind of the errors of archives that are split into parts."""
 
 _END: Final = struct.Struct("<4s4H2LH")
 _END64: Final = struct.Struct("<4sQ2H2L4Q")
@@ -140,11 +143,15 @@ class ArchiveComment:
         Whether it says that no ``zarr.json`` follows the first other entry.
     is_json
         Whether it is a JSON object at all.
+    is_misplaced
+        Whether ``jsonFirst`` is somewhere else in it, or is neither true nor false. It is not
+        believed then.
     """
 
     version: str | None = None
     json_first: bool = False
     is_json: bool = False
+    is_misplaced: bool = False
 
     @classmethod
     def parse(cls, comment: bytes) -> ArchiveComment:
@@ -153,13 +160,13 @@ class ArchiveComment:
             document = json.loads(comment) if comment else None
         except (ValueError, RecursionError):
             return cls()
-        ome = document.get("ome") if isinstance(document, dict) else None
-        if not isinstance(ome, dict):
-            return cls(is_json=isinstance(document, dict))
-        version, archive = ome.get("version"), ome.get("zipFile")
-        directory = archive.get("centralDirectory") if isinstance(archive, dict) else None
-        first = directory.get("jsonFirst") if isinstance(directory, dict) else None
-        return cls(version if isinstance(version, str) else None, first is True, True)
+        if not isinstance(document, dict):
+            return cls()
+        ome = _member(document, "ome")
+        directory = _member(_member(ome, "zipFile"), "centralDirectory")
+        version, first = ome.get("version"), directory.get("jsonFirst")
+        is_misplaced = _occurrences(document, "jsonFirst") > isinstance(first, bool)
+        return cls(version if isinstance(version, str) else None, first is True, True, is_misplaced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +286,7 @@ class DirectoryReader:
             f"{self._archive} is one part of an archive that is split into several; "
             "join the parts first (zip -s 0 PART.zip --out WHOLE.zip)",
             store=self._archive,
+            kind=SPLIT,
         )
 
     # ------------------------------------------------------------------ the end records
@@ -407,6 +415,7 @@ class DirectoryReader:
                 "join the parts first (zip -s 0 PART.zip --out WHOLE.zip)",
                 store=self._archive,
                 key=name,
+                kind=SPLIT,
             )
         entry = Entry(
             name, raw_name, method, bool(flags & _ENCRYPTED_FLAGS), crc, stored, size, offset
@@ -507,6 +516,24 @@ class DirectoryReader:
 
     def _moved(self, entry: Entry, shift: int) -> Entry:
         return replace(entry, offset=entry.offset + shift)
+
+
+def _member(document: dict[str, Any], name: str) -> dict[str, Any]:
+    value = document.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _occurrences(document: Any, name: str) -> int:
+    """Return how often there is a member of this name, anywhere in a JSON document."""
+    found, waiting = 0, [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            found += name in value
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return found
 
 
 def is_document(name: str) -> bool:
