@@ -6,6 +6,7 @@ element must be as its writer wrote it.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -23,44 +24,36 @@ from anyzarr.crud._guarded import _Guarded
 from anyzarr.errors import ConflictError
 from anyzarr.stores import LocalStore, MemoryStore, open_store
 
-SHAPE = (48, 48)
-ROUNDS = 12
+from .._counts import record_counts  # noqa: TID252 (tests are no installed package)
+from . import _writer
+from ._writer import create
 
-WRITER = """
-import sys, json
-import numpy as np, anyzarr
-location, engine, number, n_writers, rounds, options = sys.argv[1:]
-array = anyzarr.open(location, mode="r+", engine=engine or None, **json.loads(options))
-number, n_writers = int(number), int(n_writers)
-rng = np.random.default_rng(number)
-rows = range(number, array.shape[0], n_writers)
-for step in range(int(rounds)):
-    row = rows[step % len(rows)]
-    start = int(rng.integers(0, 8))
-    array[row, start:] = 1 + number + 100 * step
-    array[row, :start] = 1 + number + 100 * step
-"""
+THREADS, PROCESSES, CLIENTS = 8, 4, 4
 
 
-def create(location: Any, **options: Any) -> anyzarr.Array:
-    return anyzarr.create_array(
-        location, shape=SHAPE, chunks=(8, 8), shards=(24, 24), dtype="int32", **options
+def record_wrong(array: anyzarr.Array, who: str) -> int:
+    """Count what is not as its writer wrote it last."""
+    wrong = int((array[:] != _writer.expected()).sum())
+    writes = len(_writer.regions()) * _writer.ROUNDS
+    record_counts(
+        f"writers of shared shards, {who}",
+        writes=writes,
+        elements=array.size,
+        wrong_elements=wrong,
     )
-
-
-def expected(n_writers: int, rounds: int = ROUNDS) -> Any:
-    values = np.zeros(SHAPE, "int32")
-    for number in range(n_writers):
-        rows = range(number, SHAPE[0], n_writers)
-        for step in range(rounds):
-            values[rows[step % len(rows)]] = 1 + number + 100 * step
-    return values
-
-
-def count_wrong(array: anyzarr.Array, values: Any, what: str) -> int:
-    wrong = int((array[:] != values).sum())
-    print(f"{what}: {wrong} of {values.size} elements are wrong")
     return wrong
+
+
+def test_the_regions_share_shards_and_no_elements() -> None:
+    times = np.zeros(_writer.SHAPE, int)
+    shared: dict[tuple[int, int], set[int]] = {}
+    for number, (y, x) in enumerate(_writer.regions()):
+        times[y, x] += 1
+        for shard_y in range(y.start // 48, (y.stop - 1) // 48 + 1):
+            for shard_x in range(x.start // 48, (x.stop - 1) // 48 + 1):
+                shared.setdefault((shard_y, shard_x), set()).add(number % THREADS)
+    assert (times == 1).all()
+    assert all(len(writers) == THREADS for writers in shared.values())
 
 
 @pytest.mark.parametrize("engine", ["native", "zarrs", "zarr"])
@@ -68,14 +61,8 @@ def count_wrong(array: anyzarr.Array, values: Any, what: str) -> int:
 def test_threads_lose_nothing(kind: str, engine: str, tmp_path: Path) -> None:
     store = MemoryStore() if kind == "memory" else LocalStore(str(tmp_path / "a"))
     array = create(store, engine=engine)
-
-    def work(number: int) -> None:
-        rows = range(number, SHAPE[0], 8)
-        for step in range(ROUNDS):
-            array[rows[step % len(rows)], :] = 1 + number + 100 * step
-
-    run_together([lambda n=n: work(n) for n in range(8)])
-    assert count_wrong(array, expected(8), f"8 threads, {kind}, {engine}") == 0
+    run_together([lambda n=n: _writer.write(array, n, THREADS) for n in range(THREADS)])
+    assert record_wrong(array, f"{THREADS} threads") == 0
     assert array.write_guarantee == ("this process" if kind == "memory" else "this host")
 
 
@@ -98,9 +85,9 @@ def run_together(works: list[Callable[[], object]]) -> None:
 
 
 def run_processes(location: str, engine: str, n: int, options: str = "{}") -> None:
+    program = str(Path(_writer.__file__))
     commands = [
-        [sys.executable, "-c", WRITER, location, engine, str(i), str(n), str(ROUNDS), options]
-        for i in range(n)
+        [sys.executable, program, location, engine, str(i), str(n), options] for i in range(n)
     ]
     running = [subprocess.Popen(c, stderr=subprocess.PIPE, text=True) for c in commands]
     for process in running:
@@ -111,25 +98,22 @@ def run_processes(location: str, engine: str, n: int, options: str = "{}") -> No
 @pytest.mark.parametrize("engine", ["native", "zarr"])
 def test_processes_lose_nothing(engine: str, tmp_path: Path) -> None:
     array = create(str(tmp_path / "a"))
-    run_processes(str(tmp_path / "a"), engine, 4)
-    assert count_wrong(array, expected(4), f"4 processes, local, {engine}") == 0
+    run_processes(str(tmp_path / "a"), engine, PROCESSES)
+    assert record_wrong(array, f"{PROCESSES} processes") == 0
 
 
 def test_clients_of_an_object_store_lose_nothing(s3: Any) -> None:
     location = f"s3://{s3.new_bucket()}/a"
     create(location, backend_kwargs=s3.options)
     # Each client has a store of its own, as on a host of its own: no lock is shared.
-    clients = [distinct(open_store(location, mode="r+", **s3.options), n) for n in range(4)]
+    stores = [distinct(open_store(location, mode="r+", **s3.options), n) for n in range(CLIENTS)]
 
     def work(number: int) -> None:
-        array = anyzarr.open(clients[number], mode="r+")
-        rows = range(number, SHAPE[0], 4)
-        for step in range(ROUNDS):
-            array[rows[step % len(rows)], :] = 1 + number + 100 * step
+        _writer.write(anyzarr.open_array(stores[number], mode="r+"), number, CLIENTS)
 
-    run_together([lambda n=n: work(n) for n in range(4)])
+    run_together([lambda n=n: work(n) for n in range(CLIENTS)])
     array = anyzarr.open(location, mode="r", **s3.options)
-    assert count_wrong(array, expected(4), "4 clients, S3") == 0
+    assert record_wrong(array, f"{CLIENTS} clients of S3") == 0
     assert array.write_guarantee == "every writer"
 
 
@@ -147,13 +131,11 @@ def distinct(store: Any, number: int) -> Any:
 
 
 def test_processes_on_an_object_store_lose_nothing(s3: Any) -> None:
-    import json
-
     location = f"s3://{s3.new_bucket()}/a"
     create(location, backend_kwargs=s3.options)
-    run_processes(location, "", 3, json.dumps(s3.options))
+    run_processes(location, "", CLIENTS, json.dumps(s3.options))
     array = anyzarr.open(location, mode="r", **s3.options)
-    assert count_wrong(array, expected(3), "3 processes, S3") == 0
+    assert record_wrong(array, f"{CLIENTS} processes on S3") == 0
 
 
 # -- how it is done ------------------------------------------------------------------------------
@@ -185,12 +167,12 @@ def test_a_guarded_store_finds_out_between_two_reads() -> None:
 
 @pytest.mark.parametrize(
     "selection",
-    [np.s_[3:41, 5:44], np.s_[[1, 7, 30], ::3], np.s_[::-2, 4], np.s_[0:24, 0:24], ...],
+    [np.s_[3:41, 5:44], np.s_[[1, 7, 30], ::3], np.s_[::-2, 4], np.s_[0:48, 0:48], ...],
 )
 def test_selections_on_an_object_store(s3: Any, selection: Any) -> None:
     location = f"s3://{s3.new_bucket()}/a"
     array = create(location, backend_kwargs=s3.options)
-    values = np.arange(48 * 48, dtype="int32").reshape(SHAPE)
+    values = np.arange(96 * 96, dtype="int32").reshape(_writer.SHAPE)
     array[:] = values
     array[selection] = -5
     values[selection] = -5

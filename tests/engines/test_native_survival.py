@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from anyzarr.abc import ArrayIO, Box, Store
 from anyzarr.metadata import ArrayMetadata, array_document, parse_array
 from anyzarr.stores import LocalStore, MemoryStore
 from anyzarr.testing import assert_identical
+
+from .._counts import record_counts  # noqa: TID252 (tests are no installed package)
 
 pytest.importorskip("anyzarr_native", reason="the native engine is not built")
 
@@ -118,6 +121,7 @@ def test_a_killed_writer_leaves_chunks_old_or_new(layout: str, tmp_path: Path) -
     document = json.dumps(dict(metadata.document))
     argv = [sys.executable, "-c", CHILD + REWRITE, str(tmp_path), document]
     before = dict.fromkeys(itertools.product(*(range(0, 256, n) for n in stored_shape)), 1)
+    found: Counter[str] = Counter()
     for _ in range(4):
         first = max(before.values()) + 1
         with subprocess.Popen([*argv, str(first)], stdout=subprocess.PIPE) as child:
@@ -131,6 +135,7 @@ def test_a_killed_writer_leaves_chunks_old_or_new(layout: str, tmp_path: Path) -
             cell = whole[tuple(slice(a, a + n) for a, n in zip(corner, stored_shape, strict=True))]
             assert (cell == cell.flat[0]).all(), corner
             after[corner] = int(cell.flat[0])
+            found["old" if after[corner] == before[corner] else "new"] += 1
         # Each is as it was, or of one of the last two passes.
         newest = max(after.values())
         for corner, value in after.items():
@@ -141,6 +146,7 @@ def test_a_killed_writer_leaves_chunks_old_or_new(layout: str, tmp_path: Path) -
         assert len(names) == (256 // stored_shape[0]) ** 2
         assert all(name.startswith("a/c/") for name in names)
         assert not [k for k in store.list_level("a/c/0/").keys if "anyzarr" in k]
+    record_counts("native writers killed", kills=4, objects_old=found["old"], new=found["new"])
 
 
 PATCH = """

@@ -16,6 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from anyzarr.stores import find_debris, remove_debris
+
+from .._counts import record_counts  # noqa: TID252 (tests are no installed package)
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
 TRIALS = int(os.environ.get("ANYZARR_KILLS", "12"))
@@ -96,9 +100,7 @@ def worker(how: str, folder: Path, target: Path, place: Path) -> Iterator[Worker
 
 
 @pytest.mark.parametrize("how", ["pack", "direct"])
-def test_what_is_there_is_old_or_whole(
-    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_there_is_old_or_whole(how: str, tmp_path: Path) -> None:
     target = tmp_path / "out" / "x.ozx"
     target.parent.mkdir()
     chance = random.Random(0)
@@ -116,23 +118,32 @@ def test_what_is_there_is_old_or_whole(
                 target.write_bytes(old)
             work.run(chance.uniform(0, 1.2 * seconds))
             now = target.read_bytes() if target.exists() else None
+            found["whole" if now == whole else "old" if now == old else "broken"] += 1
             assert now in (old, whole), f"killed in trial {trial}"
-            found["whole" if now == whole else "old" if now else "absent"] += 1
             leftovers = [path for path in target.parent.iterdir() if path != target]
             assert all(LEFTOVER.fullmatch(path.name) for path in leftovers)
+            debris = find_debris(target) if now or leftovers else []
+            assert {item.path for item in debris} == {str(path) for path in leftovers}
             found["leftovers"] = len(leftovers)
         work.run(None)
         assert target.read_bytes() == whole, "leftovers are in nobody's way"
-    with capsys.disabled():
-        print(f"\n{how}: killed {TRIALS} times, {dict(found)}")
-    assert found["absent"] + found["old"] > 0
-    assert found["leftovers"] > 0
+    removed = remove_debris(find_debris(target), min_age_seconds=0)
+    record_counts(
+        "archives killed while they were made",
+        kills=TRIALS,
+        old=found["old"],
+        new=found["whole"],
+        broken=found["broken"],
+        leftovers_removed=len(removed),
+    )
+    assert found["old"] > 0
+    assert len(removed) == found["leftovers"] > 0
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+    assert target.read_bytes() == whole
 
 
 @pytest.mark.parametrize("how", ["pack", "direct"])
-def test_ctrl_c_leaves_no_part_of_an_archive(
-    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ctrl_c_leaves_no_part_of_an_archive(how: str, tmp_path: Path) -> None:
     target = tmp_path / "out" / "x.ozx"
     target.parent.mkdir()
     chance = random.Random(0)
@@ -149,9 +160,13 @@ def test_ctrl_c_leaves_no_part_of_an_archive(
             # Not before the handler is there.
             work.run(chance.uniform(0.1, 1) * seconds, signal.SIGINT)
             now = target.read_bytes() if target.exists() else None
+            found["whole" if now == whole else "stopped" if now == old else "broken"] += 1
             assert now in (old, whole), f"interrupted in trial {trial}"
-            found["whole" if now == whole else "stopped"] += 1
             assert [path for path in target.parent.iterdir() if path != target] == []
-    with capsys.disabled():
-        print(f"\n{how}: interrupted: {dict(found)}")
+    record_counts(
+        "archives interrupted while they were made",
+        old=found["stopped"],
+        new=found["whole"],
+        broken=found["broken"],
+    )
     assert found["stopped"] > 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 
 import anyzarr
 
+RECIPE = Path(__file__).parents[2] / "examples" / "data_loader.py"
 PIXELS = np.random.default_rng(0).integers(0, 999, (40, 64, 96)).astype("u2")
 
 pytestmark = [
@@ -66,6 +70,22 @@ def test_four_workers_and_their_parent(archive: Path, method: str, engine: str) 
         worker.join(60)
         assert worker.exitcode == 0
     assert results == {i: int(plane.sum()) for i, plane in enumerate(PIXELS)}
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_the_recipe_for_data_loaders(archive: Path, method: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(RECIPE), str(archive), method],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"sums_with_multiprocessing, {method}: 40 planes"
+    has_torch = importlib.util.find_spec("torch") is not None
+    assert [line.split(",")[0] for line in lines[1:]] == ["sums_with_torch"] * has_torch
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
