@@ -14,6 +14,7 @@ from anyzarr import crud
 from anyzarr._nodes import Array, Group
 from anyzarr.errors import CorruptDataError, SelectionError
 from anyzarr.stores import join
+from anyzarr.vectors._attributes import decode_column
 from anyzarr.vectors._blobs import Ints, Origin
 from anyzarr.vectors._manifests import ManifestTable, decode_manifests, manifests_of_dense
 from anyzarr.vectors._scatter import Scattered, stable_order
@@ -184,7 +185,8 @@ class ObjectIndex:
         group = self.root.get_many([path]).get(path)
         for name, array in group.arrays() if isinstance(group, Group) else ():
             values = np.asarray(array[: self.n_objects])
-            found[name] = values if rows is None else values[rows]
+            values = values if rows is None else values[rows]
+            found[name] = decode_column(name, values, array.metadata.attributes)
         return found
 
 
