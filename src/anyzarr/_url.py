@@ -110,11 +110,6 @@ class Location:
         return "/".join(part for part in parts if part)
 
     @property
-    def has_steps(self) -> bool:
-        """Whether the location is more than its base."""
-        return bool(self.adapters or self.node_path or self.zarr_format)
-
-    @property
     def is_local(self) -> bool:
         """Whether the base is a path on this machine."""
         return not self.scheme or self.scheme in SCHEMES_LOCAL

@@ -12,6 +12,7 @@ import struct
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ from anyzarr.stores import (
 )
 from anyzarr.stores import _decoded as decoded_module
 from anyzarr.stores._adapters import _registry
+from anyzarr.stores._fsspec_options import url_of
 
 VALUES = np.arange(12).reshape(3, 4)
 
@@ -335,6 +337,7 @@ def test_addresses_agree_from_wherever_they_are_asked(kind: str, path: str, more
     assert again.address == below.address
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="%257Cc|a", max_size=12))
 def test_bars_are_hidden_and_shown_again(text: str) -> None:
     assert show_bars(hide_bars(text)) == text
@@ -361,6 +364,20 @@ def test_names_that_are_no_utf8(tmp_path: Path) -> None:
         array = anyzarr.create_array(tmp_path / engine / name, data=VALUES, engine=engine)
         assert anyzarr.open(array.url) == array
         assert np.array_equal(anyzarr.open_array(array.url, engine=engine)[:], VALUES)
+
+
+def test_urls_name_the_server_and_the_repository(ftp: str) -> None:
+    store: Any = open_store(f"{ftp}/a b|zarr:c", mode="a")
+    host = ftp.rpartition("@")[2]
+    assert store.url == f"ftp://user@{host}/a b/c"
+    assert pickle.loads(pickle.dumps(store)) == store
+    again: Any = open_store(store.url, mode="a", password="hush")
+    assert again.address == store.address
+    assert "hush" not in repr(store) + repr(store.spec) + store.url
+    code = SimpleNamespace(  # the real one asks GitHub when it is made
+        protocol="github", storage_options={"org": "someone", "repo": "something", "sha": "v1"}
+    )
+    assert url_of(code, "data.zarr") == "github://someone:something@v1/data.zarr"
 
 
 def test_a_folder_with_an_archives_name(tmp_path: Path) -> None:

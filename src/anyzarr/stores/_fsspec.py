@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn, TypeVar
@@ -117,7 +118,6 @@ class FsspecStore(BaseStore):
         self._path_root = str(path).rstrip("/")
         protocol = fs.protocol
         self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
-        self._turn = turn_of(fs, self._protocols)
         if "filesystem" in described:
             described["path"] = self._path_root
         super().__init__(StoreSpec("fsspec", root_url, described, read_only=read_only))
@@ -140,6 +140,11 @@ class FsspecStore(BaseStore):
             self._fs = rebuild_filesystem(**describe_filesystem(self._fs))
             self._pid = os.getpid()
         return self._fs
+
+    @property
+    def _turn(self) -> contextlib.AbstractContextManager[object]:
+        """To be held while the file system is used."""
+        return turn_of(self.fs, self._protocols)
 
     @property
     def root(self) -> str:

@@ -52,14 +52,14 @@ _PACKAGES: Final = {
 _ONE_AT_A_TIME: Final = frozenset({"ftp"})
 """Protocols whose client has one connection and takes no care of threads."""
 _guard = threading.Lock()
-_turns: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+_turns: dict[int, Any] = {}
 
 
 def _after_fork() -> None:
     # Locks held by threads that do not exist in the child would never be released.
-    global _guard, _turns
+    global _guard
     _guard = threading.Lock()
-    _turns = weakref.WeakKeyDictionary()
+    _turns.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -131,10 +131,14 @@ def url_of(fs: Any, path: str) -> str:
     """Return the URL of a path, as :func:`filesystem_from_url` takes it.
 
     Names are not percent-encoded, for fsspec decodes nothing, but for ``|``, which would end
-    the URL. HTTP paths are URLs as they are. Of a server, fsspec's own URL leaves out the name.
+    the URL. HTTP paths are URLs as they are. fsspec's own URLs leave out the name of the server,
+    and of the repository.
     """
     options = fs.storage_options
-    if "host" in options:
+    if {"org", "repo"} <= set(options):
+        sha = f"@{options['sha']}" if options.get("sha") else ""
+        url = f"github://{options['org']}:{options['repo']}{sha}/{path.lstrip('/')}"
+    elif "host" in options:
         user = f"{quote(options['username'], safe='')}@" if options.get("username") else ""
         port = f":{options['port']}" if options.get("port") else ""
         protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
@@ -149,7 +153,11 @@ def turn_of(fs: Any, protocols: set[str]) -> contextlib.AbstractContextManager[o
     if not protocols & _ONE_AT_A_TIME:
         return contextlib.nullcontext()
     with _guard:
-        turn: contextlib.AbstractContextManager[object] = _turns.setdefault(fs, threading.RLock())
+        # By identity: equal file systems have connections of their own.
+        turn: contextlib.AbstractContextManager[object] | None = _turns.get(id(fs))
+        if turn is None:
+            turn = _turns[id(fs)] = threading.RLock()
+            weakref.finalize(fs, _turns.pop, id(fs), None)
         return turn
 
 
