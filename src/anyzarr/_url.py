@@ -272,6 +272,9 @@ def child_url(base: str, path: str) -> str:
     """Return the URL of what lies at a path below a URL or a step, quoted as in a step."""
     if not path:
         return base
+    if "|" not in base and base.startswith(("http://", "https://")):
+        base, mark, query = base.partition("?")  # of a signed URL; it belongs to every request
+        return f"{base.rstrip('/')}/{quote_path(path)}{mark}{query}"
     _, bar, step = base.rpartition("|")
     is_bare = bool(bar) and step.endswith(":") and step.count(":") == 1
     separator = "" if is_bare or base.endswith("/") else "/"

@@ -233,3 +233,23 @@ def test_a_told_format_costs_one_round_trip(
     expected = {3: {"zarr.json"}, 2: {".zarray", ".zgroup", ".zattrs"}}[zarr_format]
     assert {key.removeprefix("a.zarr/") for _, key, _ in server.requests} == expected
     assert len(server.requests) == len(expected), "at once, and nothing twice"
+
+
+@pytest.mark.parametrize("backend", ["obstore", "fsspec"])
+def test_signed_urls(server: ObjectServer, backend: str) -> None:
+    """What follows the question mark belongs to every request, and to the URL given back."""
+    source = MemoryStore()
+    anyzarr.create_array(source, name="x/y", data=[1, 2, 3])
+    server.objects["data/a b.zip?signature=abc"] = archive(source)
+    base = f"{server.url}/data/a%20b.zip?signature=abc"
+    array: Any = anyzarr.open(f"{base}|zip:x/y|zarr3:", backend=backend)
+    assert array[:].tolist() == [1, 2, 3]
+    assert array.url == f"{base}|zip:x/y|zarr3:"
+    again: Any = anyzarr.open(array.url, backend=backend)
+    assert again[1] == 2
+    for info in source.list("x/y/"):
+        server.objects[f"folder/{info.key}?signature=abc"] = source.get(info.key) or b""
+    array = anyzarr.open(f"{server.url}/folder?signature=abc", path="x/y", backend=backend)
+    assert array.url == f"{server.url}/folder/x/y?signature=abc"
+    again = anyzarr.open(array.url, backend=backend)
+    assert array[2] == again[2] == 3

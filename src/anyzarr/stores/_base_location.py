@@ -96,7 +96,11 @@ class BaseSource(UrlSource):
 
     def container(self, *, read_only: bool) -> tuple[Store, str]:
         """Return the store of the folder that the object lies in, and its key."""
-        folder, _, key = self.location.base.rpartition("/")
+        base, mark, query = self.location.base, "", ""
+        if self.location.scheme in ("http", "https"):
+            base, mark, query = base.partition("?")
+        folder, _, key = base.rpartition("/")
+        folder += mark + query
         if self.location.is_local:
             folder = _local_root(folder or "/", self.backend)
         elif self.backend == "fsspec" and self.location.scheme not in ("http", "https"):

@@ -6,11 +6,10 @@ import contextlib
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn, TypeVar
-from urllib.parse import quote
 
 from anyzarr._optional import require
 from anyzarr._parallel import map_ordered
-from anyzarr._url import file_url, hide_bars, redact
+from anyzarr._url import child_url, file_url, hide_bars, redact
 from anyzarr.abc import (
     ABSENT,
     ByteRange,
@@ -182,7 +181,7 @@ class FsspecStore(BaseStore):
 
     def _path(self, key: str) -> str:
         if self._is_http:
-            key = quote(key)
+            return child_url(self._path_root, key)
         if not key:
             return self._path_root or self._fs.root_marker
         return f"{self._path_root}/{key}" if self._path_root else key

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 
 from anyzarr._optional import require
 from anyzarr._parallel import map_ordered
-from anyzarr._url import quote_path, redact
+from anyzarr._url import child_url, redact
 from anyzarr.abc import (
     ABSENT,
     ByteRange,
@@ -133,7 +133,7 @@ class ObstoreStore(BaseStore):
         """Return a store of the same kind whose keys are those below the prefix."""
         if self._kind == "MemoryStore" or "token_of" in self._spec.options:
             return super().at_prefix(prefix)
-        root = f"{self._spec.root.rstrip('/')}/{quote_path(prefix.rstrip('/'))}"
+        root = child_url(self._spec.root, prefix.rstrip("/"))
         return ObstoreStore(root, read_only=self._spec.read_only, **self._spec.options)
 
     # ------------------------------------------------------------------ errors

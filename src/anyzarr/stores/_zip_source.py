@@ -115,7 +115,8 @@ class ObjectSource:
         self._store = store
         self._key = key
         self.url = address_at(store, key)
-        self.label = redact(self.url) if "|" in self.url else f"{str(store).rstrip('/')}/{key}"
+        is_odd = not {"|", "?"}.isdisjoint(self.url)
+        self.label = redact(self.url) if is_odd else f"{str(store).rstrip('/')}/{key}"
         self._info: ObjectInfo | None = None
         self._kept: tuple[int, bytes] = (0, b"")
 
