@@ -61,12 +61,14 @@ def info(
 
 def _parts(facts: Info, console: Console) -> Iterable[RenderableType]:
     import anyzarr._info as library
-    from anyzarr._cli import _info_image, _info_nodes, _info_plate
+    from anyzarr._cli import _info_image, _info_nodes, _info_plate, _info_vectors
 
     if isinstance(facts, library.ImageInfo):
         return _info_image.image(facts)
     if isinstance(facts, library.ArrayInfo):
         return _info_nodes.array(facts)
+    if isinstance(facts, library.VectorsInfo):
+        return _info_vectors.store(facts)
     if isinstance(facts, library.GroupInfo):
         return _info_nodes.group(facts)
     if isinstance(facts, library.PlateInfo):

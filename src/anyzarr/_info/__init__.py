@@ -25,6 +25,7 @@ from anyzarr._info._plate_models import (
 )
 from anyzarr._info._read import info, locate
 from anyzarr._info._tree import tree
+from anyzarr._info._vectors import VectorsInfo
 
 __all__ = [
     "ArchiveInfo",
@@ -44,6 +45,7 @@ __all__ = [
     "PositionInfo",
     "SeriesInfo",
     "StoredSize",
+    "VectorsInfo",
     "WellInfo",
     "WellPlace",
     "backends",

@@ -22,6 +22,7 @@ from anyzarr._info._labels import labels_info
 from anyzarr._info._models import ArrayInfo, GroupInfo, ImageInfo, MemberInfo
 from anyzarr._info._plate_models import LabelsInfo, PlateInfo, SeriesInfo, WellInfo
 from anyzarr._info._stored import stored_size
+from anyzarr._info._vectors import VectorsInfo, vectors_info
 from anyzarr._nodes import Array, Group
 from anyzarr._nodes._tree import ome_kind
 from anyzarr.abc import Store
@@ -29,10 +30,13 @@ from anyzarr.errors import UnsupportedError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse
 from anyzarr.stores import open_store
 from anyzarr.stores._shown import holding_backend, shown_root
+from anyzarr.vectors import is_vector_store
 
 __all__ = ["Info", "info", "locate"]
 
-Info: TypeAlias = ArrayInfo | GroupInfo | ImageInfo | PlateInfo | WellInfo | SeriesInfo | LabelsInfo
+Info: TypeAlias = (
+    ArrayInfo | GroupInfo | ImageInfo | PlateInfo | WellInfo | SeriesInfo | LabelsInfo | VectorsInfo
+)
 
 
 def info(
@@ -78,7 +82,7 @@ def info(
 
     Returns
     -------
-    ArrayInfo, GroupInfo, ImageInfo, PlateInfo, WellInfo, SeriesInfo or LabelsInfo
+    ArrayInfo, GroupInfo, ImageInfo, PlateInfo, WellInfo, SeriesInfo, LabelsInfo or VectorsInfo
         All have ``kind`` and ``to_dict()``.
 
     Examples
@@ -99,6 +103,8 @@ def _info(store: Store, path: str, engine: str | None, *, stored: bool, position
     metadata = parse(crud.read_metadata(store, path))
     if isinstance(metadata, ArrayMetadata):
         return _array_info(metadata, store, path, engine, stored)
+    if is_vector_store(metadata.attributes):
+        return vectors_info(metadata, store, path, stored)
     try:
         return _ome_info(metadata, store, path, engine, stored=stored, positions=positions)
     except UnsupportedError as error:

@@ -13,6 +13,9 @@ from anyzarr.stores import join
 
 __all__ = ["OmeKind", "TreeNode", "ome_kind", "says_image", "tree_of"]
 
+_VECTORS = "zarr_vectors"
+"""The attribute of the root of a vector store."""
+
 OmeKind = Literal["plate", "well", "series", "image", "label image", "labels"]
 
 
@@ -131,6 +134,8 @@ def _node(
 
 def ome_kind(attributes: Mapping[str, Any], name: str) -> OmeKind | None:
     """Return what a group of that name says it is in OME-Zarr, of whatever version, or None."""
+    if _VECTORS in attributes:
+        return None  # its multiscales are of chunks, not of pixels
     nested = attributes.get("ome")
     ome = nested if isinstance(nested, Mapping) else attributes
     if isinstance(ome.get("plate"), Mapping):
@@ -150,7 +155,7 @@ def says_image(attributes: Mapping[str, Any]) -> bool:
     """Return whether a group's attributes declare a multiscale image, of whatever version."""
     nested = attributes.get("ome")
     ome = nested if isinstance(nested, Mapping) else attributes
-    return bool(ome.get("multiscales"))
+    return bool(ome.get("multiscales")) and _VECTORS not in attributes
 
 
 def _natural(name: str) -> tuple[int, int, str]:

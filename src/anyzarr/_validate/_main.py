@@ -11,6 +11,7 @@ from anyzarr._validate._findings import Findings, ValidationReport
 from anyzarr._validate._hierarchy import Walk
 from anyzarr._validate._levels import Pyramid
 from anyzarr._validate._pixels import Pixels
+from anyzarr._validate._vectors import vectors_report
 from anyzarr.errors import UnsupportedError
 from anyzarr.stores import open_store
 from anyzarr.stores._shown import shown_root
@@ -31,7 +32,8 @@ def validate(
 ) -> ValidationReport:
     """Check an OME-Zarr image, plate, well, label or series against the specification.
 
-    One that lies in a zip archive is checked against RFC-9 as well.
+    One that lies in a zip archive is checked against RFC-9 as well. A vector store is checked
+    as :func:`anyzarr.vectors.validate` does: its metadata, or with ``deep`` everything.
 
     Parameters
     ----------
@@ -102,6 +104,8 @@ def _validated(
     else:
         store = open_store(location, backend=opening[0], mode="r", **opening[1])
         path = path.strip("/")
+    if (report := vectors_report(store, path, deep)) is not None:
+        return report
     pixels = Pixels(store, engine, tracker)
     images: list[tuple[Pyramid, Any, bool]] = []
 

@@ -15,6 +15,7 @@ from anyzarr._info import (
     LabelsInfo,
     PlateInfo,
     SeriesInfo,
+    VectorsInfo,
     WellInfo,
     info,
     locate,
@@ -151,6 +152,12 @@ def open_scene(
     facts = info(store, path=path, engine=engine)
     if isinstance(facts, GroupInfo | LabelsInfo):
         raise UnsupportedError(_nothing_to_show(facts))
+    if isinstance(facts, VectorsInfo):
+        raise UnsupportedError(
+            f"{facts.store.url} is a vector store, of which there are no previews yet; "
+            "anyzarr info tells what it holds",
+            kind="vectors",
+        )
     if isinstance(facts, ArrayInfo):
         name = path.rpartition("/")[2] or facts.location.rstrip("/").rpartition("/")[2]
         return Scene(source_of_array(name, _open(store, path, engine), facts.dimension_names))

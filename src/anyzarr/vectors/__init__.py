@@ -18,6 +18,7 @@ from anyzarr.vectors._open import create_store, open_store
 from anyzarr.vectors._points import Points, read_points, write_points
 from anyzarr.vectors._polylines import Polylines, read_polylines, write_polylines
 from anyzarr.vectors._report import VectorFinding, VectorReport
+from anyzarr.vectors._summary import StoreInfo, VectorLevelInfo, store_info
 from anyzarr.vectors._validate import validate
 
 __all__ = [
@@ -34,7 +35,9 @@ __all__ = [
     "Points",
     "Polylines",
     "RootMetadata",
+    "StoreInfo",
     "VectorFinding",
+    "VectorLevelInfo",
     "VectorReport",
     "WriteSummary",
     "ZVColumn",
@@ -50,6 +53,7 @@ __all__ = [
     "read_mesh",
     "read_points",
     "read_polylines",
+    "store_info",
     "validate",
     "write_graph",
     "write_lines",

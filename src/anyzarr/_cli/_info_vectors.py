@@ -1,0 +1,47 @@
+"""How ``anyzarr info`` tells a vector store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from anyzarr._cli._console import pairs, table
+from anyzarr._cli._info_nodes import stored_rows, title, where
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from anyzarr._info import VectorsInfo
+
+__all__ = ["store"]
+
+
+def store(facts: VectorsInfo) -> Iterable[RenderableType]:
+    """Return what to print of a vector store."""
+    told = facts.store
+    low, high = told.bounds
+    spans = zip(told.axes, low, high, strict=True)
+    rows = [
+        ("path", where(facts)),
+        ("format", f"zarr vectors {told.zv_version}, Zarr v{facts.zarr_format}"),
+        ("geometry", ", ".join(told.geometry_types) or "none yet"),
+        ("bounds", ", ".join(f"{name} {a:g} to {b:g}" for name, a, b in spans)),
+        ("chunks", _edges(told.chunk_shape)),
+    ]
+    if told.bin_shape != told.chunk_shape:
+        rows.append(("bins", _edges(told.bin_shape)))
+    if told.format_capabilities:
+        rows.append(("needs", ", ".join(told.format_capabilities)))
+    rows += [*stored_rows(facts.stored, None), ("backend", facts.backend)]
+    yield title(told.name, "vector store")
+    yield pairs(rows)
+    drawn = table("level", "vertices", "objects", "chunks", "dtype", "attributes")
+    for level in told.levels:
+        names = ", ".join(level.attributes)
+        counts = (level.vertex_count, level.object_count, level.chunk_count)
+        drawn.add_row(str(level.level), *(f"{n:,}" for n in counts), level.dtype, names)
+    yield from ("", drawn)
+
+
+def _edges(lengths: tuple[float, ...]) -> str:
+    return " × ".join(f"{length:g}" for length in lengths)

@@ -1,0 +1,143 @@
+"""What is in a vector store, from its documents alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from anyzarr._nodes import Array, Group
+from anyzarr.vectors._documents import RootMetadata
+from anyzarr.vectors._grid import Bounds
+from anyzarr.vectors._level import StoredLevel
+from anyzarr.vectors._open import open_root
+
+__all__ = ["StoreInfo", "VectorLevelInfo", "store_info"]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorLevelInfo:
+    """One level of a vector store.
+
+    Attributes
+    ----------
+    level
+        Its number.
+    vertex_count, object_count
+        Vertices, and objects.
+    chunk_count
+        Chunks that hold something.
+    chunk_shape, bin_shape
+        Edge lengths of chunks and bins.
+    dtype
+        Type of the positions.
+    attributes
+        Names of the vertex attributes.
+    object_attributes
+        Names of the attributes of objects.
+    """
+
+    level: int
+    vertex_count: int
+    object_count: int
+    chunk_count: int
+    chunk_shape: tuple[float, ...]
+    bin_shape: tuple[float, ...]
+    dtype: str
+    attributes: tuple[str, ...]
+    object_attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """A vector store.
+
+    Attributes
+    ----------
+    url, name
+        Its address and its name for people.
+    zv_version
+        Version of the format.
+    geometry_types
+        What it holds.
+    axes
+        Names of the axes.
+    bounds
+        What it may hold.
+    chunk_shape, bin_shape
+        Edge lengths of chunks and bins of level 0.
+    links_convention
+        What joins vertices where no link is stored.
+    format_capabilities
+        What a reader must know.
+    levels
+        Its levels, 0 first.
+    """
+
+    url: str
+    name: str
+    zv_version: str
+    geometry_types: tuple[str, ...]
+    axes: tuple[str, ...]
+    bounds: Bounds
+    chunk_shape: tuple[float, ...]
+    bin_shape: tuple[float, ...]
+    links_convention: str | None
+    format_capabilities: tuple[str, ...]
+    levels: tuple[VectorLevelInfo, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return dataclasses.asdict(self)
+
+
+def store_info(path: Any, *, backend: str | None = None, **backend_kwargs: Any) -> StoreInfo:
+    """Return what is in a vector store; only documents are read.
+
+    Parameters
+    ----------
+    path, backend, **backend_kwargs
+        As for :func:`anyzarr.vectors.open_store`.
+
+    Examples
+    --------
+    >>> from anyzarr.vectors import store_info, write_points
+    >>> memory = {}
+    >>> _ = write_points(memory, [[1, 1], [8, 2]], vertex_attributes={"i": [5, 6]})
+    >>> facts = store_info(memory)
+    >>> facts.geometry_types, facts.levels[0].vertex_count, facts.levels[0].attributes
+    (('point_cloud',), 2, ('i',))
+    """
+    root, metadata = open_root(path, "r", backend=backend, **backend_kwargs)
+    return StoreInfo(
+        url=root.url,
+        name=metadata.name,
+        zv_version=metadata.zv_version,
+        geometry_types=metadata.geometry_types,
+        axes=tuple(str(axis.get("name")) for axis in metadata.axes),
+        bounds=metadata.bounds,
+        chunk_shape=metadata.chunk_shape,
+        bin_shape=metadata.bin_shape,
+        links_convention=metadata.links_convention,
+        format_capabilities=metadata.format_capabilities,
+        levels=tuple(_level(root, metadata, number) for number in metadata.levels),
+    )
+
+
+def _level(root: Group, metadata: RootMetadata, number: int) -> VectorLevelInfo:
+    level = StoredLevel.of(root, metadata, number)
+    family = f"{number}/object_attributes"
+    nodes = root.get_many([family, f"{number}/vertex_attributes"])
+    names = {path: tuple(g.keys()) for path, g in nodes.items() if not isinstance(g, Array)}
+    objects = level.objects
+    return VectorLevelInfo(
+        level=number,
+        vertex_count=level.level.vertex_count,
+        object_count=0 if objects is None else objects.n_objects,
+        chunk_count=len(level.cells),
+        chunk_shape=level.grid.chunk_shape,
+        bin_shape=level.grid.bin_shape,
+        dtype=str(level.dtype),
+        attributes=names.get(f"{number}/vertex_attributes", ()),
+        object_attributes=names.get(family, ()),
+    )
