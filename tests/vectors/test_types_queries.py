@@ -243,6 +243,29 @@ def test_trees_are_appended_to_a_skeleton() -> None:
     assert sorted(found.positions[found.edges].tolist()) == expected
 
 
+@pytest.mark.parametrize("kind", ["graph", "skeleton", "mesh"])
+def test_the_order_of_the_input_can_be_restored(kind: str) -> None:
+    rng = np.random.default_rng(8)
+    positions = rng.uniform(-20, 20, (30, 2))
+    memory: dict[str, bytes] = {}
+    common: dict[str, Any] = {"chunk_shape": CHUNKS, "dtype": "float64", "preserve_order": True}
+    if kind == "mesh":
+        links = rng.integers(0, 30, (40, 3))
+        write_mesh(memory, positions, links, **common)
+        mesh = read_mesh(memory)
+        order = mesh.vertex_attributes["input_order"]
+        got, got_links = mesh.vertices[np.argsort(order)], order[mesh.faces]
+    else:
+        child = np.arange(1, 30)
+        links = np.stack([child, rng.integers(0, child)], axis=1)
+        write_graph(memory, positions, links, kind=kind, **common)
+        graph = read_graph(memory)
+        order = graph.vertex_attributes["input_order"]
+        got, got_links = graph.positions[np.argsort(order)], order[graph.edges]
+    assert np.array_equal(got, positions)
+    assert sorted(got_links.tolist()) == sorted(links.tolist())
+
+
 BAD_QUERIES: dict[str, dict[str, Any]] = {
     "a box of other dimensions": {"bbox": ([0], [1])},
     "a box of nothing": {"bbox": ([0, np.nan], [1, 1])},

@@ -101,6 +101,7 @@ def write_graph(
     out_of_bounds: OutOfBounds = "raise",
     compressor: Any = None,
     shard_shape: ShardShape = "auto",
+    preserve_order: bool = False,
     mode: Mode = "create",
     backend: str | None = None,
     **backend_kwargs: Any,
@@ -138,6 +139,8 @@ def write_graph(
         ``"raise"``, or ``"expand"`` the bounds of the store. No node can be left out.
     compressor, shard_shape
         Codecs, and chunks per shard, of a new store.
+    preserve_order
+        Write the row of each node in the input as the attribute ``"input_order"``.
     mode
         ``"create"`` refuses to touch data, ``"append"`` adds to it, ``"overwrite"`` replaces it.
         Nodes of an object that is there are added to it.
@@ -179,6 +182,7 @@ def write_graph(
         object_ids=object_ids,
         groups=groups,
         group_attributes=group_attributes,
+        preserve_order=preserve_order,
     )
     if kind == "skeleton":
         geometry = tree_geometry(geometry)

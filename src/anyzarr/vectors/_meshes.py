@@ -94,6 +94,7 @@ def write_mesh(
     out_of_bounds: OutOfBounds = "raise",
     compressor: Any = None,
     shard_shape: ShardShape = "auto",
+    preserve_order: bool = False,
     mode: Mode = "create",
     backend: str | None = None,
     **backend_kwargs: Any,
@@ -128,6 +129,8 @@ def write_mesh(
         ``"raise"``, or ``"expand"`` the bounds of the store. No vertex can be left out.
     compressor, shard_shape
         Codecs, and chunks per shard, of a new store.
+    preserve_order
+        Write the row of each vertex in the input as the attribute ``"input_order"``.
     mode
         ``"create"`` refuses to touch data, ``"append"`` adds to it, ``"overwrite"`` replaces it.
         Vertices of an object that is there are added to it.
@@ -167,6 +170,7 @@ def write_mesh(
         object_ids=object_ids,
         groups=groups,
         group_attributes=group_attributes,
+        preserve_order=preserve_order,
     )
     options = WriteOptions(
         chunk_shape=chunk_shape,

@@ -23,6 +23,7 @@ from anyzarr.vectors._objects_input import (
     rows_of_objects,
 )
 from anyzarr.vectors._objects_write import Documents
+from anyzarr.vectors._points import INPUT_ORDER
 from anyzarr.vectors._target import target_of
 from anyzarr.vectors._write import write_level
 from anyzarr.vectors._write_links import link_parts
@@ -40,6 +41,7 @@ def network_geometry(
     object_ids: npt.ArrayLike | None,
     groups: Groups | None,
     group_attributes: Mapping[str, npt.ArrayLike] | None,
+    preserve_order: bool,
 ) -> Geometry:
     """Return vertices and what joins them as a geometry.
 
@@ -57,6 +59,8 @@ def network_geometry(
         The object of each vertex; None: all are object 0.
     groups
         Ids of objects by the number of the group.
+    preserve_order
+        Add the row of each vertex as an attribute.
 
     Raises
     ------
@@ -65,12 +69,15 @@ def network_geometry(
     """
     vertices = as_positions(positions)
     rows = _as_links(links, len(vertices))
+    columns = dict(as_columns("vertex", vertex_attributes, len(vertices)))
+    if preserve_order:
+        columns.setdefault(INPUT_ORDER, np.arange(len(vertices), dtype=np.int64))
     of_vertex = np.zeros(len(vertices), np.int64) if object_ids is None else object_ids
     ids, owner = rows_of_objects(of_vertex, len(vertices))
     numbers = as_groups(groups)
     return Geometry(
         positions=vertices,
-        vertex_attributes=as_columns("vertex", vertex_attributes, len(vertices)),
+        vertex_attributes=columns,
         object_rows=owner,
         object_ids=ids,
         object_attributes=as_columns("object", object_attributes, len(ids)),
