@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from anyzarr.errors import MetadataError
-from anyzarr.vectors import open_store, validate, write_points
+from anyzarr.vectors import (
+    open_store,
+    validate,
+    write_graph,
+    write_lines,
+    write_mesh,
+    write_points,
+    write_polylines,
+)
 
 POSITIONS = np.random.default_rng(0).uniform(-50, 150, (300, 3)).astype("float32")
 
@@ -148,3 +156,39 @@ def test_what_the_package_writes_is_valid_and_what_we_write_is_to_it(tmp_path) -
         path = str(tmp_path / f"ours{n}.zarrvectors")
         write_points(path, POSITIONS, **options, **more)
         assert theirs.validate(path, level=5).errors == []
+
+
+def test_links_are_checked() -> None:
+    memory: dict[str, bytes] = {}
+    edges = np.random.default_rng(1).integers(0, 300, (500, 2))
+    edges = edges[edges[:, 0] != edges[:, 1]]
+    write_graph(memory, POSITIONS, edges, chunk_shape=(100,) * 3, shard_shape=None)
+    assert rules(memory) == set()
+    assert validate(memory, 5).warnings == ()
+    [intra] = [key for key in memory if key.startswith("0/links/0/0.0.0/c/1/1/1")]
+    good = memory[intra]
+    rows = np.frombuffer(good[8:], "<i8").copy()
+    rows[0] = 10_000
+    memory[intra] = good[:8] + rows.tobytes()
+    assert rules(memory, 3) == {"links"}
+    memory[intra] = good
+    listed = open_store(memory)["0/vertices"].attrs["nonempty_chunks"]
+    for array in ("vertices", "vertex_fragments"):
+        change(memory, f"0/{array}", "nonempty_chunks", listed[1:])
+    assert "link-chunks" in rules(memory, 3)
+
+
+def test_every_geometry_is_valid() -> None:
+    lines = [POSITIONS[start : start + 20] for start in range(0, 300, 20)]
+    faces = np.random.default_rng(2).permuted(np.tile(np.arange(300), (90, 1)), axis=1)[:, :3]
+    shape = {"chunk_shape": (100,) * 3}
+    stores: list[dict[str, bytes]] = [{}, {}, {}, {}]
+    write_polylines(stores[0], lines, **shape)
+    write_mesh(stores[1], POSITIONS, faces, **shape)
+    write_lines(stores[2], POSITIONS.reshape(150, 2, 3), **shape)
+    parents = np.stack([np.arange(1, 300), np.arange(299) // 2], axis=1)
+    write_graph(stores[3], POSITIONS, parents, kind="skeleton", **shape)
+    for store in stores:
+        report = validate(store, 5)
+        assert (report.errors, report.warnings) == ((), ())
+        assert report.n_vertices >= 300

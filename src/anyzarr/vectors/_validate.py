@@ -20,6 +20,7 @@ from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._open import open_root
 from anyzarr.vectors._report import VectorFindings, VectorReport
 from anyzarr.vectors._validate_cells import check_cells
+from anyzarr.vectors._validate_links import check_links
 from anyzarr.vectors._validate_objects import check_objects
 
 __all__ = ["validate"]
@@ -44,9 +45,9 @@ def validate(
         How deep. 1: the groups and arrays that must be there. 2: their metadata. 3: that what is
         stored agrees, which reads everything: cells that are listed hold something and others
         do not, fragments name rows that are there, attributes have a row for each, manifests name
-        fragments that are there, counts are right. 4: that every vertex lies in its chunk, its bin
-        and the bounds. 5: that the levels of detail belong to one pyramid. Each includes those
-        before.
+        fragments that are there, links join vertices that are there, counts are right. 4: that
+        every vertex lies in its chunk, its bin and the bounds. 5: that the levels of detail
+        belong to one pyramid. Each includes those before.
 
     Returns
     -------
@@ -85,6 +86,7 @@ def validate(
         for part in stored:
             summary = check_cells(part, findings, places=level >= 4)
             check_objects(part, summary, findings)
+            check_links(part, summary, findings)
             n_vertices += summary.n_vertices
     if level == 5:
         _pyramid(stored, findings)

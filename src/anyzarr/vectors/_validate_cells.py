@@ -20,7 +20,7 @@ from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._report import VectorFindings
 from anyzarr.vectors._write import tiles
 
-__all__ = ["CellSummary", "check_cells"]
+__all__ = ["CellSummary", "check_cells", "check_listed"]
 
 _BATCH = 4096
 _MOST_CELLS = 10_000_000
@@ -32,15 +32,21 @@ class CellSummary:
 
     Attributes
     ----------
-    cells, fragments
-        Cells with fragments, and how many each has.
+    cells, fragments, rows
+        Cells with fragments, and how many fragments and rows each has.
     n_vertices
         Rows that fragments name.
     """
 
     cells: list[Coords] = field(default_factory=list)
     fragments: list[Ints] = field(default_factory=list)
+    rows: list[Ints] = field(default_factory=list)
     n_vertices: int = 0
+
+    def all_cells(self, array: CellArray) -> tuple[Coords, Ints]:
+        """Return all cells that have been seen, as those of an array, and the rows of each."""
+        cells = np.concatenate([*self.cells, np.empty((0, array.ndim), np.int64)])
+        return cells, np.concatenate([*self.rows, np.empty(0, np.int64)])
 
 
 def check_cells(level: StoredLevel, findings: VectorFindings, *, places: bool) -> CellSummary:
@@ -61,7 +67,7 @@ def check_cells(level: StoredLevel, findings: VectorFindings, *, places: bool) -
     if level.fragments is not None:
         arrays["vertex_fragments"] = level.fragments
     for name, array in arrays.items():
-        _check_listed(f"{base}/{name}", array, findings)
+        check_listed(f"{base}/{name}", array, findings)
     cells = level.cells
     for start in range(0, len(cells), _BATCH):
         with findings.caught(f"{base}/vertices", "unreadable"):
@@ -89,7 +95,7 @@ def _attributes(level: StoredLevel, findings: VectorFindings) -> dict[str, CellA
     return found
 
 
-def _check_listed(path: str, array: CellArray, findings: VectorFindings) -> None:
+def check_listed(path: str, array: CellArray, findings: VectorFindings) -> None:
     """Check that the cells that are listed hold something, and that others do not."""
     shape = array.metadata.shape
     if math.prod(shape) > _MOST_CELLS:
@@ -139,6 +145,7 @@ def _check_batch(
         table = decode_fragments(blobs, Origin(level.fragments.path, cells))
     summary.cells.append(cells)
     summary.fragments.append(table.fragments)
+    summary.rows.append(rows)
     summary.n_vertices += int(table.count.sum())
     extent = table.extent()
     _report(f"{base}/vertices", "fragment-rows", cells, rows < extent,
