@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 import anyzarr
-from anyzarr.errors import MetadataError, NodeNotFoundError, ReadOnlyError, StoreError
+from anyzarr.errors import (
+    MetadataError,
+    NodeNotFoundError,
+    ReadOnlyError,
+    StoreError,
+    UnsupportedError,
+)
 from anyzarr.stores import MemoryStore
 from anyzarr.vectors import (
     CAP_FRAGMENT_INDEX,
@@ -104,6 +110,26 @@ def test_s3_takes_the_options_of_its_backend(s3) -> None:
     write_points(url, POSITIONS, vertex_attributes=ROW, mode="append", **options)
     assert read_points(url, **options).vertex_count == 600
     assert open_store(url, **options).backend == "obstore"
+
+
+def test_a_web_server_that_cannot_list_is_read(tmp_path, web) -> None:
+    pytest.importorskip("obstore")
+    path, url = tmp_path / "scan.zarrvectors", f"{web}/scan.zarrvectors"
+    write(path)
+    assert read_points(url, attribute_names=["row"], bbox=BOX).vertex_count > 0
+    with pytest.raises(UnsupportedError):
+        read_points(url, attribute_names="all")
+    open_store(path, mode="r+").consolidate()
+    check(url)
+
+
+def test_a_box_costs_three_rounds_of_requests() -> None:
+    store = Counting()
+    write(store)
+    Counting.rounds = 0
+    read_points(store, bbox=BOX, attribute_names=["row"])
+    # The root; the documents of level and arrays; then each array's index and its cells.
+    assert Counting.rounds <= 6
 
 
 def test_the_environment_names_the_backend(tmp_path, monkeypatch) -> None:
