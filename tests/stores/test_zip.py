@@ -562,3 +562,6 @@ def test_the_one_folder_of_an_archive_is_entered(tmp_path: Path) -> None:
     path.write_bytes(pack({"data.zarr/zarr.json": b"{}", "data.zarr/c/0": b"1"}))
     assert open_store(path).get("zarr.json") == b"{}"
     assert ZipStore(path).get("zarr.json") is None
+    more = {"__MACOSX/._data.zarr": b"", "data.zarr/zarr.json": b"{}", ".DS_Store": b""}
+    path.write_bytes(pack(more))
+    assert open_store(path).get("zarr.json") == b"{}", "as macOS makes them"

@@ -135,8 +135,8 @@ def test_compressed_and_encrypted_entries(whole: Path, tmp_path: Path) -> None:
     path.write_bytes(data)
     assert rules(path) == ({"ozx-unreadable"}, {"ozx-zip64"})
     path.write_bytes(written([*entries_of(whole), ("0/c/9/9", b"x" * 99)], method=zipfile.ZIP_LZMA))
-    with pytest.raises(anyzarr.UnsupportedError):
-        anyzarr.validate(path)
+    errors, _ = rules(path)
+    assert errors == {"ozx-unreadable"}, "the root as well, so nothing else is known"
 
 
 def test_arrays_without_shards(tmp_path: Path) -> None:
@@ -253,3 +253,34 @@ def test_a_flag_in_the_wrong_place_is_not_believed_and_told(
     assert store.comment.is_misplaced
     assert not store.comment.json_first
     assert not ZipStore(whole).comment.is_misplaced
+
+
+@pytest.mark.parametrize(
+    ("names", "broken"),
+    [
+        (["a.zarr/zarr.json", "b.zarr/zarr.json"], {"ozx-root", "ozx-one-hierarchy"}),
+        (["x/y/zarr.json", "x/readme"], {"ozx-root"}),
+        (["x/y/.zgroup"], {"ozx-root"}),
+        ([], {"ozx-root"}),
+    ],
+)
+def test_archives_that_cannot_be_opened(tmp_path: Path, names: list[str], broken: set[str]) -> None:
+    (tmp_path / "a.ozx").write_bytes(written([(name, GROUP) for name in names]))
+    report = anyzarr.validate(tmp_path / "a.ozx")
+    assert {finding.rule for finding in report.errors} == broken
+    assert {
+        rule.rule for rule in report.archive if rule.demand == "MUST" and not rule.met
+    } == broken
+    (tmp_path / "a.zip").write_bytes(written([(name, GROUP) for name in names], b""))
+    with pytest.raises(anyzarr.NodeNotFoundError) as caught:  # nobody says it is OME-Zarr
+        anyzarr.validate(tmp_path / "a.zip")
+    nearest = next((name.rpartition("/")[0] for name in names), None)
+    assert nearest is None or repr(nearest) in str(caught.value)
+
+
+def test_an_encrypted_root(tmp_path: Path) -> None:
+    data = bytearray(written([("zarr.json", GROUP)]))
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.ozx").write_bytes(data)
+    assert {f.rule for f in anyzarr.validate(tmp_path / "a.ozx").errors} == {"ozx-unreadable"}

@@ -25,8 +25,8 @@ class ArchiveFacts:
     ----------
     name
         Its name.
-    has_root
-        Whether it holds ``zarr.json`` at its root.
+    has_root, is_v2
+        Whether it holds ``zarr.json`` at its root, or there a document of Zarr v2.
     root_version
         The OME-Zarr version of the root's metadata, or None.
     comment_version, comment_is_json, comment_bytes, is_misplaced
@@ -52,6 +52,7 @@ class ArchiveFacts:
 
     name: str
     has_root: bool
+    is_v2: bool
     root_version: str | None
     comment_version: str | None
     comment_is_json: bool
@@ -93,6 +94,7 @@ def archive_facts(archive: ZipStore) -> ArchiveFacts:
     return ArchiveFacts(
         name=archive.spec.root.rstrip("/").rpartition("/")[2],
         has_root="zarr.json" in directory.entries,
+        is_v2=not directory.entries.keys().isdisjoint({".zgroup", ".zarray"}),
         root_version=ome_version(parsed.get("zarr.json", {})),
         comment_version=comment.version,
         comment_is_json=comment.is_json,

@@ -67,8 +67,8 @@ def check_archive(store: Store, findings: Findings) -> tuple[ArchiveRule, ...]:
             "it out",
         )
     # Without a root there is no hierarchy whose order could be right.
-    unknown = set() if facts.has_root else {"ozx-one-hierarchy", "ozx-order"}
-    return tuple(rule for rule in _verdicts(findings) if rule.rule not in unknown)
+    verdicts = _verdicts(findings)
+    return tuple(rule for rule in verdicts if facts.has_root or rule.rule != "ozx-order")
 
 
 def split_archive(error: AnyzarrError, findings: Findings) -> tuple[ArchiveRule, ...]:
@@ -122,24 +122,25 @@ class _Rules:
         facts = self.facts
         if not facts.has_root:
             nearest = min(facts.documents, key=lambda key: key.count("/"), default=None)
-            there = "Zarr v2, which has none" if nearest is None else f"the first is {nearest!r}"
+            there = "there is none" if nearest is None else f"the first is {nearest!r}"
+            there = "it is Zarr v2, which has none" if facts.is_v2 else there
             self.must(
                 "ozx-root",
                 "",
                 f"the archive must hold 'zarr.json' at its root ({there}); pack it anew with "
                 "anyzarr convert",
             )
-            return
         folders = {key.rpartition("/")[0] for key in facts.documents}
-        for folder in sorted(folders - {""}):
-            if folder.rpartition("/")[0] not in folders:
-                self.must(
-                    "ozx-one-hierarchy",
-                    f"{folder}/zarr.json",
-                    "the archive must hold one hierarchy, and this node is in none: there is no "
-                    "group above it",
-                    path=folder,
-                )
+        tops = sorted(f for f in folders - {""} if f.rpartition("/")[0] not in folders)
+        # One in a folder is one, in the wrong place.
+        for folder in tops if facts.has_root else tops[1:]:
+            self.must(
+                "ozx-one-hierarchy",
+                f"{folder}/zarr.json",
+                "the archive must hold one hierarchy, and this node is in none, or in a second "
+                "one: there is no group above it",
+                path=folder,
+            )
 
     def check_order(self) -> None:
         facts = self.facts

@@ -7,12 +7,12 @@ from typing import Any
 from anyzarr._nodes import Array, Group
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr._validate._archive_rules import check_archive, check_embedded, split_archive
-from anyzarr._validate._findings import Findings, ValidationReport
+from anyzarr._validate._findings import ArchiveRule, Findings, ValidationReport
 from anyzarr._validate._hierarchy import Walk
 from anyzarr._validate._levels import Pyramid
 from anyzarr._validate._pixels import Pixels
 from anyzarr._validate._vectors import vectors_report
-from anyzarr.errors import UnsupportedError
+from anyzarr.errors import AnyzarrError, UnsupportedError
 from anyzarr.stores import open_store
 from anyzarr.stores._shown import shown_root
 from anyzarr.stores._zip_directory import SPLIT
@@ -82,11 +82,16 @@ def validate(
     except UnsupportedError as error:
         if error.kind != SPLIT:
             raise
-        where = error.store or ""
         rules = split_archive(error, findings)
-        return ValidationReport(
-            where, None, ("archive",), deep, 0, 0, findings.errors, (), archive=rules
-        )
+        return _of_archive(error.store or "", deep, findings, rules)
+
+
+def _of_archive(
+    location: str, deep: bool, findings: Findings, rules: tuple[ArchiveRule, ...]
+) -> ValidationReport:
+    """Return the verdict on an archive that holds no hierarchy that can be opened."""
+    errors, warnings = findings.errors, findings.warnings
+    return ValidationReport(location, None, ("archive",), deep, 0, 0, errors, warnings, rules)
 
 
 def _validated(
@@ -113,7 +118,13 @@ def _validated(
         images.append((pyramid, omero, is_label))
 
     walk = Walk(store, findings, look)
-    described = walk.root(path)
+    try:
+        described = walk.root(path)
+    except AnyzarrError:
+        rules = check_archive(store, findings)
+        if path or not findings.errors:
+            raise
+        return _of_archive(shown_root(store), deep, findings, rules)
     check_embedded(store, path, findings)
     rules = () if path else check_archive(store, findings)
     if deep:

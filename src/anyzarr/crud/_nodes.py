@@ -24,6 +24,7 @@ from anyzarr.crud._twins import async_twin
 from anyzarr.errors import AnyzarrError, ConflictError, NodeExistsError, NodeNotFoundError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata
 from anyzarr.stores import join
+from anyzarr.stores._archive_location import nearest_node
 
 __all__ = [
     "changing",
@@ -213,9 +214,14 @@ def _fetch(store: Store, path: str, names: Sequence[str]) -> Found:
 
 def _no_node(store: Store, path: str, zarr_format: ZarrFormat | None) -> NodeNotFoundError:
     wanted = f"Zarr v{zarr_format}" if zarr_format else "Zarr"
+    nearest = nearest_node(store) if not path else None
+    remedy = (
+        "check the path: a node is where zarr.json, .zarray or .zgroup is"
+        if nearest is None
+        else f"the nearest one is at {nearest!r}: give that as the path"
+    )
     return NodeNotFoundError(
-        f"there is no {wanted} array or group at {path or '/'!r} in {store.spec}; "
-        "check the path: a node is where zarr.json, .zarray or .zgroup is",
+        f"there is no {wanted} array or group at {path or '/'!r} in {store.spec}; {remedy}",
         store=str(store.spec),
         path=path,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from anyzarr._ozx import is_stray
 from anyzarr._url import redact
 from anyzarr.abc import Store
 from anyzarr.errors import NodeNotFoundError, ReadOnlyError, StoreError
@@ -12,9 +13,10 @@ from anyzarr.stores._base_location import BaseSource, for_mode
 from anyzarr.stores._zip import ZipStore
 from anyzarr.stores._zip_write import StagedArchive
 
-__all__ = ["create_archive", "single_folder"]
+__all__ = ["create_archive", "nearest_node", "single_folder"]
 
-_ROOT_DOCUMENTS: Final = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+_NODE_DOCUMENTS: Final = ("zarr.json", ".zgroup", ".zarray")
+_ROOT_DOCUMENTS: Final = (*_NODE_DOCUMENTS, ".zattrs")
 
 
 def create_archive(source: BaseSource, *, inner: str, named: bool) -> Store:
@@ -64,8 +66,21 @@ def single_folder(archive: ZipStore) -> str:
     if archive.head("zarr.json") is not None:
         return ""  # known without the names of all that is there
     level = archive.list_level()
-    if len(level.prefixes) != 1 or any(name in level.keys for name in _ROOT_DOCUMENTS):
+    folders = [prefix for prefix in level.prefixes if not is_stray(prefix.rstrip("/"))]
+    if len(folders) != 1 or any(name in level.keys for name in _ROOT_DOCUMENTS):
         return ""
-    folder = level.prefixes[0]
+    (folder,) = folders
     inside = archive.list_level(folder).keys
     return folder if any(folder + name in inside for name in _ROOT_DOCUMENTS) else ""
+
+
+def nearest_node(store: Store) -> str | None:
+    """Return the path of the uppermost node in an archive that has none at its root.
+
+    None where there is no node at all, and for every other store: listing it may be long.
+    """
+    if not isinstance(store, ZipStore):
+        return None
+    nodes = (key.rpartition("/") for key in store.directory.entries)
+    paths = [path for path, _, name in nodes if path and name in _NODE_DOCUMENTS]
+    return min(paths, key=lambda path: (path.count("/"), path), default=None)
