@@ -109,8 +109,6 @@ def _validated(
     else:
         store = open_store(location, backend=opening[0], mode="r", **opening[1])
         path = path.strip("/")
-    if (report := vectors_report(store, path, deep)) is not None:
-        return report
     pixels = Pixels(store, engine, tracker)
     images: list[tuple[Pyramid, Any, bool]] = []
 
@@ -119,6 +117,8 @@ def _validated(
 
     walk = Walk(store, findings, look)
     try:
+        if (report := vectors_report(store, path, deep)) is not None:
+            return report
         described = walk.root(path)
     except AnyzarrError:
         rules = check_archive(store, findings)
