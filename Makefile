@@ -9,6 +9,7 @@ READY := $(VENV)/.ready-dev
 READY_DEMO := $(VENV)/.ready-demo
 PIP_FLAGS := --quiet --disable-pip-version-check
 NATIVE := $(VENV)/.ready-native
+EMULATORS := .emulators/.ready
 NATIVE_SOURCES := $(shell find native \( -name target -o -name fuzz \) -prune -o -type f -print)
 WORKERS ?= auto
 # For each fuzz target: by make fuzz, and within make test.
@@ -17,7 +18,7 @@ FUZZ_TEST_SECONDS ?= 6
 PYTEST := $(BIN)/python -X dev -m pytest
 DEMO_OUTPUT ?= demo-output
 
-.PHONY: help demo test native rust fuzz asan tsan miri format lint types pytest docs docs-serve floor bench lock clean
+.PHONY: help demo test native emulators rust fuzz asan tsan miri format lint types pytest docs docs-serve floor bench lock clean
 
 help:  ## Say what there is to make
 	@sed -n 's/^\([a-z -]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,6 +46,12 @@ $(VENV)/.ready-native $(FLOOR)/.ready-native: %/.ready-native: $(NATIVE_SOURCES)
 	@tools/build_native.sh $*
 
 native: $(NATIVE)  ## Build the native engine and install it into .venv
+
+# For the tests of Azure and Google Cloud Storage; what cannot be installed is said each time.
+.emulators/.ready: tools/install_emulators.sh tools/emulators/package-lock.json
+	@tools/install_emulators.sh
+
+emulators: $(EMULATORS)  ## Install emulators of Azure and Google Cloud Storage for the tests
 
 # --- what a newcomer runs -----------------------------------------------------------------------
 
@@ -78,7 +85,7 @@ rust: $(READY)  ## Format, lint and test the Rust crates, and fuzz them for a mi
 		echo "NOT RUN: the checks of the Rust crates, because there is no cargo."; \
 	fi
 
-pytest: $(READY) $(NATIVE)  ## Tests, doctests, and the code in README.md and docs/
+pytest: $(READY) $(NATIVE) $(EMULATORS)  ## Tests, doctests, and the code in README.md and docs/
 	$(PYTEST) -n $(WORKERS) --dist worksteal -q tests src
 	@# In one process: the blocks of a page build on each other.
 	$(PYTEST) -q docs README.md
@@ -126,9 +133,9 @@ asan tsan miri: $(READY)  ## Test the native engine's core under a sanitizer, or
 
 lock: $(READY)  ## Choose new versions for constraints.txt
 	$(BIN)/python -m pip install $(PIP_FLAGS) uv
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra all --extra s3fs --extra cluster \
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra all --extra s3fs --extra gcsfs --extra adlfs --extra cluster \
 		--group demo --group test --group oracles --group lint --group docs --group native \
 		--upgrade --no-header --no-annotate --quiet --output-file constraints.txt
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) $(FLOOR) native/target native/fuzz/corpus site demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FLOOR) .emulators native/target native/fuzz/corpus site demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -4,35 +4,56 @@ from __future__ import annotations
 
 import functools
 import http.server
+import itertools
 import logging
+import os
 import re
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from . import _emulators
 from ._counts import pytest_runtest_makereport, pytest_terminal_summary
+from ._gcs_xml import XmlWrites
+from ._relay import Relay, relaying
 
 __all__ = ["pytest_runtest_makereport", "pytest_terminal_summary"]
 
 
 @dataclass(frozen=True)
-class S3:
-    """An S3 service on loopback.
+class Service:
+    """An object store on loopback.
 
     ``options`` is what obstore and fsspec both take to reach it; ``new_bucket()`` makes a bucket
-    and returns its name.
+    and returns its name. ``through`` is the relay before it, if there is one.
     """
 
     endpoint: str
     options: dict[str, Any]
     new_bucket: Callable[[], str]
+    scheme: str = "s3"
+    through: Relay | None = None
+
+    def new_location(self) -> str:
+        """Return the URL of a place in a bucket of its own."""
+        return f"{self.scheme}://{self.new_bucket()}/a place"
+
+    def behind(self, relay: Relay) -> Service:
+        """Return the same service, reached through a relay."""
+        options = {**self.options, "endpoint_url": self.endpoint.replace(_origin(self), relay.url)}
+        return replace(self, options=options, through=relay)
+
+
+def _origin(service: Service) -> str:
+    return "://".join(urlsplit(service.endpoint)[:2])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,7 +73,7 @@ def _zarr_is_zarr() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator[S3]:
+def s3() -> Iterator[Service]:
     """An S3 service, made by moto; one for the whole session."""
     boto3 = pytest.importorskip("boto3", reason="makes buckets")
     server_module = pytest.importorskip("moto.server", reason="the S3 service")
@@ -77,11 +98,79 @@ def s3() -> Iterator[S3]:
         client.create_bucket(Bucket=made[-1])
         return made[-1]
 
-    yield S3(endpoint, {**keys, "region": "us-east-1", "endpoint_url": endpoint}, new_bucket)
+    yield Service(endpoint, {**keys, "region": "us-east-1", "endpoint_url": endpoint}, new_bucket)
     client.close()
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def azure() -> Iterator[Service]:
+    """Azure Blob Storage, by Azurite; one for the whole session."""
+    program = _emulators.find("node_modules/.bin/azurite-blob")
+    if program is None:
+        pytest.skip("Azurite is not installed: make emulators (it needs npm)")
+    blob = pytest.importorskip("azure.storage.blob", reason="makes containers")
+    account, key = _emulators.AZURE_ACCOUNT, _emulators.AZURE_KEY
+    numbers = itertools.count()
+    with _emulators.azurite(program) as address:
+        endpoint = f"{address}/{account}"
+        options = {"account_name": account, "account_key": key, "endpoint_url": endpoint}
+        with blob.BlobServiceClient(endpoint, credential=key) as client:
+
+            def new_container() -> str:
+                name = f"container-{next(numbers)}"
+                client.create_container(name).close()
+                return name
+
+            yield Service(endpoint, options, new_container, "az")
+
+
+@pytest.fixture(scope="session")
+def gcs() -> Iterator[Service]:
+    """Google Cloud Storage, by fake-gcs-server and what it lacks; one for the whole session."""
+    program = _emulators.find("bin/fake-gcs-server")
+    if program is None:
+        pytest.skip("fake-gcs-server is not installed: make emulators (it needs go)")
+    # gcsfs asks the service for kinds of buckets, by a protocol that the server does not speak.
+    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    port, numbers = _emulators.free_port(), itertools.count()
+
+    def new_bucket() -> str:
+        name = f"bucket-{next(numbers)}"
+        _emulators.make_gcs_bucket(port, name)
+        return name
+
+    with relaying(f"http://127.0.0.1:{port}") as relay:
+        relay.host = f"127.0.0.1:{port}"
+        relay.translate = XmlWrites(relay)
+        with _emulators.fake_gcs_server(program, port=port, external_url=relay.url):
+            options = {"endpoint_url": relay.url, "anon": True}
+            yield Service(relay.url, options, new_bucket, "gs", relay)
+            _close_gcsfs()
+
+
+def _close_gcsfs() -> None:
+    """Close what gcsfs would, with much noise, when its event loop has ended."""
+    gcsfs: Any = sys.modules.get("gcsfs")
+    asyn: Any = sys.modules.get("fsspec.asyn")
+    for fs in () if gcsfs is None else tuple(gcsfs.GCSFileSystem._cache.values()):
+        if fs._session is not None:
+            asyn.sync(fs.loop, fs._session.close)
+
+
+@pytest.fixture(params=["s3", "azure", "gcs"])
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """Each object store, through a relay that counts and misbehaves."""
+    found: Service = request.getfixturevalue(request.param)
+    if found.through is None:
+        with relaying(found.endpoint) as relay:
+            yield found.behind(relay)
+        return
+    yield found
+    found.through.faults = []
+    found.through.delay_seconds = 0.0
 
 
 def _without_server_header(app: Any) -> Any:
