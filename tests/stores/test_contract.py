@@ -290,6 +290,37 @@ def test_ftp(name: str, ftp: str) -> None:
     run(name, filling(lambda: open_store(f"{ftp}/some data/{next(_numbers)}", mode="a")))
 
 
+_PACKAGES = {"azure": "adlfs", "gcs": "gcsfs"}
+
+
+@pytest.fixture
+def new_cloud_store(request: pytest.FixtureRequest) -> Callable[[str, str], Store]:
+    def new(name: str, backend: str) -> Store:
+        if backend == "fsspec":
+            pytest.importorskip(_PACKAGES[name], reason="what fsspec reads it by")
+        service = request.getfixturevalue(name)
+        location = f"{service.scheme}://{service.new_bucket()}/some data"
+        return open_store(location, backend=backend, mode="a", **service.options)
+
+    return new
+
+
+_ON_CLOUDS = [
+    name
+    for name in NAMES
+    if name.endswith("-sync")
+    or name in {"gets-many-async", "puts-async", "lists-levels-async", "deletes-prefixes-async"}
+]
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # their clients do
+@pytest.mark.parametrize("name", _ON_CLOUDS)
+@pytest.mark.parametrize("backend", ["obstore", "fsspec"])
+@pytest.mark.parametrize("cloud", ["azure", "gcs"])
+def test_clouds(cloud: str, backend: str, name: str, new_cloud_store: Any) -> None:
+    run(name, filling(lambda: new_cloud_store(cloud, backend)))
+
+
 # -------------------------------------------------------------------------------- what can be read
 
 

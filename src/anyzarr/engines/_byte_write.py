@@ -33,7 +33,7 @@ def write_chunks(access: ChunkAccess, cells: Cells, value: npt.NDArray[Any]) -> 
         else:
             access.store.put(key, encoded)
 
-    for_each(write, cells, limit=1 if len(cells) < 2 else access.width)
+    for_each(write, cells, limit=1 if len(cells) < 2 else access.put_width)
 
 
 def _write_chunk(

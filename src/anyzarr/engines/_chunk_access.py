@@ -16,6 +16,7 @@ from anyzarr.engines._codec_edge import Data, checked_decode, checked_encode, co
 from anyzarr.engines._shard_index import ShardLayout
 from anyzarr.errors import CorruptDataError
 from anyzarr.metadata import ArrayMetadata, single_chunk, subchunk
+from anyzarr.stores._base import remote_concurrency
 
 __all__ = ["ChunkAccess"]
 
@@ -84,6 +85,11 @@ class ChunkAccess:
         if self.is_remote and config.get("concurrency") is None:
             return max(threads, _REMOTE_THREADS)
         return threads
+
+    @property
+    def put_width(self) -> int:
+        """How many chunks to put at once: waiting for a service takes no processor."""
+        return remote_concurrency() if self.is_remote else concurrency()
 
     def _chunk_codec(self, shape: tuple[int, ...]) -> ChunkCodec:
         codec = self._codecs.get(shape)

@@ -341,7 +341,7 @@ class NativeArrayIO:
             else:
                 self._store.put(key, data)
 
-        for_each(put, objects, limit=1 if len(objects) < 2 else self._access.width)
+        for_each(put, objects, limit=1 if len(objects) < 2 else self._access.put_width)
 
     def _explained(self, error: Any, action: str) -> AnyzarrError:
         name, store = NativeEngine.name, self._store

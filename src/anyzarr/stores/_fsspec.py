@@ -30,6 +30,7 @@ from anyzarr.stores._fsspec_options import (
     unwrap,
     url_of,
 )
+from anyzarr.stores._fsspec_retry import persisting
 from anyzarr.stores._fsspec_stream import stream, stream_beside
 from anyzarr.stores._local import atomic_write, atomic_write_parts, etag_of, is_temporary, prune
 from anyzarr.stores._locks import key_lock
@@ -216,7 +217,7 @@ class FsspecStore(BaseStore):
         try:
             with self._turn:
                 try:
-                    return work()
+                    return persisting(work)
                 except _ABSENT_ERRORS:
                     if self._is_ftp:
                         self.fs.ftp.voidcmd("NOOP")  # every error looks like this one to fsspec
@@ -409,8 +410,9 @@ class FsspecStore(BaseStore):
         """Whether what is at a path below the listed prefix is being written."""
         return self.is_local and any(is_temporary(part) for part in below.split("/"))
 
-    def _infos(self, prefix: str, found: Mapping[str, Any] | None) -> Iterator[ObjectInfo]:
-        for name, detail in (found or {}).items():
+    def _infos(self, prefix: str, found: Any) -> Iterator[ObjectInfo]:
+        # Of a path that is a file, some give its name alone: nothing is below it.
+        for name, detail in found.items() if isinstance(found, Mapping) else ():
             key = self._key(name)
             if name.endswith("/") or not key.startswith(prefix) or key == prefix:
                 continue  # a marker that some tools leave for a directory
@@ -513,7 +515,7 @@ class FsspecStore(BaseStore):
             return atomic_write(path, value, exclusive=exclusive)
         if not self._protocols & _ATOMIC:
             self.fs.makedirs(self._fs._parent(path), exist_ok=True)
-        self.fs.pipe_file(path, bytes(value))
+        persisting(lambda: self.fs.pipe_file(path, bytes(value)))
         info = self._head(key)
         return None if info is None else info.etag
 

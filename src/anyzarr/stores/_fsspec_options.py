@@ -14,6 +14,7 @@ from anyzarr._optional import install_command, require
 from anyzarr._url import hide_bars, redact, show_bars
 from anyzarr.errors import MissingDependencyError, StoreError
 from anyzarr.stores._base import describe
+from anyzarr.stores._fsspec_clouds import cloud_options
 
 __all__ = [
     "client_errors",
@@ -25,23 +26,21 @@ __all__ = [
     "url_of",
 ]
 
-_S3_ALIASES: Final = {
-    "endpoint": "endpoint_url",
-    "skip_signature": "anon",
-    "access_key_id": "key",
-    "secret_access_key": "secret",
-    "session_token": "token",
-}
 _HTTP: Final = frozenset({"http", "https"})
-_EXTRAS: Final = {"s3": "s3fs", "s3a": "s3fs", "http": "http", "https": "http"}
-_PACKAGES: Final = {
+_EXTRAS: Final = {
     "abfs": "adlfs",
     "abfss": "adlfs",
     "az": "adlfs",
     "azure": "adlfs",
     "gcs": "gcsfs",
-    "github": "requests",
     "gs": "gcsfs",
+    "http": "http",
+    "https": "http",
+    "s3": "s3fs",
+    "s3a": "s3fs",
+}
+_PACKAGES: Final = {
+    "github": "requests",
     "hdfs": "pyarrow",
     "hf": "huggingface_hub",
     "sftp": "paramiko",
@@ -92,7 +91,7 @@ def filesystem_from_url(url: str, options: dict[str, Any]) -> tuple[Any, str]:
     scheme = url.partition("://")[0].lower()
     url = url if scheme in _HTTP else show_bars(url)
     try:
-        fs, path = core.url_to_fs(url, **_options(scheme, options))
+        fs, path = core.url_to_fs(url, **cloud_options(scheme, options))
     except ImportError as error:
         extra = _EXTRAS.get(scheme)
         package = _PACKAGES.get(scheme)
@@ -110,21 +109,6 @@ def filesystem_from_url(url: str, options: dict[str, Any]) -> tuple[Any, str]:
             store=redact(url),
         ) from error
     return unwrap(fs, path)
-
-
-def _options(scheme: str, options: dict[str, Any]) -> dict[str, Any]:
-    if scheme not in ("s3", "s3a"):
-        return options
-    chosen: dict[str, Any] = {}
-    for name, value in options.items():
-        if name in ("region", "region_name"):
-            client = {**chosen.get("client_kwargs", {}), **options.get("client_kwargs", {})}
-            chosen["client_kwargs"] = {"region_name": value, **client}
-        elif name == "allow_http":
-            chosen.setdefault("use_ssl", not value)
-        elif name != "client_kwargs" or "client_kwargs" not in chosen:
-            chosen[_S3_ALIASES.get(name, name)] = value
-    return chosen
 
 
 def url_of(fs: Any, path: str) -> str:

@@ -11,7 +11,6 @@ from anyzarr._optional import require
 from anyzarr._parallel import map_ordered
 from anyzarr._url import child_url, redact
 from anyzarr.abc import (
-    ABSENT,
     ByteRange,
     Capabilities,
     Level,
@@ -19,7 +18,7 @@ from anyzarr.abc import (
     Precondition,
     Request,
 )
-from anyzarr.errors import UnsupportedError
+from anyzarr.errors import ConflictError, UnsupportedError
 from anyzarr.stores import _live
 from anyzarr.stores._base import (
     BaseStore,
@@ -33,6 +32,7 @@ from anyzarr.stores._keys import as_prefix
 from anyzarr.stores._local import is_no_object, prune
 from anyzarr.stores._locks import key_lock
 from anyzarr.stores._obstore_config import object_store_from_url, spec_of
+from anyzarr.stores._obstore_put import Live, info_of, part_bytes, tag_of
 from anyzarr.stores._obstore_stream import upload
 from anyzarr.stores._ranges import Batch, batches_of
 
@@ -40,8 +40,9 @@ __all__ = ["ObstoreStore"]
 
 _ABSENT_ERRORS: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _COALESCE_BYTES: Final = 1 << 20
-_LEAST_PART_BYTES: Final = 8 << 20
-_BULK_DELETE: Final = frozenset({"S3Store", "GCSStore", "AzureStore"})
+_SERVICES: Final = frozenset({"S3Store", "GCSStore", "AzureStore"})
+_VERSIONS: Final = 20
+"""How many versions of an object are tried to be read while they are replaced."""
 _runtime_pid: int | None = None
 
 
@@ -97,6 +98,7 @@ class ObstoreStore(BaseStore):
             _mark_runtime()
             self._object_store = store
         self._kind = type(self._object_store).__name__
+        self._live = Live(self._obs, self._errors, self._object_store, self._kind)
         super().__init__(spec_of(self._object_store, read_only=read_only))
 
     @property
@@ -192,6 +194,9 @@ class ObstoreStore(BaseStore):
 
     def _read_otherwise(self, key: str, byte_range: ByteRange) -> Any:
         """Read a range that was refused: it lies outside the object, or ranges are not known."""
+        if self._kind in _SERVICES:
+            found = self._read_otherwise_with_info(key, byte_range)
+            return None if found is None else found[0]
         info = self._head(key)
         if info is None:
             return None
@@ -225,16 +230,10 @@ class ObstoreStore(BaseStore):
         infos: dict[int, ObjectInfo] = {}
 
         def read(batch: Batch) -> None:
-            self._ready(batch.key)
-            try:
-                options = _options(batch.byte_range)
-                found = self._obs.get(self._object_store, batch.key, options=options)
-                batch.deliver(found.bytes(), results)
-            except _ABSENT_ERRORS:
-                return
-            except self._known as error:
-                self._fail(error, batch.key, "read")
-            infos.update(dict.fromkeys((m[0] for m in batch.members), _info(found.meta)))
+            found = self._read_with_info(batch.key, batch.byte_range)
+            if found is not None:
+                batch.deliver(found[0], results)
+                infos.update(dict.fromkeys((m[0] for m in batch.members), found[1]))
 
         batches = batches_of(requests, max_gap_bytes=_COALESCE_BYTES)
         map_ordered(read, batches, limit=min(len(batches), remote_concurrency()))
@@ -242,6 +241,51 @@ class ObstoreStore(BaseStore):
             None if data is None or index not in infos else (data, infos[index])
             for index, data in enumerate(results)
         ]
+
+    def _read_with_info(
+        self, key: str, byte_range: ByteRange | None
+    ) -> tuple[Any, ObjectInfo] | None:
+        self._ready(key)
+        try:
+            return self._fetch_with_info(key, byte_range)
+        except _ABSENT_ERRORS:
+            return None
+        except self._known as error:
+            if byte_range is None:
+                self._fail(error, key, "read")
+        return self._read_otherwise_with_info(key, byte_range)
+
+    def _read_otherwise_with_info(
+        self, key: str, byte_range: ByteRange
+    ) -> tuple[Any, ObjectInfo] | None:
+        """Read a range by the object's size, of the version that has this size."""
+        for _ in range(_VERSIONS):
+            info = self._head(key)
+            if info is None:
+                return None
+            start, stop = byte_range.resolve(info.size)
+            if start == stop:
+                return b"", info
+            try:
+                data, read_from = self._fetch_with_info(key, ByteRange(start, stop))
+            except _ABSENT_ERRORS:
+                return None
+            except self._known as error:
+                if self._head(key) == info:
+                    self._fail(error, key, "read")
+                continue
+            if read_from == info:
+                return data, info
+        raise self._error(
+            f"{key!r} in {self._label} was replaced {_VERSIONS} times while it was read; "
+            "read it when its writers pause",
+            key,
+            cls=ConflictError,
+        )
+
+    def _fetch_with_info(self, key: str, byte_range: ByteRange | None) -> tuple[Any, ObjectInfo]:
+        found = self._obs.get(self._object_store, key, options=_options(byte_range))
+        return found.bytes(), info_of(self._kind, found.meta, key)
 
     async def _get_async(self, key: str, byte_range: ByteRange | None) -> bytes | None:
         data = await self._read_async(key, byte_range)
@@ -260,29 +304,12 @@ class ObstoreStore(BaseStore):
                 return None
             if byte_range is None:
                 self._fail(error, key, "read")
-        return await self._read_otherwise_async(key, byte_range)
+        return await in_thread(self._read_otherwise, key, byte_range)
 
     async def _fetch_async(self, key: str, byte_range: ByteRange | None) -> Any:
         options = _options(byte_range)
         result = await self._obs.get_async(self._object_store, key, options=options)
         return await result.bytes_async()
-
-    async def _read_otherwise_async(self, key: str, byte_range: ByteRange) -> Any:
-        info = await self._head_async(key)
-        if info is None:
-            return None
-        start, stop = byte_range.resolve(info.size)
-        if start == stop:
-            return b""
-        try:
-            return await self._fetch_async(key, ByteRange(start, stop))
-        except _ABSENT_ERRORS:
-            return None
-        except self._known as error:
-            if self._kind != "HTTPStore":
-                self._fail(error, key, "read")
-        data = await self._read_async(key, None)
-        return None if data is None else bytes(data)[start:stop]
 
     async def _get_many_async(self, requests: Sequence[Request]) -> Results:
         import asyncio
@@ -304,7 +331,7 @@ class ObstoreStore(BaseStore):
     def _head(self, key: str) -> ObjectInfo | None:
         self._ready(key)
         try:
-            return _info(self._obs.head(self._object_store, key), key)
+            return info_of(self._kind, self._obs.head(self._object_store, key), key)
         except _ABSENT_ERRORS:
             return None
         except self._known as error:
@@ -315,7 +342,8 @@ class ObstoreStore(BaseStore):
     async def _head_async(self, key: str) -> ObjectInfo | None:
         self._ready(key)
         try:
-            return _info(await self._obs.head_async(self._object_store, key), key)
+            meta = await self._obs.head_async(self._object_store, key)
+            return info_of(self._kind, meta, key)
         except _ABSENT_ERRORS:
             return None
         except self._known as error:
@@ -323,11 +351,15 @@ class ObstoreStore(BaseStore):
                 return None
             self._fail(error, key, "look up")
 
+    def _infos(self, batch: Iterable[Any], prefix: str) -> Iterator[ObjectInfo]:
+        found = (info_of(self._kind, meta) for meta in batch)
+        return (info for info in found if info.key.startswith(prefix))
+
     def _list(self, prefix: str) -> Iterator[ObjectInfo]:
         self._ready(prefix)
         try:
             for batch in self._obs.list(self._object_store, prefix or None, chunk_size=1000):
-                yield from (_info(meta) for meta in batch if meta["path"].startswith(prefix))
+                yield from self._infos(batch, prefix)
         except _ABSENT_ERRORS:
             return
         except self._known as error:
@@ -339,7 +371,7 @@ class ObstoreStore(BaseStore):
         try:
             stream = self._obs.list(self._object_store, prefix or None, chunk_size=1000)
             async for batch in stream:
-                found += [_info(meta) for meta in batch if meta["path"].startswith(prefix)]
+                found += self._infos(batch, prefix)
         except _ABSENT_ERRORS:
             return found
         except self._known as error:
@@ -371,37 +403,36 @@ class ObstoreStore(BaseStore):
         self, key: str, value: bytes | memoryview, precondition: Precondition | None
     ) -> str | None:
         self._ready(key)
-        if isinstance(precondition, str) and self._kind == "LocalStore":
-            return self._put_checked(key, value, precondition)
+        if isinstance(precondition, str):
+            if self._kind == "LocalStore":
+                return self._put_checked(key, value, precondition)
+            if self._kind == "GCSStore" and not precondition.isdecimal():
+                raise self._conflict(key, precondition)  # no generation of any object
         try:
-            kept = self._own(value)
-            result = self._obs.put(self._object_store, key, kept, **_mode(precondition))
-            return _tag(result)
+            return tag_of(self._kind, self._live.put(key, self._own(value), precondition))
         except self._known as error:
             self._put_failed(error, key, precondition)
 
     async def _put_async(
         self, key: str, value: bytes | memoryview, precondition: Precondition | None
     ) -> str | None:
+        is_large = len(value) > part_bytes(0)
+        if precondition is not None or (is_large and self._kind in _SERVICES):
+            return await in_thread(self._put, key, value, precondition)
         self._ready(key)
-        if isinstance(precondition, str) and self._kind == "LocalStore":
-            return await in_thread(self._put_checked, key, value, precondition)
         try:
-            kept = self._own(value)
-            result = await self._obs.put_async(self._object_store, key, kept, **_mode(precondition))
-            return _tag(result)
+            result = await self._obs.put_async(self._object_store, key, self._own(value))
+            return tag_of(self._kind, result)
         except self._known as error:
             self._put_failed(error, key, precondition)
 
     def _put_stream(self, key: str, parts: Iterable[bytes], size_limit: int) -> None:
         self._ready(key)
-        # An upload has at most 10,000 parts.
-        part_bytes = max(_LEAST_PART_BYTES, size_limit // 9000 + 1)
         failed: list[BaseException] = []
 
         def put(arriving: Iterator[bytes]) -> None:
             try:
-                self._obs.put(self._object_store, key, arriving, chunk_size=part_bytes)
+                self._live.put_parts(key, arriving, size_limit)
             except self._known as error:
                 failed.append(error)
                 raise
@@ -447,7 +478,7 @@ class ObstoreStore(BaseStore):
     def _delete(self, key: str) -> None:
         self._ready(key)
         try:
-            self._obs.delete(self._object_store, key)
+            self._live.delete(key)
         except _ABSENT_ERRORS:
             return
         except self._known as error:
@@ -456,15 +487,7 @@ class ObstoreStore(BaseStore):
         self._prune(key)
 
     async def _delete_async(self, key: str) -> None:
-        self._ready(key)
-        try:
-            await self._obs.delete_async(self._object_store, key)
-        except _ABSENT_ERRORS:
-            return
-        except self._known as error:
-            if not self._is_no_object(key):
-                self._fail(error, key, "delete")
-        self._prune(key)
+        await in_thread(self._delete, key)
 
     def _prune(self, key: str) -> None:
         if self._local_root is not None:
@@ -472,24 +495,18 @@ class ObstoreStore(BaseStore):
 
     def _delete_prefix(self, prefix: str) -> None:
         keys = [info.key for info in self._list(prefix)]
-        if self._kind in _BULK_DELETE and keys:
+        if self._kind in _SERVICES and keys:
             try:
-                self._obs.delete(self._object_store, keys)
+                self._live.delete(keys)
+                return
+            except _ABSENT_ERRORS:
+                pass  # of one, which keeps the others from being removed
             except self._known as error:
                 self._fail(error, prefix, "delete")
-        else:
-            map_ordered(self._delete, keys, limit=remote_concurrency())
+        map_ordered(self._delete, keys, limit=remote_concurrency())
 
     async def _delete_prefix_async(self, prefix: str) -> None:
-        keys = [info.key for info in await self._list_async(prefix)]
-        if self._kind in _BULK_DELETE and keys:
-            try:
-                await self._obs.delete_async(self._object_store, keys)
-            except self._known as error:
-                self._fail(error, prefix, "delete")
-        else:
-            for key in keys:
-                await self._delete_async(key)
+        await in_thread(self._delete_prefix, prefix)
 
 
 def _mark_runtime() -> None:
@@ -506,23 +523,6 @@ def _options(byte_range: ByteRange | None) -> dict[str, Any] | None:
     if byte_range.stop is None:
         return {"range": {"offset": byte_range.start}}
     return {"range": (byte_range.start, byte_range.stop)}
-
-
-def _mode(precondition: Precondition | None) -> Mapping[str, Any]:
-    if precondition is None:
-        return {}
-    mode: Any = "create" if precondition is ABSENT else {"e_tag": precondition}
-    # A multipart upload takes no condition.
-    return {"mode": mode, "use_multipart": False}
-
-
-def _tag(result: Mapping[str, Any]) -> str | None:
-    tag = result["e_tag"]
-    return None if tag is None else str(tag)
-
-
-def _info(meta: Mapping[str, Any], key: str | None = None) -> ObjectInfo:
-    return ObjectInfo(key or str(meta["path"]), int(meta["size"]), _tag(meta))
 
 
 def _level(found: Mapping[str, Any], prefix: str) -> Level:
