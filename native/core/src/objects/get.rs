@@ -19,6 +19,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How often that is done.
 const MOST_ATTEMPTS: usize = 3;
 
+/// How many versions of an object are tried to be read while they are replaced.
+const MOST_VERSIONS: usize = 20;
+
 /// Get an object or a part of it; None if there is none.
 pub async fn get(client: &Client, key: &str, range: Range) -> Result<Option<Found<Bytes>>> {
     let path = path_of(key)?;
@@ -59,29 +62,52 @@ fn is_plain(range: Range) -> bool {
 }
 
 /// Get a part that was refused: it lies outside the object, or such ranges are not known.
+///
+/// What a part is, follows from the size; so both are to be of one version.
 async fn get_otherwise(client: &Client, path: &Path, range: Range) -> Result<Option<Found<Bytes>>> {
-    let meta = match client.store.head(path).await {
-        Ok(meta) => meta,
-        Err(object_store::Error::NotFound { .. }) => return Ok(None),
-        Err(error) => return Err(failed(&error)),
-    };
-    let (start, stop) = match range {
-        Range::All => (0, meta.size),
-        Range::Span(start, stop) => (start, stop.min(meta.size)),
-        Range::Last(size) => (meta.size.saturating_sub(size), meta.size),
-    };
-    if start >= stop {
-        return Ok(Some(Found { version: Some(version(&meta)), ..nothing() }));
-    }
-    match fetch(client, path, Some(GetRange::Bounded(start..stop))).await {
-        Ok(found) => return Ok(Some(found)),
-        Err(object_store::Error::NotFound { .. }) => return Ok(None),
-        Err(error) if client.service != Service::Http => return Err(failed(&error)),
-        Err(object_store::Error::NotSupported { .. }) => {
-            client.is_without_ranges.store(true, Ordering::Relaxed);
+    for _ in 0..MOST_VERSIONS {
+        let Some(meta) = head(client, path).await? else { return Ok(None) };
+        let (start, stop) = match range {
+            Range::All => (0, meta.size),
+            Range::Span(start, stop) => (start, stop.min(meta.size)),
+            Range::Last(size) => (meta.size.saturating_sub(size), meta.size),
+        };
+        let held = version(&meta);
+        if start >= stop {
+            return Ok(Some(Found { version: Some(held), ..nothing() }));
         }
-        Err(_) => {}
+        match fetch(client, path, Some(GetRange::Bounded(start..stop))).await {
+            Ok(found) if found.version.as_ref() == Some(&held) => return Ok(Some(found)),
+            // Without strong tags, nothing else tells a version.
+            Ok(found) if held.etag.is_none() => return Ok(Some(found)),
+            Ok(_) => {}
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) if client.service == Service::Http => {
+                if matches!(error, object_store::Error::NotSupported { .. }) {
+                    client.is_without_ranges.store(true, Ordering::Relaxed);
+                }
+                return get_whole(client, path).await;
+            }
+            Err(error) => {
+                if head(client, path).await?.is_none_or(|meta| version(&meta) == held) {
+                    return Err(failed(&error));
+                }
+            }
+        }
     }
+    let text = format!("it was replaced {MOST_VERSIONS} times while it was read");
+    Err(Error::new(Kind::Storage, format!("{text}; read it when its writers pause")))
+}
+
+async fn head(client: &Client, path: &Path) -> Result<Option<ObjectMeta>> {
+    match client.store.head(path).await {
+        Ok(meta) => Ok(Some(meta)),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+async fn get_whole(client: &Client, path: &Path) -> Result<Option<Found<Bytes>>> {
     match fetch(client, path, None).await {
         Ok(found) => Ok(Some(found)),
         Err(object_store::Error::NotFound { .. }) => Ok(None),
