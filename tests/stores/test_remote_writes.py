@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -25,7 +26,8 @@ WITHOUT_PARTS = {"az": "comp=block&", "gs": "partNumber=", "s3": "partNumber="}
 
 def reopened(array: Any, service: Any, backend: str, **options: Any) -> Any:
     """Open the array by a client of its own."""
-    store = open_store(array.store.url, backend=backend, mode="r", **options_of(service, backend))
+    location = unquote(array.store.url)  # fsspec takes names as they are
+    store = open_store(location, backend=backend, mode="r", **options_of(service, backend))
     return anyzarr.open_array(store, **options)
 
 
