@@ -50,6 +50,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):/")
 _CHAINED = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*::")
 _FILE = re.compile(r"(?:file|local):", re.IGNORECASE)
 _HIDDEN_BAR = re.compile(r"%(25)?((?:25)*7C)", re.IGNORECASE)
+_UNQUOTED = re.compile(r"[A-Za-z0-9_.\-~/!$&'()*+,;=:@]*")
 _USERINFO = re.compile(r"(://)[^/@\s]*@")
 
 
@@ -264,6 +265,8 @@ def file_url(path: str) -> str:
 
 def quote_path(path: str) -> str:
     """Return a path as it is written in a URL, or after the colon of a pipeline step."""
+    if _UNQUOTED.fullmatch(path):
+        return path  # as keys of chunks are, of which there may be many
     # File names need not be UTF-8.
     return quote(path, safe="/~!$&'()*+,;=:@", errors="surrogateescape")
 

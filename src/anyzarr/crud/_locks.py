@@ -41,18 +41,24 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _borrow(name: str) -> _Entry:
+def _borrow(names: list[str]) -> list[_Entry]:
+    borrowed = []
     with _guard:
-        entry = _registry.setdefault(name, _Entry())
-        entry.users += 1
-        return entry
+        for name in names:
+            entry = _registry.get(name)
+            if entry is None:
+                entry = _registry[name] = _Entry()
+            entry.users += 1
+            borrowed.append(entry)
+    return borrowed
 
 
-def _give_back(name: str, entry: _Entry) -> None:
+def _give_back(names: list[str], entries: list[_Entry]) -> None:
     with _guard:
-        entry.users -= 1
-        if entry.users == 0 and _registry.get(name) is entry:
-            del _registry[name]
+        for name, entry in zip(names, entries, strict=True):
+            entry.users -= 1
+            if entry.users == 0 and _registry.get(name) is entry:
+                del _registry[name]
 
 
 @contextlib.contextmanager
@@ -63,10 +69,13 @@ def locked(store: Store, keys: Iterable[str]) -> Iterator[None]:
     of one tree share it. A thread that holds a key may take it again.
     """
     names = sorted({address_at(store, key) for key in keys})
-    with contextlib.ExitStack() as stack:
-        for name in names:
-            entry = _borrow(name)
-            stack.callback(_give_back, name, entry)
+    entries, held = _borrow(names), 0
+    try:
+        for entry in entries:
             entry.lock.acquire()
-            stack.callback(entry.lock.release)
+            held += 1
         yield
+    finally:
+        for entry in entries[:held]:
+            entry.lock.release()
+        _give_back(names, entries)
