@@ -21,15 +21,16 @@ from remote import Service, served
 
 import anyzarr.vectors as ours
 
-OURS, THEIRS = "anyzarr", "zarr-vectors"
+OURS, RAW, THEIRS = "anyzarr", "anyzarr, raw", "zarr-vectors"
 EDGE, CHUNK = 1000.0, 100.0
 BOUNDS = ([0.0] * 3, [EDGE - 0.05] * 3)
 NAMES = ("a", "b", "c")
 DELAY_SECONDS = 0.05
 NOTE = """
 *Raw*: one file per chunk and array; *sharded*: all chunks of an array in one file. Nothing is
-compressed. Boxes hold 1 % of the volume. Requests are those of one read of a store that was opened
-before; a server answers each after 50 ms.
+compressed. Streamlines and the mesh are stored as each does it by default, ours in shards. Boxes
+hold 1 % of the points' volume. Requests are those of one read of a store that was opened before; a
+server answers each after 50 ms.
 """
 
 Array = npt.NDArray[Any]
@@ -62,6 +63,16 @@ def shard_of(name: str, sharded: bool) -> Any:
     if not sharded:
         return None
     return "auto" if name == OURS else round(EDGE / CHUNK)
+
+
+def with_raw(libraries: Libraries) -> dict[str, Any]:
+    """Return the libraries with their own defaults, and ours without its shards too."""
+    return {OURS: ours, RAW: ours, **libraries}
+
+
+def raw_of(name: str) -> dict[str, Any]:
+    """Return what is to be said for one file per chunk; it is the default of the package."""
+    return {"shard_shape": None} if name == RAW else {}
 
 
 def files_below(folder: Path) -> int:
@@ -183,23 +194,26 @@ def remote_rows(folder: Path, libraries: Libraries) -> list[Row]:
 
 
 def streamlines(count: int, length: int) -> list[Array]:
-    """Return random walks within the bounds."""
+    """Return paths that bend a little, of about half the volume's edge, reflected at its faces."""
     rng = np.random.default_rng(1)
-    steps = rng.normal(0, 2, (count, length, 3)).cumsum(axis=1)
-    starts = rng.uniform(0, EDGE, (count, 1, 3))
-    return list(np.clip(starts + steps, 0, EDGE - 0.1).astype("float32"))
+    turns = rng.normal(0, 0.05, (count, length, 3)).cumsum(axis=1) + rng.normal(size=(count, 1, 3))
+    steps = EDGE / 2 / length * turns / np.linalg.norm(turns, axis=2, keepdims=True)
+    paths = rng.uniform(0, EDGE, (count, 1, 3)) + steps.cumsum(axis=1)
+    inside = EDGE / 2 - np.abs(np.abs(paths) % (2 * EDGE) / 2 - EDGE / 2)
+    return list(np.clip(2 * inside, 0, EDGE - 0.1).astype("float32"))
 
 
 def polyline_rows(folder: Path, libraries: Libraries, count: int) -> list[Row]:
     lines = streamlines(count, 200)
     low, high = [450.0] * 3, [550.0] * 3
     touched = sum(bool(((line >= low) & (line <= high)).all(axis=1).any()) for line in lines)
+    libraries = with_raw(libraries)
     places = {name: folder / f"lines-{n}" for n, name in enumerate(libraries)}
 
     def write(name: str, place: Path) -> object:
         return libraries[name].write_polylines(
             str(place), lines, chunk_shape=(CHUNK,) * 3, bounds=BOUNDS,
-            shard_shape=shard_of(name, False),
+            **raw_of(name),
         )  # fmt: skip
 
     writes = {
@@ -237,12 +251,13 @@ def sphere(rows: int, columns: int) -> tuple[Array, Array]:
 
 def mesh_rows(folder: Path, libraries: Libraries) -> list[Row]:
     vertices, faces = sphere(39, 40)
+    libraries = with_raw(libraries)
     places = {name: folder / f"mesh-{n}" for n, name in enumerate(libraries)}
 
     def write(name: str, place: Path) -> object:
         return libraries[name].write_mesh(
             str(place), vertices, faces, chunk_shape=(CHUNK,) * 3, bounds=BOUNDS,
-            shard_shape=shard_of(name, False),
+            **raw_of(name),
         )  # fmt: skip
 
     writes = {
@@ -264,10 +279,8 @@ def main(full: bool = False) -> None:
         folder = Path(name)
         rows = points_rows(folder, libraries, 1_000_000)
         rows += remote_rows(folder, libraries)
-        if hasattr(ours, "write_polylines"):
-            rows += polyline_rows(folder, libraries, 20_000 if full else 2_000)
-        if hasattr(ours, "write_mesh"):
-            rows += mesh_rows(folder, libraries)
+        rows += polyline_rows(folder, libraries, 20_000 if full else 2_000)
+        rows += mesh_rows(folder, libraries)
     save("vectors", "Vectors, milliseconds", rows, NOTE)
 
 
