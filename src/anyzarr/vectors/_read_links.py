@@ -6,16 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from anyzarr._nodes import Array, Group
 from anyzarr._parallel import map_ordered
+from anyzarr.abc import Ragged
 from anyzarr.errors import CorruptDataError
 from anyzarr.vectors._attributes import decode_column, row_layout
-from anyzarr.vectors._blobs import Ints, Origin
+from anyzarr.vectors._blobs import Ints, Origin, starts_of
 from anyzarr.vectors._cell_index import CellIndex
 from anyzarr.vectors._cells import CellArray, arrays_at_once
 from anyzarr.vectors._grid import Bounds, CellGrid, Coords
@@ -38,6 +40,28 @@ class LinkRows:
 
     vertices: Ints
     attributes: Mapping[str, npt.NDArray[Any]]
+
+
+class _Layout(NamedTuple):
+    """How the links of an array are stored: in groups or not, with their order or not."""
+
+    is_inline: bool
+    has_order: bool
+    dtype: str
+
+
+class _Part(NamedTuple):
+    """Cells of array ``k``, and for each the places of the cells of its links' vertices."""
+
+    k: int
+    source: Coords
+    places: Ints
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Part]) -> _Part:
+        """Return the cells of several arrays; ``k`` is that of the first."""
+        sources, places = ([part[n] for part in parts] for n in (1, 2))
+        return cls(parts[0].k, np.concatenate(sources), np.concatenate(places))
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,79 +167,127 @@ class StoredLinks:
         """
         index = CellIndex(cells)
         first = np.concatenate([[0], np.cumsum(counts)])
-        limit = arrays_at_once(self.arrays[0].store) if self.arrays else None
-        parts = map_ordered(
-            lambda k: self._read(k, index, first, counts),
-            list(range(len(self.arrays))),
-            limit=limit,
-        )
+        found = self._stored(index)
+        vertices, per_cell = self._vertices(found, first, counts)
         none = np.empty((0, self.family.width), np.int64)
-        return LinkRows(
-            np.concatenate([none, *(rows for rows, _ in parts)]),
-            {
-                name: np.concatenate([columns[name] for _, columns in parts])
-                if parts
-                else np.empty(0)
-                for name in self.attributes
-            },
+        places = np.concatenate([none, *(part.places for part in found)])
+        kept = np.repeat(self._once(places), per_cell)
+        ends = np.cumsum([0, *(len(part.source) for part in found)])
+        of_parts = [per_cell[a:b] for a, b in pairwise(ends)]
+        columns = {
+            name: self._columns(name, found, of_parts)[kept] if self.arrays else np.empty(0)
+            for name in self.attributes
+        }
+        return LinkRows(vertices[kept], columns)
+
+    def _stored(self, index: CellIndex) -> list[_Part]:
+        """Return for each array that has any the cells whose links lie in these cells."""
+        near = [self._cells(k, array.nonempty) for k, array in enumerate(self.arrays)]
+        none = np.empty((0, self.family.width, self.family.ndim), np.int64)
+        every = np.concatenate([none, *near]).reshape(-1, self.family.ndim)
+        places = index.find(every).reshape(-1, self.family.width)
+        ends = np.cumsum([0, *map(len, near)])
+        parts = []
+        for k, array in enumerate(self.arrays):
+            mine = places[ends[k] : ends[k + 1]]
+            wanted = (mine >= 0).all(axis=1)
+            if wanted.any():
+                parts.append(_Part(k, array.nonempty[wanted], mine[wanted]))
+        return parts
+
+    def _vertices(self, found: list[_Part], first: Ints, counts: Ints) -> tuple[Ints, Ints]:
+        """Return the vertices of the links of all arrays, and how many each cell has.
+
+        What is alike in layout is decoded at once; only if that fails array by array, which
+        tells the cell.
+        """
+        store = self.arrays[0].store if self.arrays else None
+        limit = None if store is None else arrays_at_once(store)
+        blobs = map_ordered(lambda part: self.arrays[part.k].read(part.source), found, limit=limit)
+        layouts = [self._layout(part.k) for part in found]
+        none = np.empty((0, self.family.width), np.int64), np.empty(0, np.int64)
+        done: list[tuple[Ints, Ints]] = [none] * len(found)
+        for layout in dict.fromkeys(layouts):
+            alike = [n for n, other in enumerate(layouts) if other == layout]
+            try:
+                joined = _Part.joined([found[n] for n in alike])
+                rows, per_cell = self._decoded(
+                    layout, joined, Ragged.concatenate([blobs[n] for n in alike]), first, counts
+                )
+            except CorruptDataError:
+                for n in alike:
+                    self._decoded(layout, found[n], blobs[n], first, counts)
+                raise
+            ends = np.cumsum([0, *(len(found[n].source) for n in alike)])
+            starts = starts_of(per_cell)[ends]
+            for number, n in enumerate(alike):
+                done[n] = (
+                    rows[starts[number] : starts[number + 1]],
+                    per_cell[ends[number] : ends[number + 1]],
+                )
+        return (
+            np.concatenate([none[0], *(rows for rows, _ in done)]),
+            np.concatenate([none[1], *(per_cell for _, per_cell in done)]),
         )
 
-    def _read(
-        self, k: int, index: CellIndex, first: Ints, counts: Ints
-    ) -> tuple[Ints, dict[str, npt.NDArray[Any]]]:
-        """Return the links of one array, and their attributes."""
-        array = self.arrays[k]
-        source = array.nonempty
-        places = index.find(self._cells(k, source).reshape(-1, self.family.ndim))
-        places = places.reshape(len(source), self.family.width)
-        wanted = (places >= 0).all(axis=1)
-        source, places = source[wanted], places[wanted]
-        rows, per_cell = self._rows(k, source)
-        place = np.repeat(places, per_cell, axis=0)
-        order = None
-        if rows.shape[1] > self.family.width:
-            order, rows = permutations_of(rows[:, 0], self.family.width), rows[:, 1:]
+    def _layout(self, k: int) -> _Layout:
+        """Return how the links of an array are stored."""
+        about, is_intra = self.arrays[k].attributes, not self.offsets[k].any()
+        has_order = about.get("has_perm", self.family.has_order(is_intra=is_intra))
+        is_inline = not (is_intra and self.family.delta == 0)
+        return _Layout(is_inline, bool(has_order), str(about.get("dtype", "int64")))
+
+    def _decoded(
+        self, layout: _Layout, part: _Part, blobs: Ragged, first: Ints, counts: Ints
+    ) -> tuple[Ints, Ints]:
+        """Return the vertices of the links in cells of one layout, and how many each cell has."""
+        array, source = self.arrays[part.k], part.source
+        origin = Origin(array.path, source)
+        if layout.is_inline:
+            blobs = decode_inline(blobs, origin)
+        width = self.family.width + layout.has_order
+        rows, starts = array.as_rows(source, blobs, np.dtype(layout.dtype), (width,))
+        rows = rows.astype(np.int64, copy=False)
+        per_cell = np.diff(starts)
         owner = np.repeat(np.arange(len(source)), per_cell)
+        order = None
+        if layout.has_order:
+            codes, rows = rows[:, 0], rows[:, 1:]
+            wrong = (codes < 0) | (codes >= math.factorial(self.family.width))
+            bad = np.bincount(owner[wrong], minlength=len(source)) > 0
+            origin.refuse(bad, "has a link whose vertices are in no order")
+            order = permutations_of(codes, self.family.width)
+        place = part.places[owner]
         beyond = ((rows < 0) | (rows >= counts[place])).any(axis=1)
         bad = np.bincount(owner[beyond], minlength=len(source)) > 0
-        Origin(array.path, source).refuse(bad, "has a link to a vertex that is not there")
-        vertices = first[place] + rows
+        origin.refuse(bad, "has a link to a vertex that is not there")
+        vertices: Ints = first[place] + rows
         if order is not None:
             placed, vertices = vertices, np.empty_like(vertices)
             np.put_along_axis(vertices, order, placed, axis=1)
-        kept = self._once(source, places)[owner]
-        columns = {
-            name: self._column(name, arrays[k], source, per_cell)[kept]
-            for name, arrays in self.attributes.items()
-        }
-        return vertices[kept], columns
+        return vertices, per_cell
 
-    def _once(self, source: Coords, places: Ints) -> npt.NDArray[np.bool_]:
+    def _once(self, places: Ints) -> npt.NDArray[np.bool_]:
         """Return for which cells the links are to be taken, so that each is taken once."""
         if not self.family.duplicate:
-            return np.ones(len(source), np.bool_)
+            return np.ones(len(places), np.bool_)
         once: npt.NDArray[np.bool_] = (places[:, :1] <= places).all(axis=1)
         return once
 
-    def _rows(self, k: int, source: Coords) -> tuple[Ints, Ints]:
-        """Return the rows of links of one array in these cells, and how many each cell has."""
-        array, offsets = self.arrays[k], self.offsets[k]
-        is_intra = not offsets.any()
-        has_order = array.attributes.get("has_perm", self.family.has_order(is_intra=is_intra))
-        blobs = array.read(source)
-        if not (is_intra and self.family.delta == 0):
-            blobs = decode_inline(blobs, Origin(array.path, source))
-        dtype = np.dtype(str(array.attributes.get("dtype", "int64")))
-        rows, starts = array.as_rows(source, blobs, dtype, (self.family.width + bool(has_order),))
-        rows = rows.astype(np.int64, copy=False)
-        per_cell = np.diff(starts)
-        if has_order:
-            codes = rows[:, 0]
-            wrong = (codes < 0) | (codes >= math.factorial(self.family.width))
-            owner = np.repeat(np.arange(len(source)), per_cell)
-            bad = np.bincount(owner[wrong], minlength=len(source)) > 0
-            Origin(array.path, source).refuse(bad, "has a link whose vertices are in no order")
-        return rows, per_cell
+    def _columns(self, name: str, found: list[_Part], per_cell: list[Ints]) -> npt.NDArray[Any]:
+        """Return an attribute of the links of all arrays."""
+        arrays = self.attributes[name]
+        if not found:
+            nowhere = np.empty((0, self.family.ndim), np.int64)
+            return self._column(name, arrays[0], nowhere, np.empty(0, np.int64))
+        limit = arrays_at_once(arrays[0].store)
+        return np.concatenate(
+            map_ordered(
+                lambda n: self._column(name, arrays[found[n].k], found[n].source, per_cell[n]),
+                range(len(found)),
+                limit=limit,
+            )
+        )
 
     def _column(
         self, name: str, array: CellArray, source: Coords, per_cell: Ints
