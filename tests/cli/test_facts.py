@@ -91,6 +91,13 @@ def test_tree_draws_the_hierarchy(run: Run, image: Path) -> None:
     assert "2 × 150 × 200 uint16" in lines[2]
 
 
+def test_tree_tells_the_engines_when_asked(run: Run, image: Path) -> None:
+    assert run("tree", image, "--json").json["children"][0]["engine"] is None
+    chosen = anyzarr.open(image)["0"].engine
+    assert run("tree", image, "--engines", "--json").json["children"][0]["engine"] == chosen
+    assert run("tree", image, "--engines").out.splitlines()[1].split()[-1] == chosen
+
+
 def test_tree_as_json_and_to_a_depth(run: Run, image: Path, tmp_path: Path) -> None:
     node = run("tree", tmp_path / "image.zarr", "--json").json
     assert node["is_image"] is True

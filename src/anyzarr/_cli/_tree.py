@@ -30,6 +30,7 @@ def tree(
     depth: Annotated[
         int | None, Parameter(name=["--depth", "-d"], validator=validators.Number(gte=0))
     ] = None,
+    engines: bool = False,
     debris: bool = False,
     remove: bool = False,
     older_than: Annotated[float | None, Parameter(validator=validators.Number(gte=0))] = None,
@@ -46,6 +47,8 @@ def tree(
         Path of a node within it.
     depth
         How many levels to go down. Default: all.
+    engines
+        Show which engine reads each array, too.
     debris
         Show instead what killed writers left in and beside a local location: temporary files.
     remove
@@ -64,29 +67,29 @@ def tree(
         raise UsageError("--remove and --older-than go with --debris")
     keywords = opening.keywords()
     keywords.pop("engine")
-    node = library.tree(location, path=path, depth=depth, **keywords)
+    node = library.tree(location, path=path, depth=depth, engines=engines, **keywords)
     if json:
         print_json(node.to_dict())
     else:
-        stdout().print(_rendered(node))
+        stdout().print(_rendered(node, engines=engines))
 
 
-def _rendered(node: TreeNode) -> Tree:
+def _rendered(node: TreeNode, *, engines: bool) -> Tree:
     from rich.tree import Tree
 
-    root = Tree(_line(node), guide_style="dim")
-    _add_children(root, node)
+    root = Tree(_line(node, engines), guide_style="dim")
+    _add_children(root, node, engines)
     return root
 
 
-def _add_children(branch: Tree, node: TreeNode) -> None:
+def _add_children(branch: Tree, node: TreeNode, engines: bool) -> None:
     for child in node.children:
-        _add_children(branch.add(_line(child)), child)
+        _add_children(branch.add(_line(child, engines)), child, engines)
     if node.truncated:
         branch.add("[dim]…[/dim]")
 
 
-def _line(node: TreeNode) -> Text:
+def _line(node: TreeNode, engines: bool) -> Text:
     from rich.text import Text
 
     line = Text.assemble((node.name, _STYLES[node.kind]), no_wrap=True, overflow="ellipsis")
@@ -97,4 +100,6 @@ def _line(node: TreeNode) -> Text:
         line.append(f"  chunks {fmt.extent(node.chunks)}", style="dim")
     if node.shards is not None:
         line.append(f", shards {fmt.extent(node.shards)}", style="dim")
+    if engines:
+        line.append(f"  {node.engine or 'no engine'}", style="cyan" if node.engine else "red")
     return line

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from anyzarr._info._describe import chosen_engine
 from anyzarr._info._read import locate
 from anyzarr._nodes import TreeNode, tree_of
+from anyzarr.abc import Store
+from anyzarr.metadata import ArrayMetadata
 
 __all__ = ["tree"]
 
@@ -15,6 +18,7 @@ def tree(
     *,
     path: str = "",
     depth: int | None = None,
+    engines: bool = False,
     backend: str | None = None,
     **backend_kwargs: Any,
 ) -> TreeNode:
@@ -28,6 +32,8 @@ def tree(
         As for :func:`anyzarr.info`.
     depth
         How many levels below the node to look at; default all.
+    engines
+        Whether to tell which engine reads each array.
 
     Raises
     ------
@@ -48,4 +54,8 @@ def tree(
     """
     store, path = locate(location, path, backend, backend_kwargs)
     name = (path or store.spec.root.rstrip("/")).rpartition("/")[2]
-    return tree_of(store, path, name or "/", depth)
+    return tree_of(store, path, name or "/", depth, _engine_of if engines else None)
+
+
+def _engine_of(metadata: ArrayMetadata, store: Store, path: str) -> str | None:
+    return chosen_engine(metadata, store, path).name

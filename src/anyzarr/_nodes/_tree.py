@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ __all__ = ["OmeKind", "TreeNode", "ome_kind", "says_image", "tree_of"]
 _VECTORS = "zarr_vectors"
 """The attribute of the root of a vector store."""
 
+EngineOf = Callable[[ArrayMetadata, Store, str], str | None]
 OmeKind = Literal["plate", "well", "series", "image", "label image", "labels"]
 
 
@@ -38,6 +39,8 @@ class TreeNode:
         ``label image``, ``labels``, or None.
     truncated
         Whether it has members below the depth asked for.
+    engine
+        Which engine reads an array, where that was asked for; None also where none can.
     """
 
     name: str
@@ -50,6 +53,7 @@ class TreeNode:
     children: tuple[TreeNode, ...] = ()
     ome_kind: OmeKind | None = None
     truncated: bool = False
+    engine: str | None = None
 
     @property
     def is_image(self) -> bool:
@@ -87,6 +91,7 @@ class TreeNode:
                 "dtype": self.dtype,
                 "chunks": None if self.chunks is None else list(self.chunks),
                 "shards": None if self.shards is None else list(self.shards),
+                "engine": self.engine,
             }
         else:
             result |= {
@@ -101,13 +106,28 @@ class TreeNode:
         return "\n".join(self.lines())
 
 
-def tree_of(store: Store, path: str, name: str, max_depth: int | None = None) -> TreeNode:
-    """Return the tree of the node at a path, ``max_depth`` levels below it at most."""
-    return _node(store, path, name, crud.read_metadata(store, path), max_depth)
+def tree_of(
+    store: Store,
+    path: str,
+    name: str,
+    max_depth: int | None = None,
+    engine_of: EngineOf | None = None,
+) -> TreeNode:
+    """Return the tree of the node at a path, ``max_depth`` levels below it at most.
+
+    ``engine_of`` names the engine of an array, from its metadata, store and path.
+    """
+    document = crud.read_metadata(store, path)
+    return _node(store, path, name, document, max_depth, engine_of)
 
 
 def _node(
-    store: Store, path: str, name: str, document: Mapping[str, Any], depth: int | None
+    store: Store,
+    path: str,
+    name: str,
+    document: Mapping[str, Any],
+    depth: int | None,
+    engine_of: EngineOf | None,
 ) -> TreeNode:
     metadata = parse(document)
     if isinstance(metadata, ArrayMetadata):
@@ -119,6 +139,7 @@ def _node(
             metadata.data_type.name,
             metadata.sharding.subchunk_shape if metadata.sharding else metadata.grid.chunk_shape,
             metadata.grid.chunk_shape if metadata.sharding else None,
+            engine=engine_of(metadata, store, path) if engine_of else None,
         )
     kind = ome_kind(metadata.attributes, name)
     members = crud.list_children(store, path)
@@ -126,7 +147,7 @@ def _node(
         return TreeNode(name, path, "group", ome_kind=kind, truncated=bool(members))
     below = None if depth is None else depth - 1
     children = tuple(
-        _node(store, join(path, child), child, child_document, below)
+        _node(store, join(path, child), child, child_document, below, engine_of)
         for child, child_document in sorted(members, key=lambda member: _natural(member[0]))
     )
     return TreeNode(name, path, "group", children=children, ome_kind=kind)
