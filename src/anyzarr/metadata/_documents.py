@@ -191,11 +191,13 @@ def encode_documents(document: Mapping[str, Any], path: str = "") -> dict[str, b
     if isinstance(content.get("fill_value"), float):
         content["fill_value"] = _number(content["fill_value"])
     if zarr_format == 3:
-        for field, value in _not_finite(content, ""):
-            raise invalid(
-                field, value, 'must be a JSON number; write it as a string, such as "NaN"'
-            )
-        return {_join(path, "zarr.json"): encode_json(_in_order(content))}
+        data = encode_json(_in_order(content))
+        if b"NaN" in data or b"Infinity" in data:  # in numbers as in text
+            for field, value in _not_finite(content, ""):
+                raise invalid(
+                    field, value, 'must be a JSON number; write it as a string, such as "NaN"'
+                )
+        return {_join(path, "zarr.json"): data}
     attributes = content.pop("attributes", None)
     encoded = {} if attributes is None else {_join(path, ".zattrs"): encode_json(attributes)}
     own = ".zarray" if is_array_document(content) else ".zgroup"
