@@ -17,6 +17,7 @@ from anyzarr.vectors._meshes import Mesh, read_mesh, write_mesh
 from anyzarr.vectors._open import create_store, open_store
 from anyzarr.vectors._points import Points, read_points, write_points
 from anyzarr.vectors._polylines import Polylines, read_polylines, write_polylines
+from anyzarr.vectors._pyramid import build_pyramid, remove_resolution_level
 from anyzarr.vectors._report import VectorFinding, VectorReport
 from anyzarr.vectors._summary import StoreInfo, VectorLevelInfo, store_info
 from anyzarr.vectors._validate import validate
@@ -44,6 +45,7 @@ __all__ = [
     "ZVLevel",
     "ZVSelection",
     "ZVStore",
+    "build_pyramid",
     "create_store",
     "is_vector_store",
     "open_store",
@@ -53,6 +55,7 @@ __all__ = [
     "read_mesh",
     "read_points",
     "read_polylines",
+    "remove_resolution_level",
     "store_info",
     "validate",
     "write_graph",

@@ -83,11 +83,14 @@ class Pieces:
         Row of the object of each piece, ascending; None: a piece is an object.
     by_number
         A cell has one fragment for each piece there can be, and what is appended extends them.
+    n_pieces
+        How many there can be; None: the bins of a cell.
     """
 
     of_vertex: npt.NDArray[Any] | None = None
     object_of_piece: Ints | None = None
     by_number: bool = False
+    n_pieces: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -181,7 +181,7 @@ def _check_places(
     outside = ~within(there, level.metadata.bounds)
     numbers = level.grid.bin_numbers(there)
     strays = np.zeros(len(held), bool)
-    if level.grid.n_bins > 1 and level.objects is None:
+    if level.number == 0 and level.grid.n_bins > 1 and level.objects is None:
         strays = table.number[fragment] != numbers
     for rule, wrong, what in (
         ("finite", ~finite, "vertices that are no finite numbers"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from anyzarr._parallel import for_each
 from anyzarr.abc import Ragged
 from anyzarr.crud._nodes import changing
 from anyzarr.errors import MetadataError
+from anyzarr.metadata import ArrayMetadata
 from anyzarr.stores import join
 from anyzarr.vectors._attributes import encode_column
 from anyzarr.vectors._blobs import Ints, Origin, starts_of
@@ -35,22 +37,40 @@ from anyzarr.vectors._regrow import make_room
 from anyzarr.vectors._scatter import scatter
 from anyzarr.vectors._turns import Turn, one_writer
 
-__all__ = ["holds_data", "tiles", "write_level"]
+__all__ = ["holds_data", "storage_of", "tiles", "write_level"]
 
 
 def write_level(
-    root: Group, geometry: Geometry, options: WriteOptions, kind: Kind, level: int = 0
+    root: Group,
+    geometry: Geometry,
+    options: WriteOptions,
+    kind: Kind,
+    plan: LevelMetadata | None = None,
+    scale: Sequence[float] | None = None,
 ) -> WriteSummary:
     """Write a geometry into a level of a store whose root is there.
 
+    Parameters
+    ----------
+    root
+        The store.
+    geometry, options, kind
+        What, and how.
+    plan, scale
+        The level, if it is new, and how much larger its bins are than those of level 0. By
+        default it is level 0.
+
+    Notes
+    -----
     In this order: rows of vertices, attributes and links; the fragments, from which on the rows
     count; objects and groups; the documents. Whoever reads meanwhile, or after the write was cut
     off, finds what was there before, and of what is new whole cells at most.
     """
-    with one_writer(root.store, root.path, level) as turn:
+    level = plan or LevelMetadata(0)
+    with one_writer(root.store, root.path, level.level) as turn:
         root.refresh()
-        _grow(root, geometry, options, level)
-        job, ignored = _prepare(root, geometry, options, kind, level)
+        _grow(root, geometry, options, level.level)
+        job, ignored = _prepare(root, geometry, options, kind, level, scale)
         is_consolidated = "consolidated_metadata" in root.metadata.document
         with changing(root.store, root.path):
             _write(job, kind, turn)
@@ -110,15 +130,23 @@ def _write(job: Job, kind: Kind, turn: Turn) -> None:
 
 
 def _prepare(
-    root: Group, geometry: Geometry, options: WriteOptions, kind: Kind, number: int
+    root: Group,
+    geometry: Geometry,
+    options: WriteOptions,
+    kind: Kind,
+    plan: LevelMetadata,
+    scale: Sequence[float] | None,
 ) -> tuple[Job, int]:
+    number = plan.level
     metadata = RootMetadata.parse(root.metadata.attributes)
+    if number not in metadata.levels or scale is not None:
+        metadata = metadata.with_level(number, scale or (1.0,) * metadata.ndim)
     names = [f"{number}/vertex_attributes/{name}" for name in geometry.vertex_attributes]
     base = [str(number), *(f"{number}/{n}" for n in ("vertices", "vertex_fragments"))]
     families = [f"{number}/vertex_attributes"]
     nodes = root.get_many([*base, *families, *names, *object_paths(number)])
     group = nodes.get(str(number))
-    level = LevelMetadata(number) if group is None else LevelMetadata.parse(group.attrs, number)
+    level = plan if group is None else LevelMetadata.parse(group.attrs, number)
     vertices = nodes.get(f"{number}/vertices")
     has_data = group is not None and holds_data(nodes.get(f"{number}/vertex_fragments"))
     # Arrays of a level that says nothing of itself were left by a write that was cut off.
@@ -131,9 +159,9 @@ def _prepare(
     _check_attributes(geometry, nodes.get(families[0]), has_data)
     grid = metadata.grid(level)
     pieces = kind.cut(geometry, grid)
-    n_pieces = grid.n_bins if pieces.by_number else None
+    n_pieces = (pieces.n_pieces or grid.n_bins) if pieces.by_number else None
     where = scatter(grid, geometry.positions, pieces.of_vertex, n_pieces=n_pieces)
-    storage = _storage(array, options)
+    storage = storage_of(None if array is None else array.metadata, options)
     n = len(where.cells)
     none = FragmentTable.of_runs(np.zeros(n, np.int64), np.empty(0, np.int64))
     job = Job(
@@ -174,18 +202,18 @@ def _with_stored(job: Job) -> Job:
     return replace(job, before=before, fragments=table, rows=rows, first_fragment=first)
 
 
-def _storage(vertices: Array | None, options: WriteOptions) -> Storage:
+def storage_of(vertices: ArrayMetadata | None, options: WriteOptions) -> Storage:
     """Return how new arrays are stored: as those that are there, or as the options say."""
     if vertices is None:
         return Storage(options.compressor, options.shard_shape)
-    sharding = vertices.metadata.sharding
-    codecs = vertices.metadata.codecs if sharding is None else sharding.codecs
+    sharding = vertices.sharding
+    codecs = vertices.codecs if sharding is None else sharding.codecs
     compressors = [
         {"name": codec.name, "configuration": dict(codec.configuration)} for codec in codecs[1:]
     ]
     stored = compressors or options.compressor
-    shards = None if sharding is None else vertices.metadata.grid.chunk_shape
-    is_empty = not vertices.metadata.attributes.get("nonempty_chunks", True)
+    shards = None if sharding is None else vertices.grid.chunk_shape
+    is_empty = not vertices.attributes.get("nonempty_chunks", True)
     if is_empty and shards is not None:
         return Storage(stored, options.shard_shape)
     return Storage(stored, shards)
@@ -342,8 +370,8 @@ def _finish(job: Job, kind: Kind, is_tiled: bool) -> None:
             geometry_types=tuple(kinds),
             links_convention=before.links_convention or kind.links_convention,
         )
+        scale = job.metadata.scale_of(level.level)
         is_named = level.level in after.levels
-        ones = (1.0,) * after.ndim
-        return (after if is_named else after.with_level(level.level, ones)).attributes()
+        return (after if is_named else after.with_level(level.level, scale)).attributes()
 
     crud.update_attributes(job.root.store, job.root.path, final)
