@@ -266,7 +266,8 @@ class CellArray:
 
     def with_cells(self, cells: Coords) -> CellArray:
         """Return the array with these cells listed among those that hold something."""
-        listed = np.unique(np.concatenate([self.nonempty, cells]), axis=0)
+        before = self.nonempty
+        listed = np.unique(np.concatenate([before, cells]), axis=0) if len(before) else cells
         return self.with_attributes({_NONEMPTY: _keys(listed)})
 
     def with_attributes(self, attributes: Mapping[str, Any]) -> CellArray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,9 @@ def link_parts(
     columns = {
         name: encode_column(name, column, writer.about(name)) for name, column in attributes.items()
     }
-    parts = map_ordered(lambda array: writer.parts(array, columns), arrays)
+    parts = map_ordered(
+        lambda array: writer.parts(array, columns), arrays, limit=None if job.has_data else 1
+    )
     n_links = before + len(links)
     return [part for some in parts for part in some], writer.groups(n_links, list(columns))
 
@@ -199,16 +202,24 @@ class _Writer:
             stored = CellArray(node.metadata, node.store, node.path)
             stored = stored.covering(job.grid, links.cells).with_attributes(attributes)
             return stored, stored.read(links.cells)
-        array = CellArray.new(
-            job.root.store,
-            join(job.root.path, job.path, path),
-            job.grid,
-            kind,
-            attributes,
-            job.storage,
-            cell_bytes=8.0 * links.rows.size / max(1, job.grid.n_cells),
-        )
+        place = join(job.root.path, job.path, path)
+        about = {"zv_array": kind, **attributes}
+        array = replace(self._new, path=place).with_attributes(about)
         return array, Ragged.empty(len(links.cells))
+
+    @cached_property
+    def _new(self) -> CellArray:
+        """A new array, of which those of links differ in their path and attributes alone."""
+        job, links = self.job, self.job.geometry.links
+        n_bytes = 8.0 * (job.geometry.n_vertices if links is None else links.size)
+        return CellArray.new(
+            job.root.store,
+            job.path,
+            job.grid,
+            "links",
+            storage=job.storage,
+            cell_bytes=n_bytes / max(1, job.grid.n_cells),
+        )
 
     def groups(self, n_links: int, names: Sequence[str]) -> Documents:
         """Return the documents of the groups, by path below the root."""
