@@ -17,13 +17,13 @@ from anyzarr._parallel import map_ordered
 from anyzarr.abc import Ragged
 from anyzarr.errors import CorruptDataError
 from anyzarr.vectors._attributes import decode_column, row_layout
-from anyzarr.vectors._blobs import Ints, Origin, starts_of
+from anyzarr.vectors._blobs import Ints, Origin, index_ranges, starts_of
 from anyzarr.vectors._cell_index import CellIndex
 from anyzarr.vectors._cells import CellArray, arrays_at_once
 from anyzarr.vectors._grid import Bounds, CellGrid, Coords
 from anyzarr.vectors._links import LinkFamily, decode_inline, parse_offsets_name, permutations_of
 
-__all__ = ["LinkRows", "StoredLinks"]
+__all__ = ["LinkRows", "StoredLinks", "absent"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,16 +78,27 @@ class StoredLinks:
         The arrays.
     attributes
         By name, the arrays of an attribute, in the order of ``arrays``.
+    settled
+        Whether nothing has been added since the level was made. Otherwise a write may be going on,
+        or have been cut off: links to vertices that are not there yet are left out, and attributes
+        that are not there yet are absent.
     """
 
     family: LinkFamily
     offsets: tuple[Ints, ...]
     arrays: tuple[CellArray, ...]
     attributes: Mapping[str, tuple[CellArray, ...]]
+    settled: bool = True
 
     @classmethod
     def open(
-        cls, root: Group, level: int = 0, names: Sequence[str] | None = None, *, delta: int = 0
+        cls,
+        root: Group,
+        level: int = 0,
+        names: Sequence[str] | None = None,
+        *,
+        delta: int = 0,
+        settled: bool = True,
     ) -> StoredLinks | None:
         """Return the links of a level, None if it has none.
 
@@ -99,6 +110,8 @@ class StoredLinks:
             Attributes to read; all of them by default.
         delta
             Number of the level at the links' other end, less that of this one.
+        settled
+            As the attribute.
 
         Raises
         ------
@@ -115,11 +128,11 @@ class StoredLinks:
         cells = tuple(_cell_array(array) for array in arrays.values())
         columns = {
             name: _attribute(
-                root, f"{level}/link_attributes/{name}{path[path.rindex('/') :]}", cells
+                root, f"{level}/link_attributes/{name}{path[path.rindex('/') :]}", cells, settled
             )
             for name in (_attribute_names(root, level) if names is None else names)
         }
-        return cls(family, offsets, cells, columns)
+        return cls(family, offsets, cells, columns, settled)
 
     def without_attributes(self) -> StoredLinks:
         """Return the links alone."""
@@ -171,7 +184,7 @@ class StoredLinks:
         vertices, per_cell = self._vertices(found, first, counts)
         none = np.empty((0, self.family.width), np.int64)
         places = np.concatenate([none, *(part.places for part in found)])
-        kept = np.repeat(self._once(places), per_cell)
+        kept = np.repeat(self._once(places), per_cell) & (vertices >= 0).all(axis=1)
         ends = np.cumsum([0, *(len(part.source) for part in found)])
         of_parts = [per_cell[a:b] for a, b in pairwise(ends)]
         columns = {
@@ -259,9 +272,10 @@ class StoredLinks:
             order = permutations_of(codes, self.family.width)
         place = part.places[owner]
         beyond = ((rows < 0) | (rows >= counts[place])).any(axis=1)
-        bad = np.bincount(owner[beyond], minlength=len(source)) > 0
-        origin.refuse(bad, "has a link to a vertex that is not there")
-        vertices: Ints = first[place] + rows
+        if self.settled:
+            bad = np.bincount(owner[beyond], minlength=len(source)) > 0
+            origin.refuse(bad, "has a link to a vertex that is not there")
+        vertices: Ints = np.where(beyond[:, None], -1, first[place] + rows)
         if order is not None:
             placed, vertices = vertices, np.empty_like(vertices)
             np.put_along_axis(vertices, order, placed, axis=1)
@@ -293,16 +307,38 @@ class StoredLinks:
         self, name: str, array: CellArray, source: Coords, per_cell: Ints
     ) -> npt.NDArray[Any]:
         """Return an attribute of the links in these cells."""
-        about = array.attributes
-        if not len(source) and array.kind != "link_attribute":
-            about = next(
-                (a.attributes for a in self.attributes[name] if a.kind == "link_attribute"), about
-            )
+        about, is_there = array.attributes, array.kind == "link_attribute"
+        if not is_there:
+            stored = (other.attributes for other in self.attributes[name])
+            about = next((a for a in stored if a.get("zv_array") == "link_attribute"), about)
         dtype, row_shape = row_layout(name, about)
-        values, starts = array.rows(source, dtype, row_shape)
-        bad = np.diff(starts) != per_cell
-        Origin(array.path, source).refuse(bad, "has not as many rows as there are links")
-        return decode_column(name, values, about)
+        blobs = array.read(source) if is_there else Ragged.empty(len(source))
+        values, starts = array.as_rows(source, blobs, dtype, row_shape)
+        if self.settled:
+            bad = np.diff(starts) != per_cell
+            Origin(array.path, source).refuse(bad, "has not as many rows as there are links")
+        return decode_column(name, _as_many(values, starts, per_cell), about)
+
+
+def _as_many(values: npt.NDArray[Any], starts: Ints, per_cell: Ints) -> npt.NDArray[Any]:
+    """Return so many rows of each cell: without those beyond, and absent ones where some lack."""
+    counts = np.minimum(np.diff(starts), per_cell)
+    if np.array_equal(counts, per_cell) and len(values) == int(per_cell.sum()):
+        return values
+    found = np.full((int(per_cell.sum()), *values.shape[1:]), absent(values.dtype), values.dtype)
+    found[index_ranges(starts_of(per_cell)[:-1], counts)] = values[
+        index_ranges(starts[:-1], counts)
+    ]
+    return found
+
+
+def absent(dtype: np.dtype[Any]) -> Any:
+    """Return what stands for an attribute that a link has not."""
+    if dtype.kind == "f":
+        return np.nan
+    if dtype.kind == "i":
+        return np.iinfo(dtype).min
+    return np.zeros((), dtype)[()]
 
 
 def _cell_array(array: Array) -> CellArray:
@@ -315,14 +351,16 @@ def _attribute_names(root: Group, level: int) -> list[str]:
     return sorted(family.keys()) if isinstance(family, Group) else []
 
 
-def _attribute(root: Group, base: str, links: Sequence[CellArray]) -> tuple[CellArray, ...]:
+def _attribute(
+    root: Group, base: str, links: Sequence[CellArray], settled: bool
+) -> tuple[CellArray, ...]:
     """Return the arrays of an attribute that stand beside those of links."""
     paths = [f"{base}/{array.path.rpartition('/')[2]}" for array in links]
     nodes = root.get_many(paths)
     found = []
     for array, path in zip(links, paths, strict=True):
         node = nodes.get(path)
-        if node is None and len(array.nonempty):
+        if node is None and len(array.nonempty) and settled:
             raise CorruptDataError(
                 f"the attribute of links {base!r} in {root.url} has no array {path!r}, though "
                 "there are such links; write it again, or restore it from a copy",

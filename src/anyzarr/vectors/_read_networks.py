@@ -15,7 +15,7 @@ from anyzarr.vectors._gather import Gathered, gather_cells, gather_objects
 from anyzarr.vectors._intersect import LinksOf, objects_met, vertices_touched
 from anyzarr.vectors._level import Names, StoredLevel
 from anyzarr.vectors._query import Query
-from anyzarr.vectors._read_links import StoredLinks
+from anyzarr.vectors._read_links import StoredLinks, absent
 from anyzarr.vectors._read_paths import manifests_of_rows
 
 __all__ = ["Network", "read_network"]
@@ -71,7 +71,7 @@ def read_network(level: StoredLevel, query: Query, attribute_names: Names, width
     width
         Vertices of a link where no link is stored.
     """
-    links = StoredLinks.open(level.root, level.number)
+    links = StoredLinks.open(level.root, level.number, settled=level.level.fragments_tile)
     links_of = _parents if level.metadata.links_convention == _WITH_BRANCHES else _stored
     rows = query.object_rows(level)
     box = query.box(level)
@@ -132,19 +132,10 @@ def _with_implied(
     found = {}
     for name, column in columns.items():
         # Edges that are implied have no attributes: those of the package's skeletons.
-        full = np.full((n, *column.shape[1:]), _absent(column.dtype), column.dtype)
+        full = np.full((n, *column.shape[1:]), absent(column.dtype), column.dtype)
         full[stored[:, 0]] = column
         found[name] = full[child]
     return edges, found
-
-
-def _absent(dtype: np.dtype[Any]) -> Any:
-    """Return what stands for an attribute that a link has not."""
-    if dtype.kind == "f":
-        return np.nan
-    if dtype.kind == "i":
-        return np.iinfo(dtype).min
-    return np.zeros((), dtype)[()]
 
 
 def _network(

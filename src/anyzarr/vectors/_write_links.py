@@ -22,7 +22,7 @@ from anyzarr.vectors._fragments import FragmentTable, encode_fragments
 from anyzarr.vectors._geometry import Columns
 from anyzarr.vectors._job import Job, Part
 from anyzarr.vectors._links import LinkFamily, decode_inline, encode_inline
-from anyzarr.vectors._merge import join_blobs
+from anyzarr.vectors._merge import join_blobs, keep_bytes
 from anyzarr.vectors._objects_write import Documents
 from anyzarr.vectors._scatter_links import LinkCells, scatter_links
 
@@ -187,8 +187,10 @@ class _Writer:
         path = f"{_attribute_path(name, self.family)}/{links.name}"
         about = {"offsets": links.offsets.tolist(), "level_delta": self.family.delta}
         array, old = self._open(path, "link_attribute", {**column.attributes, **about}, links)
-        # Where a write was cut off between links and their attributes, rows are missing.
-        missing = np.maximum(n_before * column.row_bytes - old.lengths, 0)
+        # Where a write was cut off between links and their attributes, one has more rows.
+        expected = n_before * column.row_bytes
+        old = keep_bytes(old, np.minimum(old.lengths, expected))
+        missing = expected - old.lengths
         empty = Ragged.from_lengths(np.zeros(int(missing.sum()), np.uint8), missing)
         old = join_blobs(old, empty) if missing.any() else old
         return Part(array, links.cells, join_blobs(old, links.attribute(column.values)))
