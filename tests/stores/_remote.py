@@ -10,9 +10,9 @@ import pytest
 from anyzarr.abc import Store
 from anyzarr.stores import open_store
 
-from .._relay import Fault  # noqa: TID252 (tests are no installed package)
+from .._relay import Fault, relaying  # noqa: TID252 (tests are no installed package)
 
-__all__ = ["BACKENDS", "Fault", "is_put", "new_store", "options_of"]
+__all__ = ["BACKENDS", "Fault", "is_put", "new_store", "options_of", "relaying"]
 
 PACKAGES = {"s3": "s3fs", "az": "adlfs", "gs": "gcsfs"}
 BACKENDS = ["obstore", "fsspec"]

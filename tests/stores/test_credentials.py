@@ -11,7 +11,7 @@ import pytest
 from anyzarr.errors import StoreError
 from anyzarr.stores import open_store
 
-from ._remote import BACKENDS, PACKAGES
+from ._remote import BACKENDS, PACKAGES, relaying
 
 PUBLIC = b"for everybody"
 
@@ -56,7 +56,6 @@ def seen_authorization(service: Any, store: Any) -> list[str | None]:
 
 @pytest.fixture
 def s3_relayed(s3: Any) -> Iterator[Any]:
-    from .._relay import relaying  # noqa: TID252 (tests are no installed package)
 
     with relaying(s3.endpoint) as relay:
         yield s3.behind(relay)

@@ -13,7 +13,7 @@ from anyzarr.abc import ABSENT
 from anyzarr.errors import ConflictError, StoreError
 from anyzarr.metadata import group_document
 
-from ._remote import BACKENDS, Fault, is_put, new_store
+from ._remote import BACKENDS, Fault, is_put, new_store, relaying
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 TROUBLE = {
@@ -167,3 +167,26 @@ def test_the_native_engine_tries_again(service: Any, trouble: str) -> None:
     array[...] = 7
     assert fault.met == 2
     assert (array[...] == 7).all()
+
+
+@pytest.mark.parametrize("trouble", ["503", "lost"])
+def test_the_native_engine_completes_uploads_once(s3: Any, trouble: str) -> None:
+    pytest.importorskip("anyzarr_native")
+    status, reaches = TROUBLE[trouble]
+
+    def completes(request: Any) -> bool:
+        return request.method == "POST" and "uploadId=" in request.target
+
+    with relaying(s3.endpoint) as relay:
+        store = new_store(s3.behind(relay))
+        array = anyzarr.create_array(
+            store, shape=33 << 20, chunks=33 << 20, dtype="uint8", compressors=None, engine="native"
+        )
+        fault = Fault(completes, status, reaches)
+        relay.faults = [fault]
+        array[...] = 7
+        assert fault.met == 1
+        info = store.head("c/0")
+        assert info is not None
+        assert info.size == 33 << 20
+        assert (array[-9:] == 7).all()
