@@ -135,6 +135,7 @@ def write_points(
     mode
         ``"create"`` refuses to touch data; ``"append"`` adds to a store, or creates it; whatever
         other processes append meanwhile, nothing is lost; ``"overwrite"`` replaces what is there.
+        Levels of detail stay as they are: see :func:`anyzarr.vectors.build_pyramid`.
     backend, **backend_kwargs
         As for :func:`anyzarr.vectors.open_store`.
 
