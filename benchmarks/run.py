@@ -28,6 +28,7 @@ BENCHMARKS = (
     "updates",
     "remote",
     "pyramid",
+    "vectors",
 )  # table1 prints the floor
 
 
