@@ -16,6 +16,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from anyzarr import vectors
+from anyzarr.vectors._crossing import segments_met, vertices_met
 
 pytest.importorskip("zarr_vectors")
 from zarr_vectors.core.arrays import (
@@ -25,6 +26,7 @@ from zarr_vectors.core.arrays import (
     read_link_attributes,
     read_links,
     read_object_attributes,
+    write_links,
 )
 from zarr_vectors.core.store import get_resolution_level
 from zarr_vectors.core.store import open_store as their_open
@@ -400,3 +402,52 @@ def test_the_package_reads_our_forest_in_one_object(
         vectors.write_graph(path, positions, edges, **space(3, False), **options, kind="skeleton")
         found = graphs.read_graph(path)
         assert joined(found["positions"], found["edges"]) == joined(positions, edges)
+
+
+@pytest.mark.parametrize(
+    ("directed", "store"), [(True, "canonical"), (False, "duplicate"), (True, "duplicate")]
+)
+def test_links_stored_in_other_ways_are_read_once_and_in_order(directed: bool, store: Any) -> None:
+    rng = np.random.default_rng(4)
+    positions, triangles = rng.uniform(-13, 13, (25, 3)), rng.integers(0, 25, (40, 3))
+    with folder() as path:
+        vectors.write_mesh(path, positions, [], **space(3, False), dtype="float64")
+        level = get_resolution_level(their_open(path, mode="r+"), 0)
+        level.delete_subtree("links")
+        chunks = np.floor(positions / np.array(space(3, False)["chunk_shape"])).astype(int)
+        first = np.unique(chunks, axis=0, return_inverse=True)[1].reshape(-1)
+        # Within a chunk vertices keep the order of the input.
+        row = [int(np.count_nonzero(first[:i] == first[i])) for i in range(25)]
+        ends = [(tuple(map(int, chunk)), k) for chunk, k in zip(chunks, row, strict=True)]
+        records = [[ends[v] for v in triangle] for triangle in triangles]
+        write_links(level, records, 3, link_width=3, directed=directed, store=store)
+        mesh = vectors.read_mesh(path)
+        assert joined(mesh.vertices, mesh.faces) == joined(positions, triangles)
+
+
+def crosses(path: Array, box: Any) -> bool:
+    return bool(vertices_met(path, box).any() or segments_met(path[:-1], path[1:], box).any())
+
+
+@pytest.mark.parametrize("box", [False, True])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_paths_whose_chunks_are_divided_by_an_attribute_are_read(seed: int, box: bool) -> None:
+    rng = np.random.default_rng(seed)
+    paths = random_paths(rng, 6, 2, "float64")
+    kinds = [rng.integers(0, 3, len(path)) for path in paths]
+    corners = ([-15.0, -15.0], [15.0, 15.0])
+    with folder() as path:
+        polylines.write_polylines(
+            path, paths, **space(2, False), dtype="float64", chunk_by_attribute="kind",
+            vertex_attributes={"kind": kinds},
+        )  # fmt: skip
+        found = vectors.read_polylines(
+            path, bbox=corners if box else None, attribute_names=["kind"]
+        )
+        meets = [number for number, path in enumerate(paths) if crosses(path, corners)]
+        assert found.object_ids.tolist() == (meets if box else list(range(6)))
+        for number, got in zip(found.object_ids.tolist(), found.polylines, strict=True):
+            assert np.array_equal(got, paths[number])
+        expected = [kinds[number] for number in found.object_ids.tolist()]
+        values = np.concatenate([*expected, np.empty(0, np.int64)])
+        assert np.array_equal(found.vertex_attributes["kind"], values)

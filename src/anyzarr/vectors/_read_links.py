@@ -149,12 +149,14 @@ class StoredLinks:
         The vertices of such a link lie in known cells, and the link within their hull.
         """
         low, high = np.floor(np.asarray(box, np.float64) / np.asarray(grid.chunk_shape))
-        found = [np.empty((0, grid.ndim), np.int64)]
+        found = [np.empty((0, self.family.ndim), np.int64)]
         for k in self.across:
             source = self.arrays[k].nonempty
             cells = self._cells(k, source)
-            meets = np.all((cells.max(axis=1) >= low) & (cells.min(axis=1) <= high), axis=-1)
-            found.append(cells[meets].reshape(-1, grid.ndim))
+            # Cells may have further coordinates before those of the space.
+            ends = cells[:, :, -grid.ndim :]
+            meets = np.all((ends.max(axis=1) >= low) & (ends.min(axis=1) <= high), axis=-1)
+            found.append(cells[meets].reshape(-1, self.family.ndim))
         return np.unique(np.concatenate(found), axis=0)
 
     def _cells(self, k: int, source: Coords) -> Ints:
