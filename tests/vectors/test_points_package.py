@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anyzarr.vectors import open_store, read_points, write_points
+from anyzarr.errors import UnsupportedError
+from anyzarr.vectors import open_store, read_points, validate, write_points
 
 package = pytest.importorskip("zarr_vectors.types.points", reason="needs zarr-vectors")
 # zarr-python warns of the data type of the format, which has no specification yet.
@@ -159,3 +160,29 @@ def test_the_package_reads_attributes_of_objects_and_groups(tmp_path) -> None:
     assert read_object_attributes(level, "w").tolist() == [1.0, 2.0, 3.0]
     assert read_object_attributes(level, "pair").tolist() == [[0, 1], [2, 3], [4, 5]]
     assert open_store(path)["0/group_attributes/q"][:].tolist() == [5, 6]
+
+
+def test_chunks_divided_by_an_attribute_are_read_and_not_written_to(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    positions, path = rng.uniform(0, 200, (300, 3)).astype("f4"), tmp_path / "a.zarrvectors"
+    gene = rng.choice(["a", "b", "c"], 300)
+    package.write_points(
+        str(path),
+        positions,
+        chunk_shape=(100.0,) * 3,
+        vertex_attributes={"row": np.arange(300), "gene": gene},
+        chunk_by_attribute="gene",
+    )
+    points = read_points(path, attribute_names=["row", "gene"])
+    row = points.vertex_attributes["row"]
+    assert sorted(row) == [*range(300)]
+    assert np.array_equal(points.positions, positions[row])
+    assert np.array_equal(points.vertex_attributes["gene"], gene[row])
+    inside = (positions <= 50).all(axis=1)
+    assert read_points(path, bbox=([0] * 3, [50] * 3)).vertex_count == np.count_nonzero(inside)
+    assert validate(path, 5).errors == ()
+    for policy in ("raise", "expand"):
+        with pytest.raises(UnsupportedError):
+            write_points(path, positions[:3] - 300, vertex_attributes={"row": np.arange(3)},
+                         object_ids=np.arange(3), mode="append",
+                         out_of_bounds=policy)  # fmt: skip

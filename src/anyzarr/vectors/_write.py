@@ -13,7 +13,7 @@ from anyzarr._nodes import Array, Group
 from anyzarr._parallel import for_each
 from anyzarr.abc import Ragged
 from anyzarr.crud._nodes import changing
-from anyzarr.errors import MetadataError
+from anyzarr.errors import MetadataError, UnsupportedError
 from anyzarr.metadata import ArrayMetadata
 from anyzarr.stores import join
 from anyzarr.vectors._attributes import encode_column
@@ -99,7 +99,10 @@ def _grow(root: Group, geometry: Geometry, options: WriteOptions, number: int) -
         return
     metadata = RootMetadata.parse(root.metadata.attributes)
     geometry = _as_stored(geometry, array, options)
-    grid = metadata.grid(LevelMetadata.parse(group.metadata.attributes, number))
+    level = LevelMetadata.parse(group.metadata.attributes, number)
+    if level.chunk_attribute_name is not None:
+        return  # nothing will be written
+    grid = metadata.grid(level)
     first = grid.cells(geometry.positions).min(axis=0)
     origin = CellArray(array.metadata, array.store, array.path).origin[-metadata.ndim :]
     if (first < origin).any():
@@ -147,6 +150,12 @@ def _prepare(
     nodes = root.get_many([*base, *families, *names, *object_paths(number)])
     group = nodes.get(str(number))
     level = plan if group is None else LevelMetadata.parse(group.attrs, number)
+    if level.chunk_attribute_name is not None:
+        raise UnsupportedError(
+            f"chunks of {root.url} are divided by {level.chunk_attribute_name!r} too, "
+            "and are only read; write the points to a new store",
+            kind="chunk_attribute",
+        )
     vertices = nodes.get(f"{number}/vertices")
     has_data = group is not None and holds_data(nodes.get(f"{number}/vertex_fragments"))
     # Arrays of a level that says nothing of itself were left by a write that was cut off.
