@@ -406,3 +406,22 @@ def test_other_pipelines_are_read_by_bytes(tmp_path: Path, steps: str) -> None:
     if not steps.startswith("a.zip|"):
         with pytest.raises(ValueError, match="unsupported URL scheme"):
             ts.Spec(array.url)  # it could not be given them
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("steps", ["a b.zarr|", "o.zip|zip:a b.zarr|", "o.zip|zip:a b.zarr/x|"])
+def test_tensorstore_opens_the_urls_that_are_given_back(
+    tmp_path: Path, steps: str, zarr_format: Any
+) -> None:
+    name = "a b.zarr/x" if steps.endswith("x|") else "a b.zarr"
+    anyzarr.create_array(
+        tmp_path, name=name, data=np.arange(6), chunks=(4,), zarr_format=zarr_format
+    )
+    with zipfile.ZipFile(tmp_path / "o.zip", "w") as archive:
+        for file in files(tmp_path / "a b.zarr"):
+            archive.write(tmp_path / "a b.zarr" / file, f"a b.zarr/{file}")
+        archive.writestr("other/x", b"")
+    array = anyzarr.open_array(f"{tmp_path}/{steps}zarr{zarr_format}:")
+    found = ts.open(array.url).result().read().result()
+    assert found.tolist() == array[:].tolist() == [0, 1, 2, 3, 4, 5]
