@@ -174,6 +174,8 @@ def test_backends_of_pipelines(folder: Path) -> None:
         ("/data/repository|icechunk:", "icechunk"),
     ):
         assert resolve_backend_name(location) == name
+    with pytest.raises(UnsupportedError):
+        resolve_backend_name("/data/a|nosuch:|zip:")
     assert anyzarr.open(f"{folder}/outer.zip|zip:in ner.zip|zip:x.zarr/0").backend == "zip"
 
 

@@ -157,6 +157,8 @@ def resolve_backend_name(location: Any, backend: str | None = None) -> str:
         There is no backend of this name, or no store at all in the location.
     MissingDependencyError
         No installed package reads the location's scheme.
+    UnsupportedError
+        A URL pipeline has a step that is not known.
 
     Examples
     --------
@@ -178,8 +180,11 @@ def resolve_backend_name(location: Any, backend: str | None = None) -> str:
 def backend_of(parsed: Location, backend: str | None = None) -> str:
     """Return the backend of a location that has been taken apart."""
     if parsed.adapters:
-        last = parsed.adapters[-1]
-        return "zip" if last.is_archive else last.name
+        from anyzarr.stores._adapters import adapter_of
+
+        for step in parsed.adapters:
+            adapter_of(step.name, redact(f"{parsed.base}|{step.name}:"))
+        return "zip" if parsed.adapters[-1].is_archive else parsed.adapters[-1].name
     if backend is not None:
         return backend
     return _from_settings(parsed) or ("zip" if _is_archive(parsed) else container_backend(parsed))
