@@ -51,6 +51,7 @@ _CHAINED = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*::")
 _FILE = re.compile(r"(?:file|local):", re.IGNORECASE)
 _HIDDEN_BAR = re.compile(r"%(25)?((?:25)*7C)", re.IGNORECASE)
 _UNQUOTED = re.compile(r"[A-Za-z0-9_.\-~/!$&'()*+,;=:@]*")
+_QUERY = re.compile(r"(https?://[^\s?|'\"]*)\?[^\s|'\"]+")
 _USERINFO = re.compile(r"(://)[^/@\s]*@")
 
 
@@ -295,5 +296,5 @@ def show_bars(url: str) -> str:
 
 
 def redact(url: str) -> str:
-    """Return a URL without the user name and password it may hold, for messages."""
-    return _USERINFO.sub(r"\1", url)
+    """Return a URL without the user name, password and signature it may hold, for messages."""
+    return _QUERY.sub(r"\1?…", _USERINFO.sub(r"\1", url))

@@ -190,8 +190,9 @@ class StoreSpec:
 
     @property
     def _shown_root(self) -> str:
-        # A URL may hold a user name and a password.
-        return re.sub(r"(://)[^/@\s]*@", r"\1", self.root)
+        # A URL may hold a user name and a password, or a signature.
+        root = re.sub(r"(://)[^/@\s]*@", r"\1", self.root)
+        return re.sub(r"(https?://[^\s?|'\"]*)\?[^\s|'\"]+", r"\1?…", root)
 
     def __repr__(self) -> str:
         root = self._shown_root

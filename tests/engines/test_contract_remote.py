@@ -15,6 +15,7 @@ import pytest
 import anyzarr
 from anyzarr.abc import Store
 from anyzarr.engines import get_engine
+from anyzarr.errors import NodeNotFoundError
 from anyzarr.stores import LocalStore, MemoryStore, open_store
 from anyzarr.testing import engine_contract
 
@@ -247,6 +248,11 @@ def test_signed_urls(server: ObjectServer, backend: str) -> None:
     assert array.url == f"{base}|zip:x/y|zarr3:"
     again: Any = anyzarr.open(array.url, backend=backend)
     assert again[1] == 2
+    shown = (array, array.store, array.store.spec)
+    assert "abc" not in "".join([*map(repr, shown), *map(str, shown)])
+    with pytest.raises(NodeNotFoundError) as caught:
+        anyzarr.open(f"{base}|zip:nothing", backend=backend)
+    assert "abc" not in str(caught.value) + str(caught.value.store)
     for info in source.list("x/y/"):
         server.objects[f"folder/{info.key}?signature=abc"] = source.get(info.key) or b""
     array = anyzarr.open(f"{server.url}/folder?signature=abc", path="x/y", backend=backend)

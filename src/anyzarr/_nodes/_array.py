@@ -12,6 +12,7 @@ from anyzarr import _dlpack, crud
 from anyzarr._nodes._indexers import BlockIndex, OrthogonalIndex, VectorizedIndex
 from anyzarr._nodes._node import Node
 from anyzarr._nodes._resize import append, resize
+from anyzarr._url import redact
 from anyzarr.abc import Store
 from anyzarr.crud._guarded import Guarantee
 from anyzarr.engines import EngineReport, choose, explain, open_array_io
@@ -290,9 +291,8 @@ class Array(Node):
 
     def __repr__(self) -> str:
         shards = f", shards={self.shards}" if self.shards else ""
-        return (
-            f"<Array {self.url} shape={self.shape} dtype={self.dtype} chunks={self.chunks}{shards}>"
-        )
+        kind = f"shape={self.shape} dtype={self.dtype} chunks={self.chunks}{shards}"
+        return f"<Array {redact(self.url)} {kind}>"
 
 
 def _scalar(result: npt.NDArray[Any], selection: Any) -> Any:

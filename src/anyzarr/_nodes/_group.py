@@ -12,6 +12,7 @@ from anyzarr._nodes._known import Known, known_below
 from anyzarr._nodes._node import Node
 from anyzarr._nodes._tree import TreeNode, tree_of
 from anyzarr._optional import require
+from anyzarr._url import redact
 from anyzarr.abc import Store
 from anyzarr.crud._nodes import documents_at, normalize_path, read_node
 from anyzarr.errors import NodeNotFoundError
@@ -97,7 +98,8 @@ class Group(Node):
         relative = normalize_path(path)
         if not relative:
             raise NodeNotFoundError(
-                f"{path!r} names no member of {self.url}; give the name of a member", path=path
+                f"{path!r} names no member of {redact(self.url)}; give the name of a member",
+                path=path,
             )
         return join(self._path, relative)
 
@@ -304,7 +306,7 @@ class Group(Node):
         return tree_of(self._store, self._path, self.name or "/", max_depth)
 
     def __repr__(self) -> str:
-        return f"<Group {self.url}>"
+        return f"<Group {redact(self.url)}>"
 
 
 def bind(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from anyzarr import crud
+from anyzarr._url import redact
 from anyzarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
 from anyzarr.ome._array import ImageArray
 from anyzarr.ome._axes import Axis
@@ -96,10 +97,11 @@ class ImageLevels(ImageNode):
 
     def __repr__(self) -> str:
         if not self.has_data:
-            return f"<{type(self).__name__} {self.url} without data>"
+            return f"<{type(self).__name__} {redact(self.url)} without data>"
         sizes = zip(self.axis_names, self.data.shape, strict=True)
         listed = " ".join(f"{name}={n}" for name, n in sizes)
-        return f"<{type(self).__name__} {self.url} {listed} {self.data.dtype} levels={len(self)}>"
+        kind, where = type(self).__name__, redact(self.url)
+        return f"<{kind} {where} {listed} {self.data.dtype} levels={len(self)}>"
 
     # -- inside --------------------------------------------------------------------------
 

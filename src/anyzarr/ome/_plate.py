@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from anyzarr._nodes import Array, Group, TreeNode
+from anyzarr._url import redact
 from anyzarr.crud._nodes import normalize_path
 from anyzarr.ome._plate_create import PlateCreation
 from anyzarr.ome._plate_merge import Renaming, add_from
@@ -218,4 +219,4 @@ class Plate(PlateCreation):
     def __repr__(self) -> str:
         metadata = self.metadata
         sizes = f"rows={len(metadata.rows)} columns={len(metadata.columns)}"
-        return f"<Plate {self.url} {sizes} wells={len(metadata.wells)}>"
+        return f"<Plate {redact(self.url)} {sizes} wells={len(metadata.wells)}>"

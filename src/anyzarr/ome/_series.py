@@ -8,6 +8,7 @@ from typing import Any
 
 from anyzarr import crud
 from anyzarr._nodes import Array, Group, TreeNode
+from anyzarr._url import redact
 from anyzarr.abc import Store
 from anyzarr.crud._batch import create_new_nodes, read_documents
 from anyzarr.crud._nodes import node_lock_key, normalize_path
@@ -285,7 +286,7 @@ class Bioformats2RawSeries:
         self._group.__exit__(exc_type, exc, traceback)
 
     def __repr__(self) -> str:
-        return f"<Bioformats2RawSeries {self.url} images={len(self)}>"
+        return f"<Bioformats2RawSeries {redact(self.url)} images={len(self)}>"
 
     # -- inside --------------------------------------------------------------------------
 

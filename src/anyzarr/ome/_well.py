@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from anyzarr._nodes import Group, TreeNode
+from anyzarr._url import redact
 from anyzarr.abc import Store
 from anyzarr.crud._nodes import normalize_path
 from anyzarr.crud._regions import require_writable
@@ -232,7 +233,7 @@ class Well:
         self._group.__exit__(exc_type, exc, traceback)
 
     def __repr__(self) -> str:
-        return f"<Well {self.url}>"
+        return f"<Well {redact(self.url)}>"
 
     def _position(self, group: Group) -> Position:
         if self._plate is not None:
@@ -314,4 +315,4 @@ class Row:
         )
 
     def __repr__(self) -> str:
-        return f"<Row {self._name} of {self._plate.url}>"
+        return f"<Row {self._name} of {redact(self._plate.url)}>"
