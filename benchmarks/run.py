@@ -25,6 +25,7 @@ BENCHMARKS = (
     "table3",
     "selections",
     "archive",
+    "packing",
     "updates",
     "remote",
     "pyramid",
