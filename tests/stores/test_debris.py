@@ -163,7 +163,9 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     assert find_debris(tmp_path / "here") == []
 
 
-@pytest.mark.parametrize("location", ["memory://x", "s3://bucket/x", MemoryStore()], ids=str)
+@pytest.mark.parametrize(
+    "location", ["memory://x", "s3://bucket/x", MemoryStore()], ids=["memory", "s3", "live"]
+)
 def test_what_is_not_local_is_refused(location: Any) -> None:
     with pytest.raises(UnsupportedError) as caught:
         find_debris(location)
