@@ -34,7 +34,7 @@ def weights_of(positions: Array, links: Array, weights: Array) -> list[Any]:
     return sorted(zip(positions[links].tolist(), weights.tolist(), strict=True))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     counts=st.lists(st.tuples(st.integers(1, 20), st.integers(0, 20)), min_size=1, max_size=3),

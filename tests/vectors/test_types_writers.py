@@ -10,6 +10,7 @@ import pytest
 
 from anyzarr.stores import MemoryStore
 from anyzarr.vectors import (
+    _read_networks,
     read_graph,
     read_mesh,
     read_polylines,
@@ -122,7 +123,26 @@ def test_an_append_cut_off_anywhere_leaves_a_store_that_is_whole(kind: str) -> N
     assert validate(store, level=4).valid
 
 
-@pytest.mark.parametrize("kind", ["polyline", "graph", "mesh"])
+@pytest.mark.parametrize("kind", ["graph", "skeleton", "mesh"])
+def test_a_write_that_begins_while_links_are_read_does_no_harm(monkeypatch, kind: str) -> None:
+    monkeypatch.setitem(OPTIONS, "chunk_shape", (500.0, 500.0))  # all links in few cells
+    store = MemoryStore()
+    append(store, 0, kind)
+    joined, begun = _read_networks._joined, []
+
+    def meanwhile(*args: Any) -> Any:
+        if not begun:
+            begun.append(True)
+            append(store, 1, kind)
+        return joined(*args)
+
+    monkeypatch.setattr(_read_networks, "_joined", meanwhile)
+    check(store, [0], kind)
+    assert begun
+    check(store, [0, 1], kind)
+
+
+@pytest.mark.parametrize("kind", ["polyline", "mesh"])
 def test_two_processes_append_to_one_folder_and_lose_nothing(tmp_path, kind: str) -> None:
     path = str(tmp_path / "a")
     append(path, 0, kind)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from anyzarr.errors import CorruptDataError
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._crossing import vertices_met
 from anyzarr.vectors._gather import Gathered, gather_cells, gather_objects
@@ -71,6 +72,17 @@ def read_network(level: StoredLevel, query: Query, attribute_names: Names, width
     width
         Vertices of a link where no link is stored.
     """
+    try:
+        return _read(level, query, attribute_names, width)
+    except CorruptDataError:
+        # A write that came between has links to vertices that had not been there: read again.
+        level.root.refresh()
+        renewed = StoredLevel.of(level.root, level.metadata, level.number, attribute_names)
+        return _read(renewed, query, attribute_names, width)
+
+
+def _read(level: StoredLevel, query: Query, attribute_names: Names, width: int) -> Network:
+    """Return what :func:`read_network` returns, of a level that does not change."""
     links = StoredLinks.open(level.root, level.number, settled=level.level.fragments_tile)
     links_of = _parents if level.metadata.links_convention == _WITH_BRANCHES else _stored
     rows = query.object_rows(level)
