@@ -301,7 +301,8 @@ def _exchange(staging: Path, target: Path) -> Path:
     """
     swap = _swap()
     if swap is not None and swap(staging, target):
-        return staging
+        # The name may be that of work which can be gone on with, and this is none.
+        return staging.rename(_beside(target, "partial"))
     old = _beside(target, "replaced")
     target.rename(old)
     try:

@@ -16,6 +16,7 @@ import pytest
 import tifffile
 
 import anyzarr
+from anyzarr import _atomic
 from anyzarr._progress import Progress
 from anyzarr.errors import (
     AnyzarrError,
@@ -465,3 +466,15 @@ def test_report_in_words_and_values(tiff: Path, tmp_path: Path) -> None:
     values = report.to_dict()
     assert values["level_shapes"][1] == (2, 300, 350)
     assert report.seconds > 0
+
+
+def test_what_was_replaced_is_not_gone_on_with(tiff: Path, hierarchy: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.zarr"
+    # As a process leaves it that was killed right after the new had taken the place of the old.
+    left = _atomic.staging_path(target, again=True)
+    shutil.copytree(hierarchy, left)
+    (left / "9").mkdir()
+    (left / "9" / "zarr.json").write_bytes((left / "0" / "zarr.json").read_bytes())
+    anyzarr.convert(tiff, target, resume=True)
+    assert not (target / "9").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.zarr"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from anyzarr import _atomic
 from anyzarr._convert._journal import JOURNAL, NOTE, keeps_work
+from anyzarr._os_errors import because
 from anyzarr.errors import ConflictError, StoreError
 from anyzarr.stores import LocalStore
 
@@ -49,7 +50,7 @@ def staged(target: Path, *, overwrite: bool, resume: bool) -> Iterator[LocalStor
         _locked(staging, target),
     ):
         held.append(staging)
-        if not resume:
+        if not (resume and _is_begun(staging)):
             _empty(staging)
         yield LocalStore(staging)
 
@@ -70,7 +71,7 @@ def resumable_folder(target: Path, *, resume: bool) -> Iterator[LocalStore]:
     """
     staging = _atomic.staging_path(target, again=True)
     with _atomic.parents(target), _locked(staging, target):
-        if not resume:
+        if not (resume and _is_begun(staging)):
             _empty(staging)
         try:
             yield LocalStore(staging)
@@ -94,14 +95,19 @@ def _locked(staging: Path, target: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise StoreError(
-            f"cannot make a folder in {os.fspath(target.parent)!r}: {error.strerror or error}; "
-            "choose a place that can be written to"
+            f"cannot make a folder in {os.fspath(target.parent)!r}: {because(error)}",
+            store=os.fspath(target),
         ) from error
     try:
         yield
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _is_begun(staging: Path) -> bool:
+    """Return whether it is a conversion's; else it is what an earlier one has just replaced."""
+    return (staging / JOURNAL).is_dir()
 
 
 def _empty(staging: Path) -> None:
