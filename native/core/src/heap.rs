@@ -6,7 +6,7 @@
 //! the caller has them.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, Kind, Result};
 use crate::pool;
@@ -74,11 +74,14 @@ impl Ref {
 /// Bytes that a caller keeps valid.
 pub type Held = Box<dyn AsRef<[u8]> + Send + Sync>;
 
+/// The bytes of a decoded chunk.
+type Slab = Arc<Vec<u8>>;
+
 /// The bytes of the elements of one read or write.
 pub struct Heap {
     fill: Vec<u8>,
     value: Option<Held>,
-    slabs: Mutex<Vec<Box<[u8]>>>,
+    slabs: Mutex<Vec<Slab>>,
 }
 
 impl fmt::Debug for Heap {
@@ -107,8 +110,13 @@ impl Heap {
         kept.extend_from_slice(bytes);
         let mut slabs = self.slabs.lock().unwrap_or_else(PoisonError::into_inner);
         let number = u32::try_from(slabs.len()).ok().and_then(|n| n.checked_add(DECODED));
-        slabs.push(kept.into_boxed_slice());
+        slabs.push(Arc::new(kept));
         number.ok_or_else(|| Error::memory(usize::MAX))
+    }
+
+    /// All slabs: no lock is held while they are looked at.
+    fn decoded(&self) -> Vec<Slab> {
+        self.slabs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The bytes of an element that is written or fill value.
@@ -154,7 +162,7 @@ impl Heap {
         let threads =
             if out.len() <= INLINE_BYTES { 1 } else { threads.clamp(1, pool::MAX_THREADS) };
         let parts = if threads == 1 { 1 } else { PARTS * threads };
-        let slabs = self.slabs.lock().unwrap_or_else(PoisonError::into_inner);
+        let slabs = self.decoded();
         let mut jobs = Vec::with_capacity(parts);
         let mut left = out;
         for refs in refs.chunks(refs.len().div_ceil(parts).max(1)) {
@@ -169,7 +177,7 @@ impl Heap {
         if !left.is_empty() {
             return Err(mismatch());
         }
-        let slabs = &*slabs;
+        let slabs = &slabs[..];
         pool::run(threads, jobs.len(), |_, item| {
             let job = jobs[item].lock().unwrap_or_else(PoisonError::into_inner).take();
             job.map_or(Ok(()), |(refs, out)| self.copy(refs, slabs, out))
@@ -185,12 +193,12 @@ impl Heap {
         if !rest.is_empty() {
             return Err(mismatch());
         }
-        let slabs = self.slabs.lock().unwrap_or_else(PoisonError::into_inner);
+        let slabs = self.decoded();
         let elements = refs.iter().map(|element| self.find(element, &slabs));
         Ok(work(&elements.collect::<Result<Vec<_>>>()?))
     }
 
-    fn find<'a>(&'a self, element: &[u8; Ref::SIZE], slabs: &'a [Box<[u8]>]) -> Result<&'a [u8]> {
+    fn find<'a>(&'a self, element: &[u8; Ref::SIZE], slabs: &'a [Slab]) -> Result<&'a [u8]> {
         let element = Ref::from_bytes(element);
         let found = match element.slab.checked_sub(DECODED) {
             Some(number) => slabs.get(number as usize).and_then(|slab| element.of(slab)),
@@ -199,7 +207,7 @@ impl Heap {
         found.ok_or_else(mismatch)
     }
 
-    fn copy(&self, refs: &[[u8; Ref::SIZE]], slabs: &[Box<[u8]>], out: &mut [u8]) -> Result<()> {
+    fn copy(&self, refs: &[[u8; Ref::SIZE]], slabs: &[Slab], out: &mut [u8]) -> Result<()> {
         let mut out = out;
         for element in refs {
             let bytes = self.find(element, slabs)?;
