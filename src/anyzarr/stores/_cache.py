@@ -113,6 +113,7 @@ class CachingStore(BaseStore):
         self._check = cache_check
         self._read_ahead = read_ahead
         self._known: dict[str, ObjectInfo] = {}
+        self._changes = [0]  # how often something was forgotten; shared with twins, as the rest is
         self._lock = threading.Lock()
         inner = store.spec
         options = {
@@ -171,20 +172,23 @@ class CachingStore(BaseStore):
     def _look_up(self, keys: Iterable[str], *, fresh: bool) -> dict[str, ObjectInfo | None]:
         """Return size and ETag of objects: what is known, else what the store says."""
         with self._lock:
+            before = self._changes[0]
             known = {} if fresh else {k: self._known[k] for k in keys if k in self._known}
             if self._check == "never" and not fresh:
                 known |= self._recalled(set(keys) - set(known))
         missing = [key for key in keys if key not in known]
         width = min(len(missing), remote_concurrency()) or 1
         found = dict(zip(missing, map_ordered(self._store.head, missing, limit=width), strict=True))
-        self._remember(info for info in found.values() if info is not None)
+        self._remember((info for info in found.values() if info is not None), before)
         return {**known, **found}
 
-    def _remember(self, infos: Iterable[ObjectInfo]) -> None:
+    def _remember(self, infos: Iterable[ObjectInfo], before: int) -> None:
         for info in infos:
             if info.etag is None:
                 continue
             with self._lock:
+                if self._changes[0] != before:
+                    return  # written meanwhile: what was looked up may be what was there before
                 is_news = self._known.get(info.key) != info
                 self._known[info.key] = info
             if is_news and self._check == "never":
@@ -294,6 +298,7 @@ class CachingStore(BaseStore):
 
     def _forget(self, keys: Iterable[str]) -> None:
         with self._lock:
+            self._changes[0] += 1
             for key in keys:
                 self._known.pop(key, None)
 
