@@ -7,6 +7,7 @@ or task only and constructing an object never changes them.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar, Token
@@ -40,11 +41,28 @@ def _parse_positive(text: str) -> int:
     return value
 
 
+def _parse_count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError("expected a whole number of at least 0")
+    return value
+
+
+def _parse_seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError("expected a number of seconds above 0")
+    return value
+
+
 _SETTINGS: Mapping[str, _Setting] = {
     "engine": _Setting(None, "ANYZARR_ENGINE", str),
     "backend": _Setting(None, "ANYZARR_BACKEND", str),
     "concurrency": _Setting(None, "ANYZARR_CONCURRENCY", _parse_positive),
     "lock_folder": _Setting(None, "ANYZARR_LOCK_FOLDER", str),
+    "retries": _Setting(10, "ANYZARR_RETRIES", _parse_count),
+    "retry_delay_seconds": _Setting(0.1, "ANYZARR_RETRY_DELAY_SECONDS", _parse_seconds),
+    "timeout_seconds": _Setting(None, "ANYZARR_TIMEOUT_SECONDS", _parse_seconds),
     "write_empty_chunks": _Setting(False, "ANYZARR_WRITE_EMPTY_CHUNKS", _parse_bool),
 }
 
@@ -70,7 +88,11 @@ def get(name: str) -> Any:
     name
         ``engine``, ``backend``, ``concurrency`` (threads per read or write; None: the number
         of processors), ``lock_folder`` (where the locks lie that keep processes apart that write
-        to one local dataset) or ``write_empty_chunks``.
+        to one local dataset), ``retries`` (how often a request to a remote store is made again
+        that the network or the server failed), ``retry_delay_seconds`` (the first pause before
+        that, doubled each time), ``timeout_seconds`` (how long one request may take; None: as
+        the client library has it), or ``write_empty_chunks``. Those of remote stores hold for
+        the stores opened under them.
 
     Raises
     ------

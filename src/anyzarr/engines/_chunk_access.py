@@ -18,7 +18,7 @@ from anyzarr.errors import CorruptDataError
 from anyzarr.metadata import ArrayMetadata, single_chunk, subchunk
 from anyzarr.stores._base import remote_concurrency
 
-__all__ = ["ChunkAccess"]
+__all__ = ["ChunkAccess", "is_remote"]
 
 CodecOf = Callable[[ArrayMetadata], ChunkCodec]
 
@@ -32,6 +32,12 @@ def _fill_array(fill: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     array: npt.NDArray[Any] = np.empty((), dtype)
     array[()] = fill
     return array
+
+
+def is_remote(store: Store) -> bool:
+    """Whether a request to the store takes long compared with decoding a chunk."""
+    local = store.capabilities.local_root is not None
+    return not local and store.spec.backend not in _LOCAL_BACKENDS
 
 
 class ChunkAccess:
@@ -74,9 +80,7 @@ class ChunkAccess:
     @property
     def is_remote(self) -> bool:
         """Whether a request to the store takes long compared with decoding a chunk."""
-        store = self.store
-        local = store.capabilities.local_root is not None
-        return not local and store.spec.backend not in _LOCAL_BACKENDS
+        return is_remote(self.store)
 
     @property
     def width(self) -> int:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ from anyzarr.engines._native_ragged import (
     new_references,
     to_array,
 )
+from anyzarr.engines._snapshots import Snapshots
 from anyzarr.errors import AnyzarrError, MetadataError, StoreError, UnsupportedError
 from anyzarr.indexing import Points, Span
 from anyzarr.metadata import (
@@ -67,6 +68,8 @@ _MISSING: Final = (
 
 _MOST_INDICES: Final = 2**32
 """Indices in the tables of the core have 32 bits."""
+
+_Asked: TypeAlias = tuple[str, tuple[int, int | None] | None]
 
 _plans: BoundedCache[Plan] = BoundedCache(256)
 
@@ -301,7 +304,7 @@ class NativeArrayIO:
             elif self._objects is not None and self._objects.reason is None:
                 self._objects.read(plan, *what)
             else:
-                plan.read_many(self._get_many, self._prefix, *what)
+                plan.read_many(_getter(Snapshots(self._store)), self._prefix, *what)
         except self._error as error:
             raise self._explained(error, "read") from error
 
@@ -324,14 +327,9 @@ class NativeArrayIO:
             elif self._objects is not None and self._objects.reason is None and writable:
                 self._objects.write(plan, *what)
             else:
-                plan.write_many(self._get_many, self._put_many, self._prefix, *what)
+                plan.write_many(_getter(self._store), self._put_many, self._prefix, *what)
         except self._error as error:
             raise self._explained(error, "write") from error
-
-    def _get_many(self, asked: list[tuple[str, tuple[int, int | None] | None]]) -> list[Any]:
-        requests = [(key, None if span is None else ByteRange(*span)) for key, span in asked]
-        found = self._store.get_many(requests)
-        return [data if data is None or type(data) is bytes else bytes(data) for data in found]
 
     def _put_many(self, objects: list[tuple[str, bytes | None]]) -> None:
         def put(item: tuple[str, bytes | None]) -> None:
@@ -362,3 +360,14 @@ class NativeArrayIO:
             chunk_coords=coords,
             engine=name,
         )
+
+
+def _getter(source: Store | Snapshots) -> Callable[[list[_Asked]], list[bytes | None]]:
+    """Return the function that the core calls for the bytes of keys and ranges."""
+
+    def get_many(asked: list[_Asked]) -> list[bytes | None]:
+        requests = [(key, None if span is None else ByteRange(*span)) for key, span in asked]
+        found = source.get_many(requests)
+        return [data if data is None or type(data) is bytes else bytes(data) for data in found]
+
+    return get_many

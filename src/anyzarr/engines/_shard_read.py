@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from anyzarr.engines._cells import Cell, Cells, cells_of, view
 from anyzarr.engines._chunk_access import ChunkAccess
 from anyzarr.engines._codec_edge import Data
 from anyzarr.engines._shard_index import ShardIndex, ShardLayout
+from anyzarr.engines._snapshots import Snapshots
 from anyzarr.errors import CorruptDataError
 from anyzarr.metadata import ChunkGrid
 
@@ -43,8 +44,6 @@ class _Piece:
         Its bytes in the shard, ``[start, stop)``.
     within, target
         What of it goes where in the output.
-    index
-        The encoded index that says so.
     """
 
     shard: tuple[int, ...]
@@ -52,7 +51,6 @@ class _Piece:
     span: tuple[int, int]
     within: tuple[slice, ...]
     target: npt.NDArray[Any]
-    index: bytes
 
 
 def subchunks_of(access: ChunkAccess, cell: Cell) -> Cells:
@@ -82,9 +80,9 @@ def read_shards(access: ChunkAccess, cells: Sequence[Cell], out: npt.NDArray[Any
     wanted = [subchunks_of(access, cell) for cell in cells]
     first = [_first_request(access, layout, c, len(w)) for c, w in zip(cells, wanted, strict=True)]
     pieces: list[_Piece] = []
-    for cell, subs, request, data in zip(
-        cells, wanted, first, access.store.get_many(first), strict=True
-    ):
+    snapshots = Snapshots(access.store)
+    found = snapshots.get_many(first)
+    for cell, subs, request, data in zip(cells, wanted, first, found, strict=True):
         target = view(out, cell.target)
         if data is None:
             target[...] = access.fill
@@ -92,7 +90,7 @@ def read_shards(access: ChunkAccess, cells: Sequence[Cell], out: npt.NDArray[Any
             _place_from_shard(access, layout, data, cell, subs, target)
         else:
             pieces += _stored(access, layout, data, cell, subs, target)
-    for_each(lambda group: _fetch(access, group), _groups(pieces), limit=access.width)
+    for_each(lambda group: _fetch(access, snapshots, group), _groups(pieces), limit=access.width)
 
 
 def _first_request(access: ChunkAccess, layout: ShardLayout, cell: Cell, n_wanted: int) -> Request:
@@ -114,8 +112,7 @@ def _stored(
 
     ``data`` is the whole shard or its encoded index.
     """
-    encoded = layout.find(data)
-    index = shard_index(access, layout, encoded, cell)
+    index = shard_index(access, layout, data, cell)
     for sub in subs:
         try:
             span = index.range_of(sub.coords)
@@ -125,7 +122,7 @@ def _stored(
         if span is None:
             part[...] = access.fill
         else:
-            yield _Piece(cell.coords, sub.coords, span, sub.within, part, encoded)
+            yield _Piece(cell.coords, sub.coords, span, sub.within, part)
 
 
 def _groups(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
@@ -143,20 +140,14 @@ def _groups(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
         yield group
 
 
-def _fetch(access: ChunkAccess, group: Sequence[_Piece]) -> None:
+def _fetch(access: ChunkAccess, snapshots: Snapshots, group: Sequence[_Piece]) -> None:
     requests: list[Request] = [(access.key(p.shard), ByteRange(*p.span)) for p in group]
-    shards = {} if access.is_remote else {p.shard: p.index for p in group}
-    found = access.store.get_many([*requests, *_index_requests(access, shards)])
-    replaced = {
-        shard
-        for (shard, index), now in zip(shards.items(), found[len(group) :], strict=True)
-        if now != index
-    }
+    found = snapshots.get_many(requests)
 
     def place(item: tuple[_Piece, bytes | None]) -> None:
         piece, data = item
         size = piece.span[1] - piece.span[0]
-        if piece.shard in replaced or data is None or len(data) != size:
+        if data is None or len(data) != size:
             _place_again(access, piece)
             return
         try:
@@ -164,18 +155,7 @@ def _fetch(access: ChunkAccess, group: Sequence[_Piece]) -> None:
         except CorruptDataError:
             _place_again(access, piece)
 
-    for_each(place, zip(group, found, strict=False), limit=1 if len(group) < 2 else None)
-
-
-def _index_requests(access: ChunkAccess, shards: Iterable[tuple[int, ...]]) -> list[Request]:
-    """Return requests for the indexes again, to notice a shard that was replaced meanwhile.
-
-    Where a request is slow this is left out: there the order of requests is not ours, so that
-    it would make the gap smaller and not close it. What decodes there is taken.
-    """
-    layout = access.layout
-    assert layout is not None
-    return [(access.key(shard), layout.byte_range) for shard in shards]
+    for_each(place, zip(group, found, strict=True), limit=1 if len(group) < 2 else None)
 
 
 def _place(access: ChunkAccess, piece: _Piece, data: Data) -> None:

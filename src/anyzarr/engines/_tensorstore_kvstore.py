@@ -31,19 +31,38 @@ def kvstore_of(store: Store, path: str) -> dict[str, Any] | None:
     options = store.spec.options
     config = options.get("config") or {}
     client = options.get("client_options") or {}
-    if set(options) - {"config", "client_options"} or set(client) - _CLIENT_OPTIONS:
+    known = {"config", "client_options", "retry_config"}
+    if set(options) - known or set(client) - _CLIENT_OPTIONS:
         return None
-    scheme = store.spec.root.partition("://")[0]
+    kvstore = _service(store.spec, config, path)
+    return None if kvstore is None else {**kvstore, **_retries(kvstore, options)}
+
+
+def _service(spec: StoreSpec, config: Mapping[str, Any], path: str) -> dict[str, Any] | None:
+    scheme = spec.root.partition("://")[0]
     if scheme in ("http", "https") and not config:
-        return _http(store.spec, path)
+        return _http(spec, path)
     # Of a server of one's own, tensorstore takes the bucket for the first part of the path.
     hosted = _is_set(config, "virtual_hosted_style_request")
     if scheme == "s3" and set(config) <= _S3_OPTIONS and not hosted:
-        return _s3(store.spec, config, path)
+        return _s3(spec, config, path)
     if scheme == "gs" and set(config) <= _GCS_OPTIONS:
-        bucket, prefix = _bucket(store.spec)
+        bucket, prefix = _bucket(spec)
         return {"driver": "gcs", "bucket": bucket, "path": _directory(prefix, path)}
     return None
+
+
+def _retries(kvstore: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    retry = options.get("retry_config")
+    if retry is None:
+        return {}
+    backoff = retry["backoff"]
+    settings = {
+        "max_retries": retry["max_retries"],
+        "initial_delay": f"{backoff['init_backoff'].total_seconds():.6f}s",
+        "max_delay": f"{backoff['max_backoff'].total_seconds():.6f}s",
+    }
+    return {f"{kvstore['driver']}_request_retries": settings}
 
 
 def _directory(root: str, path: str) -> str:

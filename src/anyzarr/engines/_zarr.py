@@ -8,6 +8,8 @@ through our byte layer, with zarr's codecs:
 - writes where zarr would drop chunks that are not the fill value to the bit: of complex and
   structured dtypes it takes ``-0.0`` for ``0.0``, with a NaN fill value any NaN for that one, and
   of bytes of variable length those with more zeros at their end;
+- sharded arrays in object stores, where zarr reads the index of a shard and then the rest of it,
+  though another writer may have replaced it in between;
 - sharded arrays with zarr before 3.2, which reads entries of a shard's index that lie outside
   the shard as if nothing was stored. Shards within shards, or within other codecs, it declines.
 """
@@ -25,6 +27,7 @@ from anyzarr.abc import ArrayIO, Box, ChunkCodec, Engine, IOCapabilities, Store
 from anyzarr.engines._byte_layer import ByteLayerIO
 from anyzarr.engines._cache import BoundedCache
 from anyzarr.engines._choose import cached_codec
+from anyzarr.engines._chunk_access import is_remote
 from anyzarr.engines._codec_edge import CheckedCodec
 from anyzarr.engines._own_io import OwnIO
 from anyzarr.errors import UnsupportedError
@@ -99,7 +102,9 @@ class ZarrEngine:
         by_bytes = ByteLayerIO(
             metadata, store, path, codec_of=lambda m: cached_codec(self, m), engine_name=self.name
         )
-        if not metadata.grid.is_regular or (metadata.sharding and _trusts_shard_indexes()):
+        if not metadata.grid.is_regular:
+            return by_bytes
+        if metadata.sharding is not None and (is_remote(store) or _trusts_shard_indexes()):
             return by_bytes
         return ZarrArrayIO(self, metadata, store, path, by_bytes)
 
@@ -179,7 +184,7 @@ class ZarrArrayIO(OwnIO):
         """Fill ``out``; see :class:`anyzarr.abc.ArrayIO`."""
         from anyzarr.engines._zarr_bridge import ndbuffer
 
-        with self._explaining(box, "read"):
+        with self._reading(box, out):
             self._array(False).get_basic_selection(box.slices, out=ndbuffer(out))
 
     def write(self, box: Box, value: npt.NDArray[Any]) -> None:

@@ -121,7 +121,7 @@ class ZarrsArrayIO(OwnIO):
             self._read_whole_chunks(self._reader, part, _part_of(out, box, part))
 
     def _read_whole_chunks(self, reader: Reader, box: Box, out: npt.NDArray[Any]) -> None:
-        with self._explaining(box, "read"):
+        with self._reading(box, out):
             out[...] = to_numpy(reader(box.slices), self._metadata.dtype)
 
     def write(self, box: Box, value: npt.NDArray[Any]) -> None:

@@ -175,7 +175,7 @@ class ZarrsPythonArrayIO(OwnIO):
             return
         direct = cover == box and _is_plain(out)
         target = out if direct else np.empty(cover.shape, out.dtype.newbyteorder("="))
-        with self._explaining(box, "read"):
+        with self._reading(cover, target):
             self._read_chunks(cover, target)
         if not direct:
             within = zip(box.start, box.stop, box.step, cover.start, strict=True)

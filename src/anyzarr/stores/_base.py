@@ -33,6 +33,7 @@ __all__ = [
     "describe",
     "in_thread",
     "level_of",
+    "read_versions",
     "remote_concurrency",
     "told_format",
     "url_at",
@@ -46,6 +47,7 @@ Versioned: TypeAlias = list[tuple[bytes, ObjectInfo] | None]
 """The same, each with the size and ETag of the object it was read from."""
 
 _REMOTE_REQUESTS = 64
+_ATTEMPTS = 4
 
 
 def remote_concurrency() -> int:
@@ -234,8 +236,8 @@ class BaseStore(abc.ABC):
     def get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
         """Return each result with the size and ETag of its object.
 
-        Where the store does not say which version it gave, they are looked up afterwards:
-        compare them with those from before.
+        Where the store does not say which version it gave, they are looked up before and
+        after, until nothing came in between.
         """
         for key, _ in requests:
             validate_key(key, store=self._label)
@@ -387,8 +389,13 @@ class BaseStore(abc.ABC):
     def _get_many(self, requests: Sequence[Request]) -> Results:
         return map_ordered(lambda request: self._get(*request), requests)
 
+    @property
+    def _tells_versions(self) -> bool:
+        """Whether ``_get_many_with_info`` makes no request that ``_get_many`` does not make."""
+        return False
+
     def _get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
-        return with_info_after(self, requests)
+        return with_info_around(self, requests)
 
     def _get_stream(self, key: str) -> Iterator[bytes] | None:
         info = self._head(key)
@@ -437,7 +444,7 @@ def with_info(store: Store, requests: Sequence[Request]) -> Versioned:
     """Read from any store, each result with the size and ETag of its object."""
     if isinstance(store, BaseStore):
         return store.get_many_with_info(requests)
-    return with_info_after(store, requests)
+    return with_info_around(store, requests)
 
 
 def address_at(store: Store, path: str) -> str:
@@ -464,13 +471,43 @@ def url_at(store: Store, path: str) -> str:
     return address + format_step(told)
 
 
-def with_info_after(store: Store, requests: Sequence[Request]) -> Versioned:
-    """Read, and then look up what was read from."""
-    found = store.get_many(requests)
+def with_info_around(store: Store, requests: Sequence[Request]) -> Versioned:
+    """Read, and look up before and after what is read from.
+
+    Raises
+    ------
+    StoreError
+        An object is replaced again and again.
+    """
     keys = sorted({key for key, _ in requests})
-    infos = dict(zip(keys, map_ordered(store.head, keys, limit=remote_concurrency()), strict=True))
-    pairs = ((data, infos[key]) for (key, _), data in zip(requests, found, strict=True))
-    return [None if data is None or info is None else (data, info) for data, info in pairs]
+
+    def look_up() -> list[ObjectInfo | None]:
+        return map_ordered(store.head, keys, limit=remote_concurrency())
+
+    before = look_up()
+    for _ in range(_ATTEMPTS):
+        found = store.get_many(requests)
+        now = look_up()
+        if now == before:
+            infos = dict(zip(keys, now, strict=True))
+            pairs = ((data, infos[key]) for (key, _), data in zip(requests, found, strict=True))
+            return [None if d is None or info is None else (d, info) for d, info in pairs]
+        before, changed = now, [k for k, a, b in zip(keys, before, now, strict=True) if a != b]
+    raise StoreError(
+        f"{changed[0]!r} in {store} is being replaced again and again while it is read; "
+        "try again when its writer is done",
+        store=str(store),
+        key=changed[0],
+    )
+
+
+def read_versions(
+    store: Store, requests: Sequence[Request]
+) -> list[tuple[bytes, ObjectInfo | None] | None]:
+    """Read; of which version each result is comes along if the store can tell for nothing."""
+    if isinstance(store, BaseStore) and store._tells_versions:
+        return list(store.get_many_with_info(requests))
+    return [None if data is None else (data, None) for data in store.get_many(requests)]
 
 
 def _as_bytes(value: bytes | bytearray | memoryview) -> bytes | memoryview:

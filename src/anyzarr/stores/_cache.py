@@ -24,6 +24,7 @@ from anyzarr.errors import StoreError
 from anyzarr.stores._base import (
     BaseStore,
     Results,
+    Versioned,
     address_at,
     remote_concurrency,
     with_info,
@@ -154,14 +155,24 @@ class CachingStore(BaseStore):
         return self._get_many([(key, byte_range)])[0]
 
     def _get_many(self, requests: Sequence[Request]) -> Results:
+        return [None if each is None else each[0] for each in self._get_many_with_info(requests)]
+
+    @property
+    def _tells_versions(self) -> bool:
+        return True
+
+    def _get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
         results: Results = [None] * len(requests)
+        versions: dict[str, ObjectInfo | None] = {}
         left = list(range(len(requests)))
         for attempt in range(_ATTEMPTS):
             fresh = self._check == "always" or attempt > 0
             infos = self._look_up({requests[i][0] for i in left}, fresh=fresh)
+            versions |= infos
             left = self._read(requests, left, infos, results)
             if not left:
-                return results
+                pairs = ((versions[key], d) for (key, _), d in zip(requests, results, strict=True))
+                return [None if d is None or info is None else (d, info) for info, d in pairs]
         keys = sorted({requests[i][0] for i in left})
         raise self._error(
             f"{keys[0]!r} in {self._label} is being replaced again and again while it is read; "

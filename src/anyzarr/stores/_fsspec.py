@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NoReturn, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from anyzarr._optional import require
 from anyzarr._parallel import map_ordered
-from anyzarr._url import child_url, file_url, hide_bars, redact
+from anyzarr._url import child_url, file_url, hide_bars
 from anyzarr.abc import (
     ABSENT,
     ByteRange,
@@ -20,12 +21,23 @@ from anyzarr.abc import (
     Request,
     StoreSpec,
 )
-from anyzarr.errors import AnyzarrError, ReadOnlyError, UnsupportedError
-from anyzarr.stores._base import BaseStore, Results, describe, in_thread, remote_concurrency
+from anyzarr.errors import AnyzarrError, StoreError, UnsupportedError
+from anyzarr.stores import _fsspec_fetch as checked
+from anyzarr.stores._base import (
+    Results,
+    Versioned,
+    in_thread,
+    remote_concurrency,
+)
+from anyzarr.stores._fsspec_calls import ABSENT_ERRORS, FsspecCalls
 from anyzarr.stores._fsspec_options import (
     describe_filesystem,
+    etag_of_time,
     filesystem_from_url,
+    library_errors,
     rebuild_filesystem,
+    retry_for,
+    stated_etag,
     turn_of,
     unwrap,
     url_of,
@@ -35,12 +47,12 @@ from anyzarr.stores._fsspec_stream import stream, stream_beside
 from anyzarr.stores._local import atomic_write, atomic_write_parts, etag_of, is_temporary, prune
 from anyzarr.stores._locks import key_lock
 from anyzarr.stores._ranges import Batch, batches_of
+from anyzarr.stores._retry import BadAnswerError
 
 __all__ = ["FsspecStore"]
 
 T = TypeVar("T")
 _COALESCE_BYTES: Final = 1 << 20
-_ABSENT_ERRORS: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _LOCAL: Final = frozenset({"file", "local"})
 _HTTP: Final = frozenset({"http", "https"})
 _READ_ONLY: Final = _HTTP | {"git", "github", "jar", "libarchive", "reference", "tar", "zip"}
@@ -48,10 +60,9 @@ _ATOMIC: Final = frozenset(
     {"abfs", "abfss", "az", "file", "gcs", "gs", "local", "memory", "oss", "s3", "s3a"}
 )
 _NO_DIRECTORIES: Final = _ATOMIC - _LOCAL
-_LARGE_BYTES: Final = 1 << 26
 
 
-class FsspecStore(BaseStore):
+class FsspecStore(FsspecCalls):
     """Objects in any file system that fsspec knows.
 
     Parameters
@@ -114,7 +125,7 @@ class FsspecStore(BaseStore):
             described = describe_filesystem(fs)
         self._fs = fs
         self._pid = os.getpid()
-        self._has_ranges: bool | None = None
+        self._retry = retry_for(fs)
         self._path_root = str(path).rstrip("/")
         protocol = fs.protocol
         self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
@@ -193,71 +204,46 @@ class FsspecStore(BaseStore):
         root = self._path_root.strip("/")
         return path[len(root) :].lstrip("/") if path.startswith(root) else path
 
-    # ------------------------------------------------------------------ errors
-
-    def _fail(self, error: BaseException, key: str, doing: str) -> NoReturn:
-        if isinstance(error, NotImplementedError) and doing in ("write", "delete"):
-            raise self._error(
-                f"cannot {doing} {key!r} in {self._label}: fsspec's {type(self._fs).__name__} "
-                "cannot write; copy the data to a folder or an object store",
-                key,
-                cls=ReadOnlyError,
-            ) from error
-        remedy = "check the address, the network and the credentials"
-        if isinstance(error, PermissionError):
-            remedy = "check the permissions or credentials, or pass anon=True for public data"
-        elif isinstance(error, OSError) and self.is_local:
-            remedy = "check the path, its permissions and the free space"
-        raise self._error(
-            f"cannot {doing} {key!r} in {self._label}: {redact(describe(error))}; {remedy}", key
-        ) from error
-
-    def _run(self, key: str, doing: str, work: Callable[[], T]) -> T | None:
-        """Return ``work()``, None if the object is absent; other errors name store and key."""
-        try:
-            with self._turn:
-                try:
-                    return persisting(work)
-                except _ABSENT_ERRORS:
-                    if self._is_ftp:
-                        self.fs.ftp.voidcmd("NOOP")  # every error looks like this one to fsspec
-                    return None
-        except _library_errors() as error:
-            self._fail(error, key, doing)
-
-    async def _await(
-        self, key: str, doing: str, start: Callable[[], Coroutine[Any, Any, T]]
-    ) -> T | None:
-        """Run a coroutine of the file system on the loop it belongs to, and await it here."""
-        try:
-            return await self._on_its_loop(start)
-        except _ABSENT_ERRORS:
-            return None
-        except _library_errors() as error:
-            self._fail(error, key, doing)
-
-    def _on_its_loop(self, start: Callable[[], Coroutine[Any, Any, T]]) -> Awaitable[T]:
-        import asyncio
-
-        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(start(), self.fs.loop))
-
     # ------------------------------------------------------------------ get
 
+    @functools.cached_property
+    def _fetch(self) -> checked.Fetch | None:
+        return checked.fetch_of(self._fs)
+
+    @property
+    def _tells_versions(self) -> bool:
+        return self._fetch is not None
+
     def _get(self, key: str, byte_range: ByteRange | None) -> bytes | None:
+        if self._fetch is None:
+            return self._cat(key, byte_range)
+        found = self._get_checked(self._fetch, key, byte_range)
+        return None if found is None else found[0]
+
+    def _get_checked(
+        self, fetch: checked.Fetch, key: str, byte_range: ByteRange | None
+    ) -> checked.Found | None:
+        if byte_range is not None and byte_range.start == byte_range.stop:
+            info = self._head(key)
+            return None if info is None else (b"", info)
+        path = self._path(key)
+        return self._run(
+            key, "read", lambda: self._wait_for(lambda: fetch(self.fs, path, key, byte_range))
+        )
+
+    def _cat(self, key: str, byte_range: ByteRange | None) -> bytes | None:
         path = self._path(key)
         if byte_range is None:
             data = self._run(key, "read", lambda: self.fs.cat_file(path))
             return None if data is None else bytes(data)
         if self._is_ftp:
             return self._get_rest(key, byte_range)
-        if self._is_http and not self._run(key, "read", lambda: self._knows_ranges(path)):
-            data = self._get(key, None)
-            return None if data is None else data[slice(*byte_range.resolve(len(data)))]
-        span = self._span(key, byte_range, self._head(key) if _needs_size(byte_range) else None)
+        span = self._span(
+            key, byte_range, self._head(key) if checked.needs_size(byte_range) else None
+        )
         if not isinstance(span, tuple):
             return span
-        data = self._run(key, "read", lambda: self._read_range(path, *span))
-        return None if data is None else bytes(data)
+        return self._run(key, "read", lambda: self._read_range(path, *span))
 
     def _get_rest(self, key: str, byte_range: ByteRange) -> bytes | None:
         """Read from a byte to the end, and keep the part that is wanted.
@@ -278,30 +264,19 @@ class FsspecStore(BaseStore):
         self, key: str, byte_range: ByteRange, info: ObjectInfo | None
     ) -> tuple[int, int | None] | bytes | None:
         """Return the bytes to ask for, or the answer where it is known already."""
-        if not _needs_size(byte_range):
+        if not checked.needs_size(byte_range):
             return byte_range.start, byte_range.stop
         if info is None:
             return None
         start, stop = byte_range.resolve(info.size)
         return (start, stop) if start < stop else b""
 
-    def _knows_ranges(self, path: str) -> bool:
-        """Whether an HTTP server answers a range with a range, and not with all there is.
-
-        fsspec hands over whatever comes, so the first byte of something longer tells, once.
-        """
-        if self._has_ranges is None:
-            if int(self.fs.info(path).get("size") or 0) < 2:
-                return False  # it does not tell, and is read whole
-            self._has_ranges = len(self.fs.cat_file(path, start=0, end=1)) == 1
-        return self._has_ranges
-
     def _read_range(self, path: str, start: int, stop: int | None) -> bytes:
         try:
-            return bytes(self.fs.cat_file(path, start=start, end=stop))
-        except (*_ABSENT_ERRORS, PermissionError):
+            return checked.bounded(self.fs.cat_file(path, start=start, end=stop), start, stop)
+        except (*ABSENT_ERRORS, PermissionError, BadAnswerError):
             raise
-        except _library_errors():
+        except library_errors():
             # A range that begins at or past the end is an error to some, and empty to us.
             self.fs.invalidate_cache(self._fs._parent(path))
             if start >= int(self.fs.info(path)["size"]):
@@ -314,10 +289,29 @@ class FsspecStore(BaseStore):
         def read(batch: Batch) -> None:
             batch.deliver(self._get(batch.key, batch.byte_range), results)
 
+        self._each_batch(read, requests)
+        return results
+
+    def _get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
+        fetch = self._fetch
+        if fetch is None:
+            return super()._get_many_with_info(requests)
+        results: Results = [None] * len(requests)
+        infos: dict[int, ObjectInfo] = {}
+
+        def read(batch: Batch) -> None:
+            found = self._get_checked(fetch, batch.key, batch.byte_range)
+            if found is not None:
+                batch.deliver(found[0], results)
+                infos.update((index, found[1]) for index, _ in batch.members)
+
+        self._each_batch(read, requests)
+        return [None if d is None else (d, infos[index]) for index, d in enumerate(results)]
+
+    def _each_batch(self, read: Callable[[Batch], None], requests: Sequence[Request]) -> None:
         batches = batches_of(requests, max_gap_bytes=self._gap)
         limit = None if self.is_local else min(len(batches), remote_concurrency())
         map_ordered(read, batches, limit=limit)
-        return results
 
     @property
     def _gap(self) -> int:
@@ -327,28 +321,27 @@ class FsspecStore(BaseStore):
     async def _get_async(self, key: str, byte_range: ByteRange | None) -> bytes | None:
         if not self.fs.async_impl:
             return await in_thread(self._get, key, byte_range)
-        path = self._path(key)
+        path, fetch = self._path(key), self._fetch
+        if fetch is not None and (byte_range is None or byte_range.start != byte_range.stop):
+            found = await self._await(key, "read", lambda: fetch(self.fs, path, key, byte_range))
+            return None if found is None else found[0]
         if byte_range is None:
             data = await self._await(key, "read", lambda: self.fs._cat_file(path))
             return None if data is None else bytes(data)
-        if self._is_http and not await in_thread(
-            self._run, key, "read", lambda: self._knows_ranges(path)
-        ):
-            data = await self._get_async(key, None)
-            return None if data is None else data[slice(*byte_range.resolve(len(data)))]
-        info = await self._head_async(key) if _needs_size(byte_range) else None
+        info = await self._head_async(key) if checked.needs_size(byte_range) else None
         span = self._span(key, byte_range, info)
         if not isinstance(span, tuple):
             return span
-        data = await self._await(key, "read", lambda: self._read_range_async(path, *span))
-        return None if data is None else bytes(data)
+        return await self._await(key, "read", lambda: self._read_range_async(path, *span))
 
     async def _read_range_async(self, path: str, start: int, stop: int | None) -> bytes:
         try:
-            return bytes(await self.fs._cat_file(path, start=start, end=stop))
-        except (*_ABSENT_ERRORS, PermissionError):
+            return checked.bounded(
+                await self.fs._cat_file(path, start=start, end=stop), start, stop
+            )
+        except (*ABSENT_ERRORS, PermissionError, BadAnswerError):
             raise
-        except _library_errors():
+        except library_errors():
             self.fs.invalidate_cache(self._fs._parent(path))
             if start >= int((await self.fs._info(path))["size"]):
                 return b""
@@ -377,21 +370,18 @@ class FsspecStore(BaseStore):
         return ObjectInfo(key, int(info.get("size") or 0), self._etag(info))
 
     def _etag(self, info: Mapping[str, Any]) -> str | None:
-        for name in ("ETag", "etag", "md5Hash", "e_tag"):
-            if info.get(name):
-                return str(info[name])
-        if self.is_local:
+        tag = stated_etag(info)
+        if tag is None and self.is_local:
             return etag_of(os.stat(info["name"]))  # noqa: PTH116
-        for name in ("created", "mtime", "modified", "LastModified", "last_modified"):
-            if info.get(name):
-                when = info[name]
-                # Some file systems give a datetime here and its seconds there.
-                seconds = when.timestamp() if hasattr(when, "timestamp") else when
-                return f"{seconds}-{info.get('size')}"
-        return None
+        return tag or etag_of_time(info)
 
     def _head(self, key: str) -> ObjectInfo | None:
         path = self._path(key)
+        if self._fetch is not None:
+            # fsspec's own over HTTP takes every failure for absence.
+            return self._run(
+                key, "look up", lambda: self._wait_for(lambda: checked.head(self.fs, path, key))
+            )
 
         def look() -> Any:
             self.fs.invalidate_cache(self._fs._parent(path))
@@ -403,6 +393,8 @@ class FsspecStore(BaseStore):
         if not self.fs.async_impl:
             return await in_thread(self._head, key)
         path = self._path(key)
+        if self._fetch is not None:
+            return await self._await(key, "look up", lambda: checked.head(self.fs, path, key))
         self.fs.invalidate_cache(self._fs._parent(path))
         return self._info(key, await self._await(key, "look up", lambda: self.fs._info(path)))
 
@@ -500,19 +492,22 @@ class FsspecStore(BaseStore):
             if precondition is not None:
                 self._check(key, precondition, self._head(key))
             try:
-                with self._turn:
-                    return self._write(key, value, exclusive=precondition is ABSENT)
-            except FileExistsError as error:
-                if precondition is ABSENT:
+                return self._run(
+                    key,
+                    "write",
+                    lambda: self._write(key, value, exclusive=precondition is ABSENT),
+                )
+            except StoreError as error:
+                if precondition is ABSENT and isinstance(error.__cause__, FileExistsError):
                     raise self._conflict(key, precondition) from error
-                self._fail(error, key, "write")
-            except _library_errors() as error:
-                self._fail(error, key, "write")
+                raise
 
     def _write(self, key: str, value: bytes | memoryview, *, exclusive: bool) -> str | None:
         path = self._path(key)
         if self.is_local:
             return atomic_write(path, value, exclusive=exclusive)
+        if checked.is_s3(self._fs) and len(value) <= checked.LARGE_BYTES:
+            return self._wait_for(lambda: checked.put_s3(self.fs, path, bytes(value)))
         if not self._protocols & _ATOMIC:
             self.fs.makedirs(self._fs._parent(path), exist_ok=True)
         persisting(lambda: self.fs.pipe_file(path, bytes(value)))
@@ -533,22 +528,28 @@ class FsspecStore(BaseStore):
                     stream_beside(self.fs, path, parts)
         except AnyzarrError:
             raise
-        except _library_errors() as error:
+        except library_errors() as error:
             self._fail(error, key, "write")
 
     def _delete(self, key: str) -> None:
         path = self._path(key)
         with key_lock(self._spec.root, key):
             # Only a file: removing a directory by a key would take what is below it.
-            if self._head(key) is not None:
-                self._run(key, "delete", lambda: self.fs.rm_file(path))
+            if checked.is_s3(self._fs) or self._head(key) is not None:
+                self._run(key, "delete", lambda: self._remove(path))
         if self.is_local:
             prune(self._path_root, key)
+
+    def _remove(self, path: str) -> None:
+        if checked.is_s3(self._fs):
+            self._wait_for(lambda: checked.delete_s3(self.fs, path))
+        else:
+            self.fs.rm_file(path)
 
     def _delete_prefix(self, prefix: str) -> None:
         for info in tuple(self._list(prefix)):
             path = self._path(info.key)
-            self._run(info.key, "delete", lambda path=path: self.fs.rm_file(path))  # type: ignore[misc]
+            self._run(info.key, "delete", lambda path=path: self._remove(path))  # type: ignore[misc]
         if not self._protocols & _NO_DIRECTORIES:
             for left in (prefix,) if prefix else self._list_level("").prefixes:
                 self._remove_directory(left)
@@ -560,19 +561,6 @@ class FsspecStore(BaseStore):
         self._run(prefix, "delete", lambda: self.fs.isdir(path) and self.fs.rm(path, True))
         if self.is_local:
             prune(self._path_root, prefix.rstrip("/"))
-
-
-def _needs_size(byte_range: ByteRange) -> bool:
-    start, stop = byte_range.start, byte_range.stop
-    # Some file systems allocate what is asked for, whatever there is.
-    return start < 0 or start == stop or (stop is not None and stop - start > _LARGE_BYTES)
-
-
-def _library_errors() -> tuple[type[BaseException], ...]:
-    """Return what file systems raise when something goes wrong outside Python."""
-    from anyzarr.stores._fsspec_options import client_errors
-
-    return (OSError, EOFError, ValueError, NotImplementedError, *client_errors())
 
 
 def open_fsspec(root: str, *, read_only: bool = False, **options: Any) -> FsspecStore:

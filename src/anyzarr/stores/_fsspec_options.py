@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import weakref
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,12 +16,17 @@ from anyzarr._url import hide_bars, redact, show_bars
 from anyzarr.errors import MissingDependencyError, StoreError
 from anyzarr.stores._base import describe
 from anyzarr.stores._fsspec_clouds import cloud_options
+from anyzarr.stores._retry import Retry
 
 __all__ = [
     "client_errors",
     "describe_filesystem",
+    "etag_of_time",
     "filesystem_from_url",
+    "library_errors",
     "rebuild_filesystem",
+    "retry_for",
+    "stated_etag",
     "turn_of",
     "unwrap",
     "url_of",
@@ -64,6 +70,7 @@ def _after_fork() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
+_NO_RETRIES: Final = {"total_max_attempts": 1, "mode": "standard"}
 _CLIENT_ERRORS: Final = (
     ("botocore.exceptions", "BotoCoreError"),
     ("botocore.exceptions", "ClientError"),
@@ -91,7 +98,7 @@ def filesystem_from_url(url: str, options: dict[str, Any]) -> tuple[Any, str]:
     scheme = url.partition("://")[0].lower()
     url = url if scheme in _HTTP else show_bars(url)
     try:
-        fs, path = core.url_to_fs(url, **cloud_options(scheme, options))
+        fs, path = core.url_to_fs(url, **_chosen(scheme, options))
     except ImportError as error:
         extra = _EXTRAS.get(scheme)
         package = _PACKAGES.get(scheme)
@@ -145,6 +152,31 @@ def turn_of(fs: Any, protocols: set[str]) -> contextlib.AbstractContextManager[o
         return turn
 
 
+def _chosen(scheme: str, options: dict[str, Any]) -> dict[str, Any]:
+    chosen = cloud_options(scheme, options)
+    if scheme in ("s3", "s3a"):
+        chosen["config_kwargs"] = _without_retries(chosen.get("config_kwargs") or {})
+    return chosen
+
+
+def _without_retries(config: dict[str, Any]) -> dict[str, Any]:
+    """Return botocore's configuration with the retries left to us, where nothing is said of them.
+
+    Its own take seconds, whatever is set here.
+    """
+    timeout = Retry.current().timeout_seconds
+    waits = {} if timeout is None else {"read_timeout": timeout, "connect_timeout": timeout}
+    return {**waits, "retries": dict(_NO_RETRIES), **config}
+
+
+def retry_for(fs: Any) -> Retry:
+    """Return what we do about requests that fail: nothing where the filesystem does it."""
+    protocols = {fs.protocol} if isinstance(fs.protocol, str) else {*fs.protocol}
+    config = fs.storage_options.get("config_kwargs") or {}
+    ours = bool(protocols & {"http", "https"}) or config.get("retries") == _NO_RETRIES
+    return Retry.current() if ours else Retry(retries=0)
+
+
 def unwrap(fs: Any, path: str) -> tuple[Any, str]:
     """Return the filesystem behind one that only names a directory of it, and the path there."""
     while type(fs).__name__ == "DirFileSystem":
@@ -188,6 +220,11 @@ def _twin(fs: Any) -> Any:
     return fs
 
 
+def library_errors() -> tuple[type[BaseException], ...]:
+    """Return what file systems raise when something goes wrong outside Python."""
+    return (OSError, EOFError, ValueError, NotImplementedError, *client_errors())
+
+
 def client_errors() -> tuple[type[BaseException], ...]:
     """Return the errors of the clients that are loaded; none of them is imported for this."""
     found = []
@@ -196,3 +233,20 @@ def client_errors() -> tuple[type[BaseException], ...]:
         if isinstance(error, type) and issubclass(error, BaseException):
             found.append(error)
     return tuple(found)
+
+
+def stated_etag(info: Mapping[str, Any]) -> str | None:
+    """Return the ETag that a filesystem states of an object."""
+    found = (info.get(name) for name in ("ETag", "etag", "md5Hash", "e_tag"))
+    return next((str(tag) for tag in found if tag), None)
+
+
+def etag_of_time(info: Mapping[str, Any]) -> str | None:
+    """Return a tag made of when an object was changed, and its size."""
+    for name in ("created", "mtime", "modified", "LastModified", "last_modified"):
+        if info.get(name):
+            when = info[name]
+            # Some file systems give a datetime here and its seconds there.
+            seconds = when.timestamp() if hasattr(when, "timestamp") else when
+            return f"{seconds}-{info.get('size')}"
+    return None

@@ -21,12 +21,12 @@ def stream(fs: Any, path: str, parts: Iterable[bytes], size_limit: int) -> None:
     try:
         for part in parts:
             file.write(part)
+        file.close()
     except BaseException:
         with contextlib.suppress(Exception):
             file.discard()
         file.closed = True  # its finalizer would complete it otherwise
         raise
-    file.close()
 
 
 def stream_beside(fs: Any, path: str, parts: Iterable[bytes]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 from anyzarr._optional import require
 from anyzarr._parallel import map_ordered
@@ -35,6 +36,7 @@ from anyzarr.stores._obstore_config import object_store_from_url, spec_of
 from anyzarr.stores._obstore_put import Live, info_of, part_bytes, tag_of
 from anyzarr.stores._obstore_stream import upload
 from anyzarr.stores._ranges import Batch, batches_of
+from anyzarr.stores._retry import BadAnswerError, body_pauses
 
 __all__ = ["ObstoreStore"]
 
@@ -44,6 +46,9 @@ _SERVICES: Final = frozenset({"S3Store", "GCSStore", "AzureStore"})
 _VERSIONS: Final = 20
 """How many versions of an object are tried to be read while they are replaced."""
 _runtime_pid: int | None = None
+
+_Found: TypeAlias = tuple[Any, ObjectInfo]
+"""A buffer, and the object that it is from."""
 
 
 class ObstoreStore(BaseStore):
@@ -170,14 +175,14 @@ class ObstoreStore(BaseStore):
     # ------------------------------------------------------------------ get
 
     def _get(self, key: str, byte_range: ByteRange | None) -> bytes | None:
-        data = self._read(key, byte_range)
-        return None if data is None else bytes(data)
+        found = self._read(key, byte_range)
+        return None if found is None else bytes(found[0])
 
-    def _read(self, key: str, byte_range: ByteRange | None) -> Any:
-        """Return an object or a part of it as a buffer, or None."""
+    def _read(self, key: str, byte_range: ByteRange | None) -> _Found | None:
+        """Return an object or a part of it, and which object that was; or None."""
         self._ready(key)
         if byte_range is not None and byte_range.start == byte_range.stop:
-            return None if self._head(key) is None else b""
+            return _nothing(self._head(key))
         try:
             return self._fetch(key, byte_range)
         except _ABSENT_ERRORS:
@@ -185,80 +190,28 @@ class ObstoreStore(BaseStore):
         except self._known as error:
             if self._is_no_object(key):
                 return None
-            if byte_range is None:
+            if byte_range is None or isinstance(error, BadAnswerError):
                 self._fail(error, key, "read")
         return self._read_otherwise(key, byte_range)
 
-    def _fetch(self, key: str, byte_range: ByteRange | None) -> Any:
-        return self._obs.get(self._object_store, key, options=_options(byte_range)).bytes()
+    def _fetch(self, key: str, byte_range: ByteRange | None) -> _Found:
+        """Get what was asked for, again where the answer breaks off."""
+        pauses = body_pauses(self._object_store)
+        while True:
+            result = self._obs.get(self._object_store, key, options=_options(byte_range))
+            try:
+                return self._checked(result, result.bytes(), key)
+            except self._known:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise
+            time.sleep(pause)
 
-    def _read_otherwise(self, key: str, byte_range: ByteRange) -> Any:
-        """Read a range that was refused: it lies outside the object, or ranges are not known."""
-        if self._kind in _SERVICES:
-            found = self._read_otherwise_with_info(key, byte_range)
-            return None if found is None else found[0]
-        info = self._head(key)
-        if info is None:
-            return None
-        start, stop = byte_range.resolve(info.size)
-        if start == stop:
-            return b""
-        try:
-            return self._fetch(key, ByteRange(start, stop))
-        except _ABSENT_ERRORS:
-            return None
-        except self._known as error:
-            if self._kind != "HTTPStore":
-                self._fail(error, key, "read")
-        data = self._read(key, None)
-        return None if data is None else bytes(data)[start:stop]
+    def _read_otherwise(self, key: str, byte_range: ByteRange) -> _Found | None:
+        """Read a range that was refused: it lies outside the object, or ranges are not known.
 
-    def _get_many(self, requests: Sequence[Request]) -> Results:
-        results: Results = [None] * len(requests)
-
-        def read(batch: Batch) -> None:
-            batch.deliver(self._read(batch.key, batch.byte_range), results)
-
-        batches = batches_of(requests, max_gap_bytes=_COALESCE_BYTES)
-        map_ordered(read, batches, limit=min(len(batches), remote_concurrency()))
-        return results
-
-    def _get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
-        if self._kind == "HTTPStore":
-            return super()._get_many_with_info(requests)  # servers may not know ranges
-        results: Results = [None] * len(requests)
-        infos: dict[int, ObjectInfo] = {}
-
-        def read(batch: Batch) -> None:
-            found = self._read_with_info(batch.key, batch.byte_range)
-            if found is not None:
-                batch.deliver(found[0], results)
-                infos.update(dict.fromkeys((m[0] for m in batch.members), found[1]))
-
-        batches = batches_of(requests, max_gap_bytes=_COALESCE_BYTES)
-        map_ordered(read, batches, limit=min(len(batches), remote_concurrency()))
-        return [
-            None if data is None or index not in infos else (data, infos[index])
-            for index, data in enumerate(results)
-        ]
-
-    def _read_with_info(
-        self, key: str, byte_range: ByteRange | None
-    ) -> tuple[Any, ObjectInfo] | None:
-        self._ready(key)
-        try:
-            return self._fetch_with_info(key, byte_range)
-        except _ABSENT_ERRORS:
-            return None
-        except self._known as error:
-            if byte_range is None:
-                self._fail(error, key, "read")
-        return self._read_otherwise_with_info(key, byte_range)
-
-    def _read_otherwise_with_info(
-        self, key: str, byte_range: ByteRange
-    ) -> tuple[Any, ObjectInfo] | None:
-        """Read a range by the object's size, of the version that has this size."""
+        By the object's size, of the version that has this size.
+        """
         for _ in range(_VERSIONS):
             info = self._head(key)
             if info is None:
@@ -267,15 +220,17 @@ class ObstoreStore(BaseStore):
             if start == stop:
                 return b"", info
             try:
-                data, read_from = self._fetch_with_info(key, ByteRange(start, stop))
+                found = self._fetch(key, ByteRange(start, stop))
             except _ABSENT_ERRORS:
                 return None
             except self._known as error:
+                if self._kind == "HTTPStore" and not isinstance(error, BadAnswerError):
+                    return self._cut(self._read(key, None), byte_range, info)
                 if self._head(key) == info:
                     self._fail(error, key, "read")
                 continue
-            if read_from == info:
-                return data, info
+            if found[1] == info or self._kind not in _SERVICES:
+                return found
         raise self._error(
             f"{key!r} in {self._label} was replaced {_VERSIONS} times while it was read; "
             "read it when its writers pause",
@@ -283,18 +238,55 @@ class ObstoreStore(BaseStore):
             cls=ConflictError,
         )
 
-    def _fetch_with_info(self, key: str, byte_range: ByteRange | None) -> tuple[Any, ObjectInfo]:
-        found = self._obs.get(self._object_store, key, options=_options(byte_range))
-        return found.bytes(), info_of(self._kind, found.meta, key)
+    def _checked(self, result: Any, data: Any, key: str) -> _Found:
+        """Return what an answer holds if it is as long as it says."""
+        start, stop = result.range
+        if len(data) != stop - start:
+            raise BadAnswerError(
+                f"the server announced bytes [{start}, {stop}), and sent {len(data)} bytes"
+            )
+        return data, info_of(self._kind, result.meta, key)
+
+    def _cut(
+        self, found: _Found | None, byte_range: ByteRange, before: ObjectInfo
+    ) -> _Found | None:
+        """Return a part of what should be all of an object."""
+        if found is None:
+            return None
+        data, info = found
+        if info.size != before.size:
+            error = BadAnswerError(
+                f"the server announced {before.size} bytes, and then sent {info.size}"
+            )
+            self._fail(error, before.key, "read")
+        return memoryview(data)[slice(*byte_range.resolve(len(data)))], info
+
+    def _get_many(self, requests: Sequence[Request]) -> Results:
+        return [None if each is None else each[0] for each in self._get_many_with_info(requests)]
+
+    @property
+    def _tells_versions(self) -> bool:
+        return True
+
+    def _get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
+        results: Results = [None] * len(requests)
+        infos: dict[int, ObjectInfo] = {}
+
+        def read(batch: Batch) -> None:
+            _deliver(batch, self._read(batch.key, batch.byte_range), results, infos)
+
+        batches = batches_of(requests, max_gap_bytes=_COALESCE_BYTES)
+        map_ordered(read, batches, limit=min(len(batches), remote_concurrency()))
+        return [None if d is None else (d, infos[index]) for index, d in enumerate(results)]
 
     async def _get_async(self, key: str, byte_range: ByteRange | None) -> bytes | None:
-        data = await self._read_async(key, byte_range)
-        return None if data is None else bytes(data)
+        found = await self._read_async(key, byte_range)
+        return None if found is None else bytes(found[0])
 
-    async def _read_async(self, key: str, byte_range: ByteRange | None) -> Any:
+    async def _read_async(self, key: str, byte_range: ByteRange | None) -> _Found | None:
         self._ready(key)
         if byte_range is not None and byte_range.start == byte_range.stop:
-            return None if await self._head_async(key) is None else b""
+            return _nothing(await self._head_async(key))
         try:
             return await self._fetch_async(key, byte_range)
         except _ABSENT_ERRORS:
@@ -302,14 +294,24 @@ class ObstoreStore(BaseStore):
         except self._known as error:
             if self._is_no_object(key):
                 return None
-            if byte_range is None:
+            if byte_range is None or isinstance(error, BadAnswerError):
                 self._fail(error, key, "read")
         return await in_thread(self._read_otherwise, key, byte_range)
 
-    async def _fetch_async(self, key: str, byte_range: ByteRange | None) -> Any:
+    async def _fetch_async(self, key: str, byte_range: ByteRange | None) -> _Found:
+        import asyncio
+
+        pauses = body_pauses(self._object_store)
         options = _options(byte_range)
-        result = await self._obs.get_async(self._object_store, key, options=options)
-        return await result.bytes_async()
+        while True:
+            result = await self._obs.get_async(self._object_store, key, options=options)
+            try:
+                return self._checked(result, await result.bytes_async(), key)
+            except self._known:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
 
     async def _get_many_async(self, requests: Sequence[Request]) -> Results:
         import asyncio
@@ -319,8 +321,8 @@ class ObstoreStore(BaseStore):
 
         async def read(batch: Batch) -> None:
             async with gate:
-                data = await self._read_async(batch.key, batch.byte_range)
-            batch.deliver(data, results)
+                found = await self._read_async(batch.key, batch.byte_range)
+            _deliver(batch, found, results, {})
 
         batches = batches_of(requests, max_gap_bytes=_COALESCE_BYTES)
         await asyncio.gather(*map(read, batches))
@@ -507,6 +509,18 @@ class ObstoreStore(BaseStore):
 
     async def _delete_prefix_async(self, prefix: str) -> None:
         await in_thread(self._delete_prefix, prefix)
+
+
+def _nothing(info: ObjectInfo | None) -> _Found | None:
+    return None if info is None else (b"", info)
+
+
+def _deliver(
+    batch: Batch, found: _Found | None, results: Results, infos: dict[int, ObjectInfo]
+) -> None:
+    if found is not None:
+        batch.deliver(found[0], results)
+        infos.update(dict.fromkeys((member[0] for member in batch.members), found[1]))
 
 
 def _mark_runtime() -> None:

@@ -14,6 +14,7 @@ from anyzarr.abc import StoreSpec
 from anyzarr.errors import StoreError, UnsupportedError
 from anyzarr.stores import _live
 from anyzarr.stores._base import describe
+from anyzarr.stores._retry import Retry
 
 __all__ = ["object_store_from_url", "spec_of"]
 
@@ -48,6 +49,7 @@ def object_store_from_url(url: str, options: dict[str, Any]) -> Any:
     """
     if parse_location(url).is_local:
         return _new(url, options)  # It may make the folder, each time.
+    options = Retry.current().for_obstore(options)
     try:
         return _shared(url, _frozen(options), _environment())
     except _NotHashableError:

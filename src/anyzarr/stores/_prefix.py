@@ -19,7 +19,7 @@ from anyzarr.abc import (
     Store,
     StoreSpec,
 )
-from anyzarr.stores._base import BaseStore, Results, address_at, told_format
+from anyzarr.stores._base import BaseStore, Results, Versioned, address_at, told_format
 from anyzarr.stores._keys import as_prefix, validate_prefix
 
 __all__ = ["SubStore", "at_prefix"]
@@ -163,6 +163,16 @@ class SubStore(BaseStore):
 
     def _get_many(self, requests: Sequence[Request]) -> Results:
         return self._store.get_many(self._requests(requests))
+
+    @property
+    def _tells_versions(self) -> bool:
+        return isinstance(self._store, BaseStore) and self._store._tells_versions
+
+    def _get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
+        if not isinstance(self._store, BaseStore):
+            return super()._get_many_with_info(requests)
+        found = self._store.get_many_with_info(self._requests(requests))
+        return [None if each is None else (each[0], self._info(each[1])) for each in found]
 
     def _put(
         self, key: str, value: bytes | memoryview, precondition: Precondition | None

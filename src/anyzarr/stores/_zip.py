@@ -18,7 +18,7 @@ from anyzarr.abc import (
     StoreSpec,
 )
 from anyzarr.errors import CorruptDataError, StoreError, UnsupportedError
-from anyzarr.stores._base import BaseStore, Results, describe, level_of
+from anyzarr.stores._base import BaseStore, Results, Versioned, describe, level_of
 from anyzarr.stores._prefix import SubStore
 from anyzarr.stores._zip_directory import (
     DEFLATED,
@@ -227,6 +227,15 @@ class ZipStore(BaseStore):
             stop = self._members.documents_stop()
             if stop <= _MOST_PREFETCHED:
                 source.keep(0, stop)
+
+    @property
+    def _tells_versions(self) -> bool:
+        return True
+
+    def _get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
+        found = zip(requests, self._get_many(requests), strict=True)
+        infos = ((data, self._head(key)) for (key, _), data in found)
+        return [None if d is None or info is None else (d, info) for d, info in infos]
 
     def _fill(
         self, results: Results, wanted: Sequence[tuple[int, Entry, ByteRange | None]]

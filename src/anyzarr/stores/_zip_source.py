@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from anyzarr._parallel import map_ordered
 from anyzarr._url import file_url, redact
 from anyzarr.abc import ByteRange, ObjectInfo, Store
-from anyzarr.stores._base import address_at
+from anyzarr.errors import StoreError
+from anyzarr.stores._base import address_at, read_versions
 from anyzarr.stores._local import etag_of, read_at
 
 __all__ = ["FileSource", "ObjectSource", "OpenFile", "Source"]
@@ -140,23 +141,40 @@ class ObjectSource:
 
     def keep(self, start: int, stop: int) -> None:
         """Read some bytes now, in one request, for whoever asks for parts of them later."""
-        self._kept = (start, self._read(start, stop))
+        self._kept = (start, self._read_many([(start, stop)])[0])
 
     def read(self, start: int, stop: int) -> bytes:
-        kept = self._from_kept(start, stop)
-        return self._read(start, stop) if kept is None else kept
+        return self.read_many([(start, stop)])[0]
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         parts = [self._from_kept(*span) for span in ranges]
         missing = [index for index, part in enumerate(parts) if part is None]
-        requests = [(self._key, ByteRange(*ranges[index])) for index in missing]
-        found = self._store.get_many(requests) if requests else []
+        found = self._read_many([ranges[index] for index in missing]) if missing else []
         for index, part in zip(missing, found, strict=True):
             parts[index] = part
         return [part or b"" for part in parts]
 
-    def _read(self, start: int, stop: int) -> bytes:
-        return self._store.get(self._key, ByteRange(start, stop)) or b""
+    def _read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Read parts of the archive that was opened, and of no other.
+
+        Raises
+        ------
+        StoreError
+            Another object has taken its place.
+        """
+        opened = self._head()
+        found = read_versions(self._store, [(self._key, ByteRange(a, b)) for a, b in ranges])
+        infos = {each[1] for each in found if each is not None}
+        if None in infos or not infos:
+            infos = {self._store.head(self._key)}
+        if any(info is None or _differ(opened, info) for info in infos):
+            raise StoreError(
+                f"the archive {self.label} was replaced while it was open (key {self._key!r}): "
+                "open it again",
+                store=str(self._store),
+                key=self._key,
+            )
+        return [b"" if each is None else each[0] for each in found]
 
     def _from_kept(self, start: int, stop: int) -> bytes | None:
         at, data = self._kept
@@ -165,3 +183,7 @@ class ObjectSource:
     def close(self) -> None:
         self._info = None
         self._kept = (0, b"")
+
+
+def _differ(then: ObjectInfo, now: ObjectInfo) -> bool:
+    return then.size != now.size or then.etag != now.etag

@@ -187,8 +187,13 @@ impl<'a, S: Storage> Line<'a, S> {
     /// Use an answer.
     fn take(&mut self, ticket: Ticket<'a>, found: Option<Found<S::Blob>>) -> Result<()> {
         let chunk = ticket.chunk;
+        let cell = chunk.cell;
         match (ticket.part, found) {
-            (Part::Run(_), None) => self.again(chunk),
+            (Part::Run(_) | Part::IndexAgain, None) => self.again(chunk),
+            (Part::IndexAgain, Some(found)) => {
+                let taken = self.take_index_again(chunk, &found);
+                self.target.located(&cell, taken)?;
+            }
             (_, None) => self.ready.push(Unit::empty(&chunk, None)),
             (Part::Run(run), Some(found)) if !found.is_whole => self.take_run(chunk, run, found),
             (Part::Index, Some(found)) if !found.is_whole => {
@@ -231,7 +236,23 @@ impl<'a, S: Storage> Line<'a, S> {
         let mut index = Vec::new();
         shard.index.decode(found.data.as_ref(), &mut index)?;
         self.remember(chunk, found.version.clone(), &index);
+        if found.version.as_ref().is_some_and(|version| version.etag.is_none()) {
+            // It is set once, by the first answer.
+            let _ = chunk.index.set(found.data.as_ref().to_vec());
+        }
         self.cut(shard, chunk, &index, found.version.as_ref())
+    }
+
+    /// Compare the index with the one that said where things are. Where no tags tell one version
+    /// of a shard from the next, runs read in between are of a version with this index.
+    fn take_index_again(&mut self, chunk: Arc<Chunk<'a>>, found: &Found<S::Blob>) -> Result<()> {
+        let Some(shard) = chunk.chain.open_shard() else { return Ok(()) };
+        let data = found.data.as_ref();
+        let now = if found.is_whole { shard.index.find(data)? } else { data };
+        if chunk.index.get().is_none_or(|then| then != now) {
+            self.again(chunk);
+        }
+        Ok(())
     }
 
     /// Ask for the wanted subchunks of a shard whose index is known.
@@ -246,6 +267,7 @@ impl<'a, S: Storage> Line<'a, S> {
         let length = version.map_or(i64::MAX as u64, |version| version.size);
         let wanted = self.wanted(shard, chunk, index, length)?;
         let runs = runs(wanted, version, &self.costs);
+        chunk.left.store(runs.len(), Ordering::Relaxed);
         self.waiting.extend(runs.into_iter().map(|run| Ticket::run(Arc::clone(chunk), run)));
         Ok(())
     }
@@ -280,6 +302,9 @@ impl<'a, S: Storage> Line<'a, S> {
         if !is_same || found.data.as_ref().len() as u64 != run.stop - run.start {
             self.again(chunk);
             return;
+        }
+        if chunk.left.fetch_sub(1, Ordering::Relaxed) == 1 && chunk.index.get().is_some() {
+            self.waiting.push_back(Ticket::index_again(Arc::clone(&chunk)));
         }
         let data = Arc::new(found.data);
         self.ready.extend(run.wanted.into_iter().map(|want| Unit {

@@ -1,7 +1,7 @@
 //! What is asked for, and what its answer is for.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, OnceLock};
 
 use crate::error::Result;
 use crate::grid::{Cell, Pieces};
@@ -19,6 +19,10 @@ pub struct Chunk<'a> {
     pub subs: Option<Subs>,
     /// Whether it is fetched again as a whole, so that nothing else of it counts any more.
     pub is_again: AtomicBool,
+    /// Of a shard whose store does not say which version it gave: the index as it was read first.
+    pub index: OnceLock<Vec<u8>>,
+    /// Runs of it that have not come in yet.
+    pub left: AtomicUsize,
 }
 
 /// The wanted part of a shard, in stored axes.
@@ -36,7 +40,8 @@ impl<'a> Chunk<'a> {
             pieces.fill(&region, &shard.inner.shape);
             Subs { view, pieces }
         });
-        Ok(Self { cell, chain, key, subs, is_again: AtomicBool::new(false) })
+        let (is_again, left) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Ok(Self { cell, chain, key, subs, is_again, index: OnceLock::new(), left })
     }
 
     /// Whether more than half of the shard is wanted.
@@ -58,6 +63,8 @@ pub enum Part {
     Whole,
     Index,
     Run(Run),
+    /// The index once more, after all runs.
+    IndexAgain,
 }
 
 impl<'a> Ticket<'a> {
@@ -71,6 +78,10 @@ impl<'a> Ticket<'a> {
         Self { chunk, part: Part::Index, cost }
     }
 
+    pub fn index_again(chunk: Arc<Chunk<'a>>) -> Self {
+        Self { part: Part::IndexAgain, ..Self::index(chunk) }
+    }
+
     pub fn run(chunk: Arc<Chunk<'a>>, run: Run) -> Self {
         let cost = usize::try_from(run.stop - run.start).unwrap_or(usize::MAX);
         Self { chunk, part: Part::Run(run), cost }
@@ -80,7 +91,7 @@ impl<'a> Ticket<'a> {
     pub fn range(&self) -> Range {
         match (&self.part, self.chunk.chain.open_shard()) {
             (Part::Run(run), _) => Range::Span(run.start, run.stop),
-            (Part::Index, Some(shard)) => {
+            (Part::Index | Part::IndexAgain, Some(shard)) => {
                 let size = shard.index.bytes() as u64;
                 if shard.index.at_start { Range::Span(0, size) } else { Range::Last(size) }
             }

@@ -96,6 +96,10 @@ impl Config {
         self.retry.map_or(RetryConfig::default().max_retries, |retry| retry.most)
     }
 
+    pub(super) fn pause(&self) -> Duration {
+        self.retry.map_or(RetryConfig::default().backoff.init_backoff, |retry| retry.first)
+    }
+
     fn s3(&self) -> object_store::Result<Arc<dyn ObjectStore>> {
         let mut builder = AmazonS3Builder::from_env();
         if self.has_client() {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::path::Path;
@@ -12,9 +11,6 @@ use super::config::{Service, first_line};
 use super::runtime::Client;
 use crate::error::{Error, Kind, Result};
 use crate::storage::{Found, Range, Version};
-
-/// Wait before an answer that was cut off is asked for again.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// How often that is done.
 const MOST_ATTEMPTS: usize = 3;
@@ -86,7 +82,7 @@ async fn get_otherwise(client: &Client, path: &Path, range: Range) -> Result<Opt
                 if matches!(error, object_store::Error::NotSupported { .. }) {
                     client.is_without_ranges.store(true, Ordering::Relaxed);
                 }
-                return get_whole(client, path).await;
+                return get_whole(client, path, meta.size).await;
             }
             Err(error) => {
                 if head(client, path).await?.is_none_or(|meta| version(&meta) == held) {
@@ -107,8 +103,13 @@ async fn head(client: &Client, path: &Path) -> Result<Option<ObjectMeta>> {
     }
 }
 
-async fn get_whole(client: &Client, path: &Path) -> Result<Option<Found<Bytes>>> {
+async fn get_whole(client: &Client, path: &Path, size: u64) -> Result<Option<Found<Bytes>>> {
     match fetch(client, path, None).await {
+        // A part may come where the whole was asked for, and is then taken for it.
+        Ok(found) if found.version.as_ref().is_some_and(|now| now.size != size) => {
+            let problem = "the server announced another size than that of what it sent";
+            Err(Error::new(Kind::Storage, problem))
+        }
         Ok(found) => Ok(Some(found)),
         Err(object_store::Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(failed(&error)),
@@ -145,7 +146,8 @@ async fn fetch(
         if attempt > client.retries.min(MOST_ATTEMPTS - 1) {
             return Err(error);
         }
-        tokio::time::sleep(PAUSE * (1 << attempt)).await;
+        // At most four times the first wait of the others.
+        tokio::time::sleep(client.pause.saturating_mul(1 << attempt)).await;
         attempt += 1;
     }
 }

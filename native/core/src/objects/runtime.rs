@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use object_store::ObjectStore;
 use tokio::runtime::{Builder, Runtime};
@@ -30,6 +31,8 @@ pub struct Client {
     pub service: Service,
     /// How often a request whose answer was cut off is made again.
     pub retries: usize,
+    /// About how long to wait before that.
+    pub pause: Duration,
     /// Names the store in this process.
     pub id: u64,
     /// Whether it has been found to know no ranges.
@@ -54,6 +57,7 @@ impl Clients {
             store: config.build()?,
             service: config.service,
             retries: config.retries(),
+            pause: config.pause(),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             is_without_ranges: AtomicBool::new(false),
         });
