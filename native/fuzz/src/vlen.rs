@@ -40,7 +40,8 @@ pub fn plans() -> Vec<Plan> {
     let mut plans: Vec<Plan> = Vec::new();
     for (data_type, chain) in chains {
         let order = r#"{"name":"transpose","configuration":{"order":[1,0]}}"#;
-        let shards = common::shard(&chain, if plans.len().is_multiple_of(4) { "start" } else { "end" });
+        let shards =
+            common::shard(&chain, if plans.len().is_multiple_of(4) { "start" } else { "end" });
         for codecs in [chain.clone(), format!("{order},{chain}"), shards] {
             let document = common::document(&codecs).replace("uint16", data_type);
             let plan = Plan::compile(&document, FILL, false);
