@@ -23,7 +23,13 @@ import anyzarr
 from anyzarr import config
 from anyzarr.abc import ArrayIO, Box, IOCapabilities, Store
 from anyzarr.engines import explain
-from anyzarr.errors import AnyzarrError, CorruptDataError, ReadOnlyError, UnsupportedError
+from anyzarr.errors import (
+    AnyzarrError,
+    CorruptDataError,
+    ReadOnlyError,
+    StoreError,
+    UnsupportedError,
+)
 from anyzarr.metadata import ArrayMetadata, parse_array
 from anyzarr.stores import LocalStore, MemoryStore, ZipStore, at_prefix
 from anyzarr.testing import assert_identical, engine_contract
@@ -362,10 +368,12 @@ def test_archives_cut_off_under_us_are_corrupt(tmp_path: Path) -> None:
         pack(path, objects)
         stores = (ZipStore(path), by_bytes(path))
         os.truncate(path, cut)
-        for store in stores:
-            with pytest.raises(CorruptDataError) as caught:
-                full_read(store, metadata, "a")
-            assert caught.value.key == "a/c/0"
+        with pytest.raises(CorruptDataError) as caught:
+            full_read(stores[0], metadata, "a")
+        assert caught.value.key == "a/c/0"
+        with pytest.raises(StoreError) as refused:  # an object of another size is another one
+            full_read(stores[1], metadata, "a")
+        assert refused.value.key == "a.zip"
 
 
 MAX = 2**64 - 1

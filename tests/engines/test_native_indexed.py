@@ -35,7 +35,7 @@ from ._documents import Json, arrays_v2, arrays_v3
 
 pytest.importorskip("anyzarr_native", reason="the native engine is not built")
 
-from anyzarr.engines._native import NativeArrayIO, NativeEngine
+from anyzarr.engines._native import NativeArrayIO, NativeEngine, _getter
 
 ENGINE = NativeEngine()
 Values = npt.NDArray[Any]
@@ -241,8 +241,8 @@ def test_each_subchunk_is_fetched_once_and_only_if_it_holds_a_selected_element(n
         per_shard[metadata.chunk_key("a", (row // 6, column // 4))] += 1
     index_bytes = 24 * 16 + 4
     for key, times in store.fetched.items():
-        assert set(times.values()) == {1}
-        assert len(times) == per_shard[key] * 8 * 8 * 2 + index_bytes
+        # This store tells no versions, so the index is read again, to know that it still holds.
+        assert Counter(times.values()) == {1: per_shard[key] * 8 * 8 * 2, 2: index_bytes}
 
 
 @pytest.mark.parametrize("name", sorted(SPARSE))
@@ -420,7 +420,7 @@ def test_one_point_is_any_shape_of_table(dims: tuple[int, ...]) -> None:
     for shape in [(), (1,), (1, 1, 1)]:
         out = np.zeros((*shape, *rest), "u2")
         points = [(dims, [np.array([17], "i8")] * len(dims), shape)]
-        io.native_handle.read_many(io._get_many, "a/", (0, 17), (1, 20), (1, 1), out, 2, points)
+        io.native_handle.read_many(_getter(store), "a/", (0, 17), (1, 20), (1, 1), out, 2, points)
         assert_identical(
             out.reshape(rest), values[17, 17:20] if rest else np.asarray(values[17, 17])
         )
