@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from numcodecs import Blosc, GZip, Zstd
 
@@ -94,6 +94,7 @@ def test_zarr_python_agrees(
     folder = tmp_path_factory.mktemp("ragged")
     store = LocalStore(folder)
     assert ENGINE.decline(metadata, store) is None
+    assume(get_engine("zarr").decline(metadata, store) is None)  # an older one, what it mixes up
     for key, data in encode_documents(document, "a").items():
         store.put(key, data)
     judge = zarr.open_array(str(folder), path="a", mode="r+", zarr_format=3)
@@ -147,6 +148,7 @@ def test_native_writes_what_the_general_path_writes(
 ) -> None:
     metadata, rng = parse_array(document), np.random.default_rng(seed)
     stores = {name: Conditional() if on_condition else MemoryStore() for name in ("native", "zarr")}
+    assume(get_engine("zarr").decline(metadata, stores["zarr"]) is None)
     for _ in range(3):
         chosen = np.flatnonzero(rng.random(int(np.prod(metadata.shape))) < rng.random())
         rng.shuffle(chosen)

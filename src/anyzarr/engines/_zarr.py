@@ -11,7 +11,8 @@ through our byte layer, with zarr's codecs:
 - sharded arrays in object stores, where zarr reads the index of a shard and then the rest of it,
   though another writer may have replaced it in between;
 - sharded arrays with zarr before 3.2, which reads entries of a shard's index that lie outside
-  the shard as if nothing was stored. Shards within shards, or within other codecs, it declines.
+  the shard as if nothing was stored. Shards within shards, or within other codecs, it declines,
+  and with zarr before 3.4 elements of variable length that are transposed, whose order it mixes up.
 """
 
 from __future__ import annotations
@@ -58,6 +59,11 @@ def _try_to_compile(metadata: ArrayMetadata) -> str | None:
             f"zarr-python {version('zarr')} does not check the index of a shard within another "
             "codec; zarr 3.2 and newer do"
         )
+    if _is_before(3, 4) and _transposes_variable_length(metadata):
+        return (
+            f"zarr-python {version('zarr')} mixes up elements of variable length that a codec "
+            "transposes; zarr 3.4 does not"
+        )
     try:
         ZarrCodec(one_shape(metadata))
     except MemoryError:
@@ -68,8 +74,18 @@ def _try_to_compile(metadata: ArrayMetadata) -> str | None:
     return None
 
 
+def _is_before(*wanted: int) -> bool:
+    return tuple(int(part) for part in version("zarr").split(".")[:2]) < wanted
+
+
 def _trusts_shard_indexes() -> bool:
-    return tuple(int(part) for part in version("zarr").split(".")[:2]) < (3, 2)
+    return _is_before(3, 2)
+
+
+def _transposes_variable_length(metadata: ArrayMetadata) -> bool:
+    codecs = [*metadata.codecs, *(metadata.sharding.codecs if metadata.sharding else ())]
+    names = {codec.name for codec in codecs}
+    return metadata.data_type.is_variable_length and "transpose" in names
 
 
 def _is_sharded_within(metadata: ArrayMetadata) -> bool:

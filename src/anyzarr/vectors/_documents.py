@@ -76,7 +76,7 @@ class RootMetadata:
     format_capabilities: tuple[str, ...] = ()
     zv_version: str = FORMAT_VERSION
     name: str = "default"
-    raw: Mapping[str, Any] = field(default=_EMPTY, repr=False, compare=False)
+    raw: Mapping[str, Any] = field(default_factory=lambda: _EMPTY, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ndim = len(self.chunk_shape)
@@ -279,7 +279,7 @@ class LevelMetadata:
     preserves_object_ids: bool = False
     chunk_attribute_name: str | None = None
     chunk_attribute_values: tuple[Any, ...] | None = None
-    raw: Mapping[str, Any] = field(default=_EMPTY, repr=False, compare=False)
+    raw: Mapping[str, Any] = field(default_factory=lambda: _EMPTY, repr=False, compare=False)
 
     @classmethod
     def parse(cls, attributes: Mapping[str, Any], level: int = 0) -> LevelMetadata:

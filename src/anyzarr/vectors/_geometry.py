@@ -123,14 +123,16 @@ class Geometry:
     """
 
     positions: Column
-    vertex_attributes: Columns = field(default=_NONE)
+    vertex_attributes: Columns = field(default_factory=lambda: _NONE)
     object_rows: npt.NDArray[np.int64] | None = None
     object_ids: npt.NDArray[np.int64] | None = None
-    object_attributes: Columns = field(default=_NONE)
-    groups: Mapping[int, npt.NDArray[np.int64]] = field(default=MappingProxyType({}))
-    group_attributes: Columns = field(default=_NONE)
+    object_attributes: Columns = field(default_factory=lambda: _NONE)
+    groups: Mapping[int, npt.NDArray[np.int64]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    group_attributes: Columns = field(default_factory=lambda: _NONE)
     links: npt.NDArray[np.int64] | None = None
-    link_attributes: Columns = field(default=_NONE)
+    link_attributes: Columns = field(default_factory=lambda: _NONE)
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> Geometry:
         """Return the geometry without some vertices, and without the links that end at them.
