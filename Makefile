@@ -109,7 +109,7 @@ floor: $(READY)
 .PHONY: floor-run
 floor-run: $(FLOOR)/.ready $(FLOOR)/.ready-native
 	$(FLOOR)/bin/python -m pytest -n $(WORKERS) -q tests/architecture tests/stores tests/metadata \
-		tests/indexing tests/crud tests/nodes tests/engines -m "not slow"
+		tests/indexing tests/crud tests/nodes tests/engines tests/vectors -m "not slow"
 
 $(FLOOR)/bin/python:
 	@$(FLOOR_PYTHON) -m venv $(FLOOR)
