@@ -31,6 +31,7 @@ LAYERS: list[set[str]] = [
     {"vectors"},
     {"ome"},
     {"_xarray"},
+    {"readers"},
     {"_convert"},
     {"_validate"},
     {"_info"},

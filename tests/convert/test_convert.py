@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import anyzarr
-from anyzarr._convert import Progress, ReaderKind, SourceImage, list_readers, register_reader
-from anyzarr._convert import _source as sources
+from anyzarr._convert import Progress
 from anyzarr._pyramid import mean
 from anyzarr.errors import (
     CorruptDataError,
@@ -20,6 +19,8 @@ from anyzarr.errors import (
     UnsupportedError,
 )
 from anyzarr.ome import axes_of, open_ome_zarr
+from anyzarr.readers import ReaderKind, SourceImage, list_readers, register_reader
+from anyzarr.readers import _source as sources
 from anyzarr.stores import LocalStore, MemoryStore, ZipStore, open_store
 
 tifffile = pytest.importorskip("tifffile")

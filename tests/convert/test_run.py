@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 import anyzarr
-from anyzarr._convert import _images, _npy
+from anyzarr._convert import _images
 from anyzarr._convert._journal import JOURNAL
 from anyzarr._convert._memory import memory_of, parse_size
 from anyzarr._progress import Progress
 from anyzarr._pyramid import downsample
 from anyzarr.errors import ConflictError, CorruptDataError, MetadataError, UnsupportedError
 from anyzarr.ome import open_ome_zarr
+from anyzarr.readers import _npy
 
 RNG = np.random.default_rng(0)
 SHAPE = (3, 20, 300, 400)
@@ -117,7 +118,8 @@ def test_a_worker_that_is_killed(source: Path, tmp_path: Path) -> None:
 _SLOWLY = """
 import sys, time
 import anyzarr
-from anyzarr._convert import _images, _npy
+from anyzarr._convert import _images
+from anyzarr.readers import _npy
 
 _images.LONG_BYTES = 1
 read = _npy.NpyReader.read

@@ -11,9 +11,9 @@ import numpy as np
 
 from anyzarr import _parallel, crud
 from anyzarr._convert._image import PlannedImage
-from anyzarr._convert._source import ImageSource
 from anyzarr._pyramid import Region
 from anyzarr.metadata import ArrayMetadata, parse_array
+from anyzarr.readers import ImageSource
 from anyzarr.stores import MemoryStore
 
 __all__ = ["ConversionPlan", "plan_of"]

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from anyzarr import crud
 from anyzarr._convert._job import ImageJob
 from anyzarr._convert._layout import Placed
-from anyzarr._convert._source import SourceImage
 from anyzarr._nodes import Array
 from anyzarr._pyramid import PyramidLevel
 from anyzarr.abc import Store
@@ -26,6 +25,7 @@ from anyzarr.ome import (
     window_of,
     zarr_format_of,
 )
+from anyzarr.readers import SourceImage
 
 __all__ = [
     "DEFAULT_VERSION",

@@ -24,12 +24,12 @@ from anyzarr._convert._layout import Layout
 from anyzarr._convert._run import run_on_threads
 from anyzarr._convert._run_apart import run_in_processes
 from anyzarr._convert._run_cluster import client_of, run_on_cluster
-from anyzarr._convert._source import ImageSource
 from anyzarr._convert._verify import Verification, verify
 from anyzarr._progress import Tracker
 from anyzarr._pyramid import default_memory
 from anyzarr.abc import Store
 from anyzarr.errors import ConflictError, UnsupportedError
+from anyzarr.readers import ImageSource
 
 __all__ = ["LONG_BYTES", "ImageConversion", "RunOptions", "Written"]
 

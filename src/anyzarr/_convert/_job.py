@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from anyzarr._convert._source import ImageSource, reader_named
 from anyzarr._nodes import Array
 from anyzarr._pyramid import Region, Work, plan_work
 from anyzarr.abc import Store
 from anyzarr.metadata import parse_array
+from anyzarr.readers import ImageSource, reader_named
 
 __all__ = ["ImageJob", "Job", "OpenJob", "SourceRef", "Task", "opened_here"]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from anyzarr import crud
-from anyzarr._convert._source import ImageSource, SourceImage, refuse_series
 from anyzarr.abc import Store
 from anyzarr.errors import MetadataError, UnsupportedError
 from anyzarr.metadata import group_document
@@ -21,6 +20,7 @@ from anyzarr.ome import (
     WellMetadata,
     zarr_format_of,
 )
+from anyzarr.readers import ImageSource, SourceImage, refuse_series
 
 __all__ = ["Layout", "LayoutKind", "Placed", "lay_out"]
 

@@ -18,12 +18,6 @@ from anyzarr._convert._job import SourceRef
 from anyzarr._convert._layout import Layout, lay_out
 from anyzarr._convert._memory import memory_of
 from anyzarr._convert._report import ConversionReport, Kind
-from anyzarr._convert._source import (
-    ReaderKind,
-    is_image_name,
-    reader_for,
-    require_known,
-)
 from anyzarr._convert._staging import resumable_folder
 from anyzarr._convert._target import (
     ARCHIVE_SUFFIXES,
@@ -41,6 +35,12 @@ from anyzarr.abc import Store
 from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
 from anyzarr.ome import require_writable_version
+from anyzarr.readers import (
+    ReaderKind,
+    is_image_name,
+    reader_for,
+    require_known,
+)
 from anyzarr.stores import StagedArchive
 
 __all__ = ["convert"]

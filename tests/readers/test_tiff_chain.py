@@ -8,8 +8,8 @@ import pytest
 import tifffile
 
 import anyzarr
-from anyzarr._convert._tiff_chain import check_chain
 from anyzarr.errors import CorruptDataError
+from anyzarr.readers._tiff_chain import check_chain
 
 PIXELS = np.arange(3 * 60 * 80, dtype="uint16").reshape(3, 60, 80)
 KINDS: dict[str, dict[str, Any]] = {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anyzarr._convert._tiff_metadata import Calibration
 from anyzarr.errors import MetadataError, UnsupportedError
+from anyzarr.readers._tiff_metadata import Calibration
 
 __all__ = ["AxisMap", "map_axes"]
 

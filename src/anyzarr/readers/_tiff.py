@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from anyzarr._convert._source import ImageSource, ReaderKind, SourceImage
-from anyzarr._convert._tiff_axes import AxisMap, map_axes
-from anyzarr._convert._tiff_chain import check_chain
-from anyzarr._convert._tiff_metadata import (
+from anyzarr._optional import require
+from anyzarr._pyramid import Region
+from anyzarr.errors import CorruptDataError, StoreError
+from anyzarr.ome import Axis, Channel, axes_of
+from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
+from anyzarr.readers._tiff_axes import AxisMap, map_axes
+from anyzarr.readers._tiff_chain import check_chain
+from anyzarr.readers._tiff_metadata import (
     Calibration,
     OmeXml,
     from_aperio,
     from_imagej,
     from_resolution,
 )
-from anyzarr._convert._tiff_pixels import SeriesPixels, pixels_of
-from anyzarr._optional import require
-from anyzarr._pyramid import Region
-from anyzarr.errors import CorruptDataError, StoreError
-from anyzarr.ome import Axis, Channel, axes_of
+from anyzarr.readers._tiff_pixels import SeriesPixels, pixels_of
 
 __all__ = ["TIFF", "open_tiff"]
 

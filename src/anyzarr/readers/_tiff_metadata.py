@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from anyzarr._convert._ome_plate import spots_of
 from anyzarr.ome import Channel, Spot, Window
+from anyzarr.readers._ome_plate import spots_of
 
 __all__ = ["Calibration", "OmeXml", "from_aperio", "from_imagej", "from_resolution"]
 

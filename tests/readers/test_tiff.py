@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import anyzarr
-from anyzarr._convert._source import reader_for
-from anyzarr._convert._tiff import open_tiff
-from anyzarr._convert._tiff_metadata import OmeXml, length_unit
-from anyzarr._convert._tiff_pixels import _PagedPixels
 from anyzarr.errors import CorruptDataError, MetadataError
+from anyzarr.readers._source import reader_for
+from anyzarr.readers._tiff import open_tiff
+from anyzarr.readers._tiff_metadata import OmeXml, length_unit
+from anyzarr.readers._tiff_pixels import _PagedPixels
 
 tifffile = pytest.importorskip("tifffile")
 RNG = np.random.default_rng(0)

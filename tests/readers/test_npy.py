@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import anyzarr
-from anyzarr._convert._npy import open_npy
 from anyzarr.errors import CorruptDataError, MetadataError, UnsupportedError
+from anyzarr.readers._npy import open_npy
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from anyzarr._convert._source import ImageSource, ReaderKind, SourceImage
 from anyzarr._pyramid import Region
 from anyzarr.errors import CorruptDataError, MetadataError
 from anyzarr.ome import axes_of, default_axes
+from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 
 __all__ = ["NPY", "NpyReader", "open_npy"]
 

@@ -1,0 +1,38 @@
+"""Readers of image formats: what :func:`anyzarr.convert` takes pixels and metadata from.
+
+One file per format. Another package adds a format by an entry point of the group
+``anyzarr.readers`` that names a :class:`ReaderKind`, or by calling :func:`register_reader`.
+"""
+
+from anyzarr.readers._npy import NPY
+from anyzarr.readers._source import (
+    ImageSource,
+    ReaderKind,
+    SourceImage,
+    is_image_name,
+    list_readers,
+    reader_for,
+    reader_named,
+    refuse_series,
+    register_reader,
+    require_known,
+)
+from anyzarr.readers._tiff import TIFF
+
+for _kind in (TIFF, NPY):
+    register_reader(_kind)
+
+__all__ = [
+    "NPY",
+    "TIFF",
+    "ImageSource",
+    "ReaderKind",
+    "SourceImage",
+    "is_image_name",
+    "list_readers",
+    "reader_for",
+    "reader_named",
+    "refuse_series",
+    "register_reader",
+    "require_known",
+]
