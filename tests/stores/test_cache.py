@@ -160,13 +160,56 @@ def test_an_object_replaced_while_it_is_read_is_read_again(cached: Caches) -> No
     assert cached(MemoryStore({"a": new})).get("a") == new
 
 
-def test_an_object_that_never_stands_still_is_an_error(cached: Caches) -> None:
-    inner = Counting({"a": b"0"})
+class Versioned(Counting):
+    """Says which version it gave, as object stores do."""
+
+    @property
+    def _tells_versions(self) -> bool:
+        return True
+
+    def _get_many_with_info(self, requests: Sequence[Request]) -> list[Any]:
+        found = []
+        for request in requests:
+            given = self._get(*request)  # and nothing comes between this and the next
+            info = MemoryStore._head(self, request[0])
+            found.append(None if given is None or info is None else (given, info))
+        return found
+
+
+@pytest.mark.parametrize("kind", [Counting, Versioned])
+def test_an_object_that_never_stands_still_is_read_past_the_cache(
+    kind: type[Counting], cached: Caches
+) -> None:
+    inner = kind({"a": b"0", "b": b"still"})
     store = cached(inner)
     number = iter(range(1, 1000))
-    inner.before_reading = lambda: inner.put("a", str(next(number)).encode()) and None
+    written = {"0"}
+
+    def replace() -> None:
+        written.add(str(next(number)))
+        inner.put("a", max(written, key=int).encode())
+
+    inner.before_reading = replace
+    assert (store.get("a") or b"").decode() == max(written, key=int)
+    found = store.get_many([("b", None), ("a", None), ("gone", None)])
+    assert found == [b"still", max(written, key=int).encode(), None]
+    inner.before_reading = lambda: None
+    assert (store.get("a") or b"").decode() == max(written, key=int), "nothing of it was kept"
+
+
+def test_of_which_version_it_is_can_be_told_only_by_some(cached: Caches) -> None:
+    number = iter(range(1, 1000))
+
+    def moving(inner: Counting) -> CachingStore:
+        inner.before_reading = lambda: inner.put("a", str(next(number)).encode()) and None
+        return cached(inner)
+
     with pytest.raises(StoreError, match="being replaced"):
-        store.get("a")
+        moving(Counting({"a": b"0"})).get_many_with_info([("a", None)])
+    inner = Versioned({"a": b"0"})
+    found = moving(inner).get_many_with_info([("a", None)])
+    assert found[0] is not None
+    assert found[0][1].etag == getattr(inner.head("a"), "etag", None)
 
 
 def test_a_damaged_block_is_fetched_again(tmp_path: Path) -> None:

@@ -440,6 +440,10 @@ class BaseStore(abc.ABC):
         return await in_thread(self._list_level, prefix)
 
 
+class UnsteadyError(StoreError):
+    """An object is replaced so often that which version was read cannot be told."""
+
+
 def with_info(store: Store, requests: Sequence[Request]) -> Versioned:
     """Read from any store, each result with the size and ETag of its object."""
     if isinstance(store, BaseStore):
@@ -476,7 +480,7 @@ def with_info_around(store: Store, requests: Sequence[Request]) -> Versioned:
 
     Raises
     ------
-    StoreError
+    UnsteadyError
         An object is replaced again and again.
     """
     keys = sorted({key for key, _ in requests})
@@ -493,7 +497,7 @@ def with_info_around(store: Store, requests: Sequence[Request]) -> Versioned:
             pairs = ((data, infos[key]) for (key, _), data in zip(requests, found, strict=True))
             return [None if d is None or info is None else (d, info) for d, info in pairs]
         before, changed = now, [k for k, a, b in zip(keys, before, now, strict=True) if a != b]
-    raise StoreError(
+    raise UnsteadyError(
         f"{changed[0]!r} in {store} is being replaced again and again while it is read; "
         "try again when its writer is done",
         store=str(store),

@@ -24,6 +24,7 @@ from anyzarr.errors import StoreError
 from anyzarr.stores._base import (
     BaseStore,
     Results,
+    UnsteadyError,
     Versioned,
     address_at,
     remote_concurrency,
@@ -155,7 +156,12 @@ class CachingStore(BaseStore):
         return self._get_many([(key, byte_range)])[0]
 
     def _get_many(self, requests: Sequence[Request]) -> Results:
-        return [None if each is None else each[0] for each in self._get_many_with_info(requests)]
+        results: Results = [None] * len(requests)
+        left, _ = self._read_kept(requests, results)
+        found = self._store.get_many([requests[i] for i in left])
+        for index, data in zip(left, found, strict=True):
+            results[index] = data
+        return results
 
     @property
     def _tells_versions(self) -> bool:
@@ -163,6 +169,27 @@ class CachingStore(BaseStore):
 
     def _get_many_with_info(self, requests: Sequence[Request]) -> Versioned:
         results: Results = [None] * len(requests)
+        left, versions = self._read_kept(requests, results)
+        pairs = ((versions[key], d) for (key, _), d in zip(requests, results, strict=True))
+        found = [None if d is None or info is None else (d, info) for info, d in pairs]
+        direct = with_info(self._store, [requests[i] for i in left])
+        for index, each in zip(left, direct, strict=True):
+            found[index] = each
+        return found
+
+    def _read_kept(
+        self, requests: Sequence[Request], results: Results
+    ) -> tuple[list[int], dict[str, ObjectInfo | None]]:
+        """Fill in results from what is kept, and keep what is not yet.
+
+        Returns
+        -------
+        left
+            Requests to be made past the cache, because their object is replaced faster than it
+            can be looked up.
+        versions
+            What the other results are of.
+        """
         versions: dict[str, ObjectInfo | None] = {}
         left = list(range(len(requests)))
         for attempt in range(_ATTEMPTS):
@@ -171,14 +198,8 @@ class CachingStore(BaseStore):
             versions |= infos
             left = self._read(requests, left, infos, results)
             if not left:
-                pairs = ((versions[key], d) for (key, _), d in zip(requests, results, strict=True))
-                return [None if d is None or info is None else (d, info) for info, d in pairs]
-        keys = sorted({requests[i][0] for i in left})
-        raise self._error(
-            f"{keys[0]!r} in {self._label} is being replaced again and again while it is read; "
-            "try again when its writer is done, or open the store without cache=",
-            keys[0],
-        )
+                break
+        return left, versions
 
     def _look_up(self, keys: Iterable[str], *, fresh: bool) -> dict[str, ObjectInfo | None]:
         """Return size and ETag of objects: what is known, else what the store says."""
@@ -276,9 +297,11 @@ class CachingStore(BaseStore):
         reads = [self._extent(info, run) for info, run in runs]
         asked = [(info.key, ByteRange(*read)) for (info, _), read in zip(runs, reads, strict=True)]
         changed: set[str] = set()
-        for (info, _), (start, stop), found in zip(
-            runs, reads, with_info(self._store, asked), strict=True
-        ):
+        try:
+            answers = with_info(self._store, asked)
+        except UnsteadyError:
+            answers = [None] * len(asked)
+        for (info, _), (start, stop), found in zip(runs, reads, answers, strict=True):
             # What was read is of the version that was looked up only if the store says so.
             if found is None or found[1] != info or len(found[0]) != stop - start:
                 changed.add(info.key)
