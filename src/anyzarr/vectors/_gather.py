@@ -48,6 +48,9 @@ class Gathered:
     fragment_object
         For each fragment the row, among those asked for, of the object it is part of; None where
         cells were asked for.
+    fragment_run
+        For each fragment the number of its run: within one nothing has been left out between
+        fragments of an object. None: nothing has been left out.
     """
 
     positions: npt.NDArray[Any]
@@ -60,6 +63,7 @@ class Gathered:
     fragment_cell: Ints
     fragment_number: Ints
     fragment_object: Ints | None = None
+    fragment_run: Ints | None = None
 
     @property
     def fragment_of_vertex(self) -> Ints:
@@ -186,6 +190,7 @@ def gather_objects(
     place = place.reshape(-1)
     owner = blocks.object_row
     number = blocks.start
+    run = None
     if cells is not None:
         both = np.concatenate([held, cells])
         _, key = np.unique(both, axis=0, return_inverse=True)
@@ -193,6 +198,7 @@ def gather_objects(
         is_in = np.isin(key[: len(held)], key[len(held) :])
         kept = is_in[place]
         owner, number = owner[kept], number[kept]
+        run = np.cumsum(~kept)[kept]
         place = (np.cumsum(is_in) - 1)[place[kept]]
         held = held[is_in]
     data = _read(level, held, names, True)
@@ -200,7 +206,7 @@ def gather_objects(
     _check_numbers(level, held, data.table, place, number)
     chosen = data.table.offsets[:-1][place] + number
     gathered = _gathered(level, data, data.table, chosen, names)
-    return replace(gathered, fragment_object=owner)
+    return replace(gathered, fragment_object=owner, fragment_run=run)
 
 
 def _check_numbers(

@@ -12,12 +12,12 @@ from anyzarr.vectors._blobs import Ints, starts_of
 from anyzarr.vectors._cell_index import CellIndex
 from anyzarr.vectors._crossing import faces_met, segments_met, vertices_met
 from anyzarr.vectors._gather import Gathered, gather_cells
-from anyzarr.vectors._grid import Bounds
+from anyzarr.vectors._grid import Bounds, Coords
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._query import BoxMode
 from anyzarr.vectors._read_links import StoredLinks
 
-__all__ = ["LinksOf", "links_met", "objects_met", "vertices_touched"]
+__all__ = ["LinksOf", "links_met", "links_near", "objects_met", "vertices_touched"]
 
 LinksOf: TypeAlias = Callable[[Gathered, StoredLinks | None], Ints]
 """Returns the links between the vertices that were gathered, stored and implied ones."""
@@ -50,6 +50,15 @@ def links_met(
     for k in range(1, width - 1):
         met |= faces_met(positions[links[:, [0, k, k + 1]]], box)
     return met
+
+
+def links_near(
+    level: StoredLevel, cells: Coords, links: StoredLinks | None, box: Bounds
+) -> Coords:
+    """Return cells that a box touches, and those at the ends of links that may pass through it."""
+    if links is None:
+        return cells
+    return np.unique(np.concatenate([cells, links.near(level.grid, box)]), axis=0)
 
 
 def vertices_touched(gathered: Gathered, links: Ints, box: Bounds) -> npt.NDArray[np.bool_]:
@@ -97,8 +106,7 @@ def objects_met(
     if mode == "touches-chunk":
         hit = CellIndex(cells).find(blocks.coords) >= 0
     else:
-        if links is not None:
-            cells = np.unique(np.concatenate([cells, links.near(level.grid, box)]), axis=0)
+        cells = links_near(level, cells, links, box)
         gathered = gather_cells(level, cells)
         touched = vertices_touched(gathered, links_of(gathered, links), box)
         n_fragments = len(gathered.fragment_cell)

@@ -45,6 +45,8 @@ class Query:
     chunks: Iterable[Sequence[int]] | None = None
 
     def __post_init__(self) -> None:
+        if self.chunks is not None:
+            object.__setattr__(self, "chunks", tuple(self.chunks))
         if self.bbox_mode not in _MODES:
             raise SelectionError(
                 f"bbox_mode={self.bbox_mode!r} is not known: use {', '.join(map(repr, _MODES))}",
@@ -73,6 +75,13 @@ class Query:
             return np.arange(objects.n_objects, dtype=np.int64)
         rows = objects.rows_of(wanted_objects(level, self.object_ids, self.group_ids))
         return rows[rows >= 0]
+
+    def cropping_cells(self, level: StoredLevel) -> Coords | None:
+        """Return the cells that hold all that a cropping query returns; None: it does not crop."""
+        box = self.bbox if self.bbox_mode == "clip" else None
+        if box is None and self.chunks is None:
+            return None
+        return level.select(box, self.chunks)
 
     def cell_mask(self, cells: Coords) -> npt.NDArray[np.bool_]:
         """Return which cells are among the chunks that are asked for."""

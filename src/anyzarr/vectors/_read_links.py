@@ -159,6 +159,15 @@ class StoredLinks:
             found.append(cells[meets].reshape(-1, self.family.ndim))
         return np.unique(np.concatenate(found), axis=0)
 
+    def joined_to(self, cells: Coords) -> Coords:
+        """Return cells with those at the other ends of their links."""
+        index, found = CellIndex(cells), [cells]
+        for k in self.across:
+            ends = self._cells(k, self.arrays[k].nonempty)
+            held = index.find(ends.reshape(-1, self.family.ndim)).reshape(ends.shape[:2]) >= 0
+            found.append(ends[held.any(axis=1)].reshape(-1, self.family.ndim))
+        return np.unique(np.concatenate(found), axis=0)
+
     def _cells(self, k: int, source: Coords) -> Ints:
         """Return the cell of each vertex of links that begin in these cells."""
         offsets = np.concatenate([np.zeros((1, self.family.ndim), np.int64), self.offsets[k]])

@@ -13,7 +13,8 @@ from anyzarr.errors import CorruptDataError
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._crossing import vertices_met
 from anyzarr.vectors._gather import Gathered, gather_cells, gather_objects
-from anyzarr.vectors._intersect import LinksOf, objects_met, vertices_touched
+from anyzarr.vectors._grid import Coords
+from anyzarr.vectors._intersect import LinksOf, links_near, objects_met, vertices_touched
 from anyzarr.vectors._level import Names, StoredLevel
 from anyzarr.vectors._query import Query
 from anyzarr.vectors._read_links import StoredLinks, absent
@@ -92,11 +93,11 @@ def _read(level: StoredLevel, query: Query, attribute_names: Names, width: int) 
         bare = None if links is None else links.without_attributes()
         rows = objects_met(level, bare, links_of, rows, box, mode)
     names = level.attribute_names(attribute_names)
+    cells = _cells_needed(level, query, links, links_of)
     if level.objects is None:
-        cells = level.cells[:0] if query.names_objects else level.cells
-        gathered = gather_cells(level, cells, names)
+        gathered = gather_cells(level, level.cells if cells is None else cells, names)
     else:
-        gathered = gather_objects(level, manifests_of_rows(level, rows), names)
+        gathered = gather_objects(level, manifests_of_rows(level, rows), names, cells)
     found, columns = _joined(gathered, links, links_of, width)
     keep = np.ones(len(gathered.positions), np.bool_)
     if box is not None and (query.bbox_mode == "clip" or level.objects is None):
@@ -105,6 +106,22 @@ def _read(level: StoredLevel, query: Query, attribute_names: Names, width: int) 
     if query.chunks is not None:
         keep &= query.cell_mask(gathered.cells)[gathered.vertex_cell]
     return _network(level, gathered, rows, found, columns, keep)
+
+
+def _cells_needed(
+    level: StoredLevel, query: Query, links: StoredLinks | None, links_of: LinksOf
+) -> Coords | None:
+    """Return the cells that tell which vertices and links are returned; None: all of objects'."""
+    if level.objects is None and query.names_objects:
+        return level.cells[:0]
+    cells = query.cropping_cells(level)
+    box = query.box(level)
+    if level.objects is None and box is not None and query.bbox_mode != "clip":
+        return links_near(level, level.select(box), links, box)
+    if cells is None or links is None or links_of is not _parents:
+        return cells
+    # A vertex follows the one before it unless a link says otherwise, so that all are needed.
+    return links.joined_to(cells)
 
 
 def _stored(gathered: Gathered, links: StoredLinks | None) -> Ints:

@@ -69,12 +69,11 @@ def read_paths(level: StoredLevel, query: Query, attribute_names: Names) -> Path
         mode = "intersects" if query.bbox_mode == "clip" else query.bbox_mode
         rows = objects_met(level, links, path_links, rows, box, mode)
     names = level.attribute_names(attribute_names)
-    gathered = gather_objects(level, manifests_of_rows(level, rows), names)
+    manifests = manifests_of_rows(level, rows)
+    gathered = gather_objects(level, manifests, names, query.cropping_cells(level))
     keep = np.ones(len(gathered.positions), np.bool_)
     if box is not None and query.bbox_mode == "clip":
-        keep &= vertices_met(gathered.positions, box)
-    if query.chunks is not None:
-        keep &= query.cell_mask(gathered.cells)[gathered.vertex_cell]
+        keep = vertices_met(gathered.positions, box)
     return _cut(level, gathered, rows, keep)
 
 
@@ -102,9 +101,11 @@ def _cut(level: StoredLevel, gathered: Gathered, rows: Ints, keep: npt.NDArray[n
     owner = gathered.object_of_vertex[vertices]
     breaks = np.diff(vertices, prepend=-2) != 1
     begins = breaks | (np.diff(owner, prepend=-1) != 0)
+    fragment = gathered.fragment_of_vertex[vertices]
+    if gathered.fragment_run is not None:
+        begins |= np.diff(gathered.fragment_run[fragment], prepend=-1) != 0
     first = np.flatnonzero(begins)
     found = rows[owner[first]]
-    fragment = gathered.fragment_of_vertex[vertices]
     pieces = np.flatnonzero(begins | (np.diff(fragment, prepend=-1) != 0))
     objects = level.objects
     return Paths(
