@@ -13,7 +13,7 @@ from anyzarr.errors import MetadataError
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._cells import ShardShape
 from anyzarr.vectors._job import Mode, OutOfBounds, WriteOptions, WriteSummary
-from anyzarr.vectors._level import BoundingBox, Names, open_level
+from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, open_level
 from anyzarr.vectors._objects_input import Groups
 from anyzarr.vectors._query import BoxMode, Query
 from anyzarr.vectors._read_networks import read_network
@@ -26,7 +26,7 @@ from anyzarr.vectors._write_networks import (
     write_network,
 )
 
-__all__ = ["Graph", "read_graph", "write_graph"]
+__all__ = ["Graph", "read_graph", "select_graph", "write_graph"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,7 +276,12 @@ def read_graph(
         path, level, attribute_names, objects=True, backend=backend, backend_kwargs=backend_kwargs
     )
     query = Query(bbox, bbox_mode, object_ids, group_ids, chunks)
-    found = read_network(stored, query, attribute_names, 2)
+    return select_graph(stored, query, attribute_names)
+
+
+def select_graph(level: StoredLevel, query: Query, attribute_names: Names) -> Graph:
+    """Return what a query selects of a level; parameters as of :func:`read_graph`."""
+    found = read_network(level, query, attribute_names, 2)
     return Graph(
         positions=found.positions,
         edges=found.links,

@@ -52,9 +52,7 @@ def links_met(
     return met
 
 
-def links_near(
-    level: StoredLevel, cells: Coords, links: StoredLinks | None, box: Bounds
-) -> Coords:
+def links_near(level: StoredLevel, cells: Coords, links: StoredLinks | None, box: Bounds) -> Coords:
     """Return cells that a box touches, and those at the ends of links that may pass through it."""
     if links is None:
         return cells

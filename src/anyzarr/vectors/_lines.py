@@ -13,14 +13,14 @@ from anyzarr.errors import MetadataError
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._cells import ShardShape
 from anyzarr.vectors._job import Mode, OutOfBounds, WriteOptions, WriteSummary
-from anyzarr.vectors._level import BoundingBox, Names, open_level
+from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, open_level
 from anyzarr.vectors._objects_input import Groups
 from anyzarr.vectors._query import BoxMode, Query
 from anyzarr.vectors._read_paths import read_paths
 from anyzarr.vectors._results import Result
 from anyzarr.vectors._write_paths import path_geometry, path_kind, write_paths
 
-__all__ = ["Lines", "read_lines", "write_lines"]
+__all__ = ["Lines", "read_lines", "select_lines", "write_lines"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +243,12 @@ def read_lines(
         path, level, attribute_names, objects=True, backend=backend, backend_kwargs=backend_kwargs
     )
     query = Query(bbox, bbox_mode, object_ids, group_ids, chunks)
-    found = read_paths(stored, query, attribute_names)
+    return select_lines(stored, query, attribute_names)
+
+
+def select_lines(level: StoredLevel, query: Query, attribute_names: Names) -> Lines:
+    """Return what a query selects of a level; parameters as of :func:`read_lines`."""
+    found = read_paths(level, query, attribute_names)
     # A line that has been cropped to one end is none; of a longer path the ends are its line.
     whole = np.flatnonzero(np.diff(found.offsets) >= 2)
     first, last = found.offsets[:-1][whole], found.offsets[1:][whole] - 1

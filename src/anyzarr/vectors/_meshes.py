@@ -13,14 +13,14 @@ from anyzarr.errors import MetadataError
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._cells import ShardShape
 from anyzarr.vectors._job import Mode, OutOfBounds, WriteOptions, WriteSummary
-from anyzarr.vectors._level import BoundingBox, Names, open_level
+from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, open_level
 from anyzarr.vectors._objects_input import Groups
 from anyzarr.vectors._query import BoxMode, Query
 from anyzarr.vectors._read_networks import read_network
 from anyzarr.vectors._results import Result
 from anyzarr.vectors._write_networks import MESH, network_geometry, write_network
 
-__all__ = ["Mesh", "read_mesh", "write_mesh"]
+__all__ = ["Mesh", "read_mesh", "select_mesh", "write_mesh"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,7 +262,12 @@ def read_mesh(
         path, level, attribute_names, objects=True, backend=backend, backend_kwargs=backend_kwargs
     )
     query = Query(bbox, bbox_mode, object_ids, group_ids, chunks)
-    found = read_network(stored, query, attribute_names, 3)
+    return select_mesh(stored, query, attribute_names)
+
+
+def select_mesh(level: StoredLevel, query: Query, attribute_names: Names) -> Mesh:
+    """Return what a query selects of a level; parameters as of :func:`read_mesh`."""
+    found = read_network(level, query, attribute_names, 3)
     return Mesh(
         vertices=found.positions,
         faces=found.links,

@@ -14,14 +14,14 @@ import numpy.typing as npt
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._cells import ShardShape
 from anyzarr.vectors._job import Mode, OutOfBounds, WriteOptions, WriteSummary
-from anyzarr.vectors._level import BoundingBox, Names, open_level
+from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, open_level
 from anyzarr.vectors._objects_input import Groups
 from anyzarr.vectors._query import BoxMode, Query
 from anyzarr.vectors._read_paths import read_paths
 from anyzarr.vectors._results import Result
 from anyzarr.vectors._write_paths import path_geometry, path_kind, polyline_columns, write_paths
 
-__all__ = ["Polylines", "read_polylines", "write_polylines"]
+__all__ = ["Polylines", "read_polylines", "select_polylines", "write_polylines"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,7 +253,14 @@ def read_polylines(
         path, level, attribute_names, objects=True, backend=backend, backend_kwargs=backend_kwargs
     )
     query = Query(bbox, bbox_mode, object_ids, group_ids, chunks)
-    found = read_paths(stored, query, attribute_names)
+    return select_polylines(stored, query, attribute_names, pieces)
+
+
+def select_polylines(
+    level: StoredLevel, query: Query, attribute_names: Names, pieces: bool = False
+) -> Polylines:
+    """Return what a query selects of a level; parameters as of :func:`read_polylines`."""
+    found = read_paths(level, query, attribute_names)
     return Polylines(
         positions=found.positions,
         offsets=found.offsets,
