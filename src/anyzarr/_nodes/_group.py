@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from anyzarr import crud
 from anyzarr._nodes._array import Array
@@ -14,7 +14,8 @@ from anyzarr._nodes._tree import TreeNode, tree_of
 from anyzarr._optional import require
 from anyzarr._url import redact
 from anyzarr.abc import Store
-from anyzarr.crud._nodes import documents_at, normalize_path, read_node
+from anyzarr.crud._nodes import normalize_path
+from anyzarr.crud._parsed import members_of, nodes_at, read_node
 from anyzarr.errors import NodeNotFoundError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse, parse_group
 from anyzarr.stores import join
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     import zarr
 
 __all__ = ["Group", "bind"]
+
+Described: TypeAlias = Mapping[str, Any] | ArrayMetadata | GroupMetadata
+"""What a node is: its document, or what has been parsed of it."""
 
 
 class Group(Node):
@@ -137,14 +141,15 @@ class Group(Node):
         """
         below = {path: self._below(path) for path in paths}
         known = self._consolidated
-        found = {p: None if known is None else known.document(p) for p in below.values()}
-        missing = [path for path, document in found.items() if document is None]
+        told = {p: None if known is None else known.document(p) for p in below.values()}
+        found: dict[str, Described] = {p: doc for p, doc in told.items() if doc is not None}
+        missing = [path for path in told if path not in found]
         if missing:
-            found |= documents_at(self._store, missing, ("zarr.json",))
+            found |= nodes_at(self._store, missing, ("zarr.json",))
         return {
             path: bind(document, self._store, place, self._engine_name, known)
             for path, place in below.items()
-            if (document := found[place]) is not None
+            if (document := found.get(place)) is not None
         }
 
     @property
@@ -186,11 +191,11 @@ class Group(Node):
             for name, document in self._children()
         )
 
-    def _children(self) -> list[tuple[str, Mapping[str, Any]]]:
+    def _children(self) -> list[tuple[str, Described]]:
         known = self._consolidated
         if known is not None:
-            return known.children(self._path)
-        return [*crud.list_children(self._store, self._path)]
+            return [*known.children(self._path)]
+        return [*members_of(self._store, self._path)]
 
     def consolidate(self) -> Group:
         """Write the documents of all nodes below into this group's own; return self.
@@ -310,7 +315,7 @@ class Group(Node):
 
 
 def bind(
-    document: Mapping[str, Any] | ArrayMetadata | GroupMetadata,
+    document: Described,
     store: Store,
     path: str,
     engine: str | None,

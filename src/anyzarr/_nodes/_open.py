@@ -14,7 +14,8 @@ from anyzarr._nodes._group import Group, bind
 from anyzarr._nodes._node import creating
 from anyzarr.abc import Store
 from anyzarr.crud._formats import format_for
-from anyzarr.crud._nodes import find_node, normalize_path, read_node
+from anyzarr.crud._nodes import normalize_path
+from anyzarr.crud._parsed import find_node, read_node
 from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeNotFoundError, ReadOnlyError, StoreError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse_group

@@ -8,7 +8,7 @@ from anyzarr import vectors
 from anyzarr._nodes import Group
 from anyzarr._validate._findings import Finding, ValidationReport
 from anyzarr.abc import Store
-from anyzarr.crud._nodes import find_node
+from anyzarr.crud._parsed import find_node
 from anyzarr.metadata import GroupMetadata
 from anyzarr.stores._shown import shown_root
 

@@ -37,19 +37,23 @@ __all__ = [
     "create_overwrite_array_async",
     "create_overwrite_group",
     "create_overwrite_group_async",
+    "decode_found",
     "delete_node",
     "delete_node_async",
     "direct_children",
     "documents_at",
     "encode_node",
+    "fetch_found",
     "list_children",
     "list_children_async",
     "merge_entries",
+    "no_node",
     "node_lock_key",
     "normalize_path",
     "put_document",
     "read_metadata",
     "read_metadata_async",
+    "stated_children",
     "structural_changes",
     "write_metadata",
     "write_metadata_async",
@@ -98,7 +102,9 @@ def _as_document(metadata: Document | ArrayMetadata | GroupMetadata) -> dict[str
     return _metadata.to_document(_metadata.parse(metadata))
 
 
-def _decode(store: Store, path: str, found: Mapping[str, bytes | None]) -> dict[str, Any] | None:
+def decode_found(
+    store: Store, path: str, found: Mapping[str, bytes | None]
+) -> dict[str, Any] | None:
     """Return the document made of the objects found at a path, or None if they make no node."""
     try:
         if (data := found.get(_V3)) is not None:
@@ -160,59 +166,23 @@ def read_metadata(
     path = normalize_path(path)
     zarr_format = format_for(store, zarr_format)
     for names in names_of(zarr_format):
-        found = _fetch(store, path, names)
-        document = _decode(store, path, dict(zip(names, found, strict=True)))
+        found = fetch_found(store, path, names)
+        document = decode_found(store, path, dict(zip(names, found, strict=True)))
         if document is not None:
             return document
     refuse_other(store, path)
-    raise _no_node(store, path, zarr_format)
+    raise no_node(store, path, zarr_format)
 
 
-def read_node(
-    store: Store, path: str, *, zarr_format: ZarrFormat | None = None
-) -> ArrayMetadata | GroupMetadata:
-    """Return the parsed metadata of a node; what is stored is decoded once for the same bytes.
-
-    Raises
-    ------
-    NodeNotFoundError
-        There is no node at the path.
-    MetadataError, UnsupportedError, MissingDependencyError
-        There is a document, but it cannot be used.
-    """
-    node = find_node(store, normalize_path(path), zarr_format)
-    if node is None:
-        refuse_other(store, normalize_path(path))
-        raise _no_node(store, path, zarr_format)
-    return node
-
-
-def find_node(
-    store: Store, path: str, zarr_format: ZarrFormat | None
-) -> ArrayMetadata | GroupMetadata | None:
-    """Return the parsed metadata at a normalized path; None if there is no node."""
-    for names in names_of(format_for(store, zarr_format)):
-        found = _fetch(store, path, names)
-        # Attributes alone, which come last, are no node.
-        if found[0] is None and found[1:2] in ([], [None]):
-            continue
-
-        def decode(names: tuple[str, ...] = names, found: Found = found) -> dict[str, Any]:
-            document = _decode(store, path, dict(zip(names, found, strict=True)))
-            assert document is not None
-            return document
-
-        return _metadata.parse_stored(found, decode)
-    return None
-
-
-def _fetch(store: Store, path: str, names: Sequence[str]) -> Found:
+def fetch_found(store: Store, path: str, names: Sequence[str]) -> Found:
+    """Return the objects of these names at a path."""
     if len(names) == 1:
         return [store.get(join(path, names[0]))]
     return store.get_many([(join(path, name), None) for name in names])
 
 
-def _no_node(store: Store, path: str, zarr_format: ZarrFormat | None) -> NodeNotFoundError:
+def no_node(store: Store, path: str, zarr_format: ZarrFormat | None) -> NodeNotFoundError:
+    """Return the error that there is no node at a path."""
     wanted = f"Zarr v{zarr_format}" if zarr_format else "Zarr"
     nearest = nearest_node(store) if not path else None
     remedy = (
@@ -455,13 +425,19 @@ def list_children(store: Store, path: str = "") -> list[tuple[str, dict[str, Any
         The store cannot list, and there is no consolidated metadata.
     """
     path = normalize_path(path)
+    stated = stated_children(store, path)
+    return child_documents(store, path) if stated is None else stated
+
+
+def stated_children(store: Store, path: str) -> list[tuple[str, dict[str, Any]]] | None:
+    """Return the nodes directly below as documents of the group name them; None if none does."""
     names = told(store, (_V3, ".zarray", _CONSOLIDATED_V2))
     found = dict(zip(names, store.get_many([(join(path, n), None) for n in names]), strict=True))
     v3, zarray, consolidated = map(found.get, (_V3, ".zarray", _CONSOLIDATED_V2))
     if zarray is not None and v3 is None:
         return []
     if v3 is not None:
-        document = _decode(store, path, {_V3: v3}) or {}
+        document = decode_found(store, path, {_V3: v3}) or {}
         if document.get("node_type") == "array":
             return []
         inline = document.get("consolidated_metadata")
@@ -471,7 +447,7 @@ def list_children(store: Store, path: str = "") -> list[tuple[str, dict[str, Any
         return direct_children(
             merge_entries(_metadata.decode_document(consolidated).get("metadata", {}))
         )
-    return child_documents(store, path)
+    return None
 
 
 def direct_children(entries: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -517,7 +493,7 @@ def documents_at(
         data = tuple(next(values) for _ in wanted)
         document = None if known is None else known.get(data)
         if document is None:
-            document = _decode(store, path, dict(zip(wanted, data, strict=True)))
+            document = decode_found(store, path, dict(zip(wanted, data, strict=True)))
         if document is not None:
             found[path] = document
             if known is not None:

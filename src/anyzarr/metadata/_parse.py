@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from anyzarr.errors import AnyzarrError, MetadataError
 from anyzarr.metadata._check import invalid, unsupported
@@ -17,6 +17,8 @@ from anyzarr.metadata._v2 import parse_v2_array, parse_v2_group
 from anyzarr.metadata._v3 import parse_v3_array, parse_v3_group
 
 __all__ = ["parse", "parse_array", "parse_group", "parse_stored", "to_document"]
+
+_Copy: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 _MAX_ENTRIES = 1024
 _MAX_CHARACTERS = 32 * 2**20
@@ -102,10 +104,7 @@ def parse(
     if isinstance(document, ArrayMetadata | GroupMetadata):
         return document
     try:
-        _check_format(document)
-        if is_array_document(document):
-            return _parse_array(document)
-        return _parse_group(document)
+        return _parse(document, plain)
     except AnyzarrError as error:
         if path is not None and error.path is None:
             error.path = path
@@ -142,7 +141,8 @@ def parse_stored(
     cached = _stored.get(key)
     if cached is not None:
         return cached
-    metadata = parse(decode())
+    # What was just decoded is of plain types, and nobody else's.
+    metadata = _parse(decode(), dict)
     if isinstance(metadata, ArrayMetadata):
         _stored.put(key, metadata, sum(map(len, filter(None, key))))
     return metadata
@@ -206,16 +206,19 @@ def _check_format(document: Mapping[str, Any]) -> None:
         raise invalid("node_type", document.get("node_type"), 'must be "array" or "group"')
 
 
-def _parse_array(document: Mapping[str, Any]) -> ArrayMetadata:
+def _parse(document: Mapping[str, Any], own: _Copy) -> ArrayMetadata | GroupMetadata:
+    """Return the checked metadata of a document, of which ``own`` makes what will be kept."""
+    _check_format(document)
+    if is_array_document(document):
+        return _parse_array(document, own)
+    read = parse_v3_group if document["zarr_format"] == 3 else parse_v2_group
+    return read(MappingProxyType(own(document)))
+
+
+def _parse_array(document: Mapping[str, Any], own: _Copy) -> ArrayMetadata:
     content = canonical(document)
     cached = _cache.get(content)
     if cached is not None:
         return cached
-    own = MappingProxyType(plain(document))
-    read = parse_v3_array if own["zarr_format"] == 3 else parse_v2_array
-    return _cache.put(content, read(own, content), len(content))
-
-
-def _parse_group(document: Mapping[str, Any]) -> GroupMetadata:
-    own = MappingProxyType(plain(document))
-    return parse_v3_group(own) if own["zarr_format"] == 3 else parse_v2_group(own)
+    read = parse_v3_array if document["zarr_format"] == 3 else parse_v2_array
+    return _cache.put(content, read(MappingProxyType(own(document)), content), len(content))
