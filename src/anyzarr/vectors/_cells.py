@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,9 @@ _ORIGIN = "chunk_grid_origin"
 _MOST_SHARD_CELLS = 32_768
 _MOST_SHARD_BYTES = 64 * 2**20
 _MOST_LISTED = 10_000_000
+
+_listed: Final[WeakKeyDictionary[ArrayMetadata, Coords]] = WeakKeyDictionary()
+"""Cells that documents list, as long as anyone has these: they are the same for equal content."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +209,10 @@ class CellArray:
         listed = self.attributes.get(_NONEMPTY)
         if listed is None:
             return self._all_cells()
+        known = _listed.get(self.metadata)
+        return _listed.setdefault(self.metadata, self._cells_of(listed)) if known is None else known
+
+    def _cells_of(self, listed: Any) -> Coords:
         cells = _parse_keys(listed, self.ndim)
         if cells is None or not self._holds(cells).all():
             raise CorruptDataError(
@@ -213,7 +221,9 @@ class CellArray:
                 store=str(self.store.spec),
                 path=self.path,
             )
-        return cells[np.lexsort(cells.T[::-1])] if len(cells) else cells
+        ordered = cells[np.lexsort(cells.T[::-1])] if len(cells) else cells
+        ordered.flags.writeable = False
+        return ordered
 
     def _all_cells(self) -> Coords:
         shape = self.metadata.shape
@@ -345,11 +355,14 @@ Rows: TypeAlias = tuple[npt.NDArray[Any], npt.NDArray[np.int64]]
 """Rows, and where those of each cell begin, shape ``(n_cells + 1,)``."""
 
 
-def arrays_at_once(store: Store) -> int | None:
-    """Return how many arrays to read or write at once: many where it is requests that take long."""
+def arrays_at_once(store: Store) -> int:
+    """Return how many arrays to read or write at once: many where it is requests that take long.
+
+    Near stores: one, on which all threads work.
+    """
     capabilities = store.capabilities
     is_near = capabilities.local_root is not None or capabilities.in_process
-    return None if is_near else remote_concurrency()
+    return 1 if is_near else remote_concurrency()
 
 
 def _keys(cells: Coords) -> list[str]:

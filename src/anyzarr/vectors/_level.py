@@ -24,6 +24,8 @@ __all__ = ["BoundingBox", "Names", "StoredLevel", "open_level"]
 BoundingBox: TypeAlias = Sequence[Sequence[float]] | npt.NDArray[Any]
 Names: TypeAlias = Sequence[str] | Literal["all"] | None
 
+_ATTRIBUTES = "vertex_attributes"
+
 
 @dataclass(frozen=True, eq=False)
 class StoredLevel:
@@ -36,13 +38,13 @@ class StoredLevel:
     level
         What the level says of itself.
     nodes
-        Nodes that have been fetched, by path relative to the root.
+        Nodes that have been asked for, by path relative to the root; None where there is none.
     """
 
     root: Group
     metadata: RootMetadata
     level: LevelMetadata
-    nodes: dict[str, Array | Group]
+    nodes: dict[str, Array | Group | None]
 
     @classmethod
     def of(
@@ -78,11 +80,12 @@ class StoredLevel:
         base = str(number)
         wanted = [] if names is None or isinstance(names, str) else list(names)
         below = ["vertices", "vertex_fragments", *(f"vertex_attributes/{n}" for n in wanted)]
+        below += [_ATTRIBUTES] if names == "all" else []
         paths = [base, *(f"{base}/{name}" for name in [*below, *further])]
         if objects:
             paths += object_paths(number)
-        nodes = root.get_many(paths)
-        group, vertices = nodes.get(base), nodes.get(f"{base}/vertices")
+        nodes = {**dict.fromkeys(paths), **root.get_many(paths)}
+        group, vertices = nodes[base], nodes[f"{base}/vertices"]
         if not isinstance(group, Group) or not isinstance(vertices, Array):
             raise NodeNotFoundError(
                 f"{root.url} has no level {number}; it has {list(metadata.levels)}",
@@ -114,7 +117,7 @@ class StoredLevel:
     @cached_property
     def fragments(self) -> CellArray | None:
         """The fragments; None in a store that has none."""
-        node = self.nodes.get(f"{self.number}/vertex_fragments")
+        node = self.node("vertex_fragments")
         return None if node is None else self.array("vertex_fragments")
 
     def array(self, name: str) -> CellArray:
@@ -125,9 +128,7 @@ class StoredLevel:
         NodeNotFoundError
             There is none.
         """
-        path = f"{self.number}/{name}"
-        self.fetch([name])
-        node = self.nodes.get(path)
+        node = self.node(name)
         if not isinstance(node, Array):
             family, _, last = name.rpartition("/")
             there = self.root.get(f"{self.number}/{family}") if family else None
@@ -135,16 +136,21 @@ class StoredLevel:
             raise NodeNotFoundError(
                 f"level {self.number} of {self.root.url} has no {family or 'array'} {last!r}"
                 + (f"; there are {', '.join(names)}" if names else ""),
-                path=join(self.root.path, path),
+                path=join(self.root.path, f"{self.number}/{name}"),
             )
         return CellArray(node.metadata, node.store, node.path)
+
+    def node(self, name: str) -> Array | Group | None:
+        """Return the node at a path below the level; None if there is none."""
+        self.fetch([name])
+        return self.nodes[f"{self.number}/{name}"]
 
     def fetch(self, names: Iterable[str]) -> None:
         """Fetch together the documents of nodes that have not been, by path below the level."""
         paths = [f"{self.number}/{name}" for name in names]
         missing = [path for path in paths if path not in self.nodes]
         if missing:
-            self.nodes.update(self.root.get_many(missing))
+            self.nodes.update({**dict.fromkeys(missing), **self.root.get_many(missing)})
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -173,10 +179,11 @@ class StoredLevel:
             raise SelectionError(
                 f"attribute_names={names!r} is one text; give a list of names, or 'all'"
             )
-        family = self.root.get(f"{self.number}/vertex_attributes")
-        found = tuple(family.keys()) if isinstance(family, Group) else ()
-        self.fetch(f"vertex_attributes/{name}" for name in found)
-        return found
+        family = self.node(_ATTRIBUTES)
+        found = dict(family.members()) if isinstance(family, Group) else {}
+        for name, node in found.items():
+            self.nodes.setdefault(f"{self.number}/{_ATTRIBUTES}/{name}", node)
+        return tuple(found)
 
     def select(
         self, bbox: BoundingBox | None = None, chunks: Iterable[Sequence[int]] | None = None

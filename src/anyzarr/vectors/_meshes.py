@@ -16,6 +16,7 @@ from anyzarr.vectors._job import Mode, OutOfBounds, WriteOptions, WriteSummary
 from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, open_level
 from anyzarr.vectors._objects_input import Groups
 from anyzarr.vectors._query import BoxMode, Query
+from anyzarr.vectors._read_links import LINK_NODES
 from anyzarr.vectors._read_networks import read_network
 from anyzarr.vectors._results import Result
 from anyzarr.vectors._write_networks import MESH, network_geometry, write_network
@@ -259,7 +260,13 @@ def read_mesh(
     1
     """
     stored = open_level(
-        path, level, attribute_names, objects=True, backend=backend, backend_kwargs=backend_kwargs
+        path,
+        level,
+        attribute_names,
+        objects=True,
+        backend=backend,
+        backend_kwargs=backend_kwargs,
+        further=LINK_NODES,
     )
     query = Query(bbox, bbox_mode, object_ids, group_ids, chunks)
     return select_mesh(stored, query, attribute_names)

@@ -26,9 +26,9 @@ _FIELDS = ("manifests", "object_ids", "manifest_spans", "manifest_blocks")
 
 
 def object_paths(level: int) -> list[str]:
-    """Return the paths of the nodes that index the objects of a level."""
+    """Return the paths of the nodes that tell of the objects of a level."""
     base = f"{level}/object_index"
-    return [base, *(f"{base}/{name}" for name in _FIELDS)]
+    return [base, *(f"{base}/{name}" for name in _FIELDS), f"{level}/object_attributes"]
 
 
 def manifests_of(
@@ -77,15 +77,20 @@ class ObjectIndex:
         The group of the index.
     arrays
         Its arrays by name.
+    columns
+        The group of the attributes of objects; None if there is none.
     """
 
     root: Group
     level: int
     group: Group
     arrays: Mapping[str, Array]
+    columns: Group | None = None
 
     @classmethod
-    def of(cls, root: Group, level: int, nodes: Mapping[str, Array | Group]) -> ObjectIndex | None:
+    def of(
+        cls, root: Group, level: int, nodes: Mapping[str, Array | Group | None]
+    ) -> ObjectIndex | None:
         """Return the index among nodes that have been fetched; None if there is none."""
         base = f"{level}/object_index"
         group = nodes.get(base)
@@ -93,7 +98,8 @@ class ObjectIndex:
             return None
         arrays = {name: nodes.get(f"{base}/{name}") for name in _FIELDS}
         held = {name: node for name, node in arrays.items() if isinstance(node, Array)}
-        return cls(root, level, group, held)
+        columns = nodes.get(f"{level}/object_attributes")
+        return cls(root, level, group, held, columns if isinstance(columns, Group) else None)
 
     @property
     def is_dense(self) -> bool:
@@ -181,9 +187,7 @@ class ObjectIndex:
     def attributes(self, rows: Ints | None = None) -> dict[str, npt.NDArray[Any]]:
         """Return the attributes of objects by name, of rows or of all."""
         found = {}
-        path = f"{self.level}/object_attributes"
-        group = self.root.get_many([path]).get(path)
-        for name, array in group.arrays() if isinstance(group, Group) else ():
+        for name, array in () if self.columns is None else self.columns.arrays():
             values = np.asarray(array[: self.n_objects])
             values = values if rows is None else values[rows]
             found[name] = decode_column(name, values, array.metadata.attributes)

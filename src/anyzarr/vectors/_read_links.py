@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,10 @@ from anyzarr.vectors._cells import CellArray, arrays_at_once
 from anyzarr.vectors._grid import Bounds, CellGrid, Coords
 from anyzarr.vectors._links import LinkFamily, decode_inline, parse_offsets_name, permutations_of
 
-__all__ = ["LinkRows", "StoredLinks", "absent"]
+__all__ = ["LINK_NODES", "LinkRows", "StoredLinks", "absent"]
+
+LINK_NODES: Final = ("links/0", "link_attributes")
+"""Groups below a level that tell of its links."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +102,7 @@ class StoredLinks:
         *,
         delta: int = 0,
         settled: bool = True,
+        nodes: Mapping[str, Array | Group | None] | None = None,
     ) -> StoredLinks | None:
         """Return the links of a level, None if it has none.
 
@@ -112,6 +116,8 @@ class StoredLinks:
             Number of the level at the links' other end, less that of this one.
         settled
             As the attribute.
+        nodes
+            What has been fetched, by path below the root.
 
         Raises
         ------
@@ -119,7 +125,7 @@ class StoredLinks:
             An array does not say how its links are stored, or an attribute lacks an array.
         """
         path = f"{level}/{LinkFamily(2, 1, delta).path}"
-        group = root.get_many([path]).get(path)
+        group = _node(root, path, nodes or {})
         if not isinstance(group, Group):
             return None
         family = LinkFamily.parse(group.metadata.attributes, group.path)
@@ -130,7 +136,7 @@ class StoredLinks:
             name: _attribute(
                 root, f"{level}/link_attributes/{name}{path[path.rindex('/') :]}", cells, settled
             )
-            for name in (_attribute_names(root, level) if names is None else names)
+            for name in (_attribute_names(root, level, nodes or {}) if names is None else names)
         }
         return cls(family, offsets, cells, columns, settled)
 
@@ -356,9 +362,16 @@ def _cell_array(array: Array) -> CellArray:
     return CellArray(array.metadata, array.store, array.path)
 
 
-def _attribute_names(root: Group, level: int) -> list[str]:
-    path = f"{level}/link_attributes"
-    family = root.get_many([path]).get(path)
+def _node(
+    root: Group, path: str, nodes: Mapping[str, Array | Group | None]
+) -> Array | Group | None:
+    return nodes[path] if path in nodes else root.get_many([path]).get(path)
+
+
+def _attribute_names(
+    root: Group, level: int, nodes: Mapping[str, Array | Group | None]
+) -> list[str]:
+    family = _node(root, f"{level}/link_attributes", nodes)
     return sorted(family.keys()) if isinstance(family, Group) else []
 
 

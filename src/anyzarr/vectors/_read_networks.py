@@ -84,7 +84,8 @@ def read_network(level: StoredLevel, query: Query, attribute_names: Names, width
 
 def _read(level: StoredLevel, query: Query, attribute_names: Names, width: int) -> Network:
     """Return what :func:`read_network` returns, of a level that does not change."""
-    links = StoredLinks.open(level.root, level.number, settled=level.level.fragments_tile)
+    settled = level.level.fragments_tile
+    links = StoredLinks.open(level.root, level.number, settled=settled, nodes=level.nodes)
     links_of = _parents if level.metadata.links_convention == _WITH_BRANCHES else _stored
     rows = query.object_rows(level)
     box = query.box(level)

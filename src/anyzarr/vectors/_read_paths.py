@@ -65,7 +65,7 @@ def read_paths(level: StoredLevel, query: Query, attribute_names: Names) -> Path
     box = query.box(level)
     if box is not None:
         settled = level.level.fragments_tile
-        links = StoredLinks.open(level.root, level.number, [], settled=settled)
+        links = StoredLinks.open(level.root, level.number, [], settled=settled, nodes=level.nodes)
         mode = "intersects" if query.bbox_mode == "clip" else query.bbox_mode
         rows = objects_met(level, links, path_links, rows, box, mode)
     names = level.attribute_names(attribute_names)
