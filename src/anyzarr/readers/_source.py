@@ -55,6 +55,8 @@ class SourceImage:
     is_extra
         Whether it is only about the others: a thumbnail, a label, an overview. Such images are
         left out unless they are asked for.
+    is_rgb
+        Whether its channels are the red, green and blue (and alpha) of one colour picture.
     attributes
         What else the source says of it, as JSON values: kept among the group's attributes.
     warnings
@@ -71,6 +73,7 @@ class SourceImage:
     translation: tuple[float, ...] | None = None
     spot: Spot | None = None
     is_extra: bool = False
+    is_rgb: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -127,6 +130,8 @@ class ReaderKind:
         axes where the file does not, or None.
     claims_folder
         Whether a folder is of this format; must be quick, and certain.
+    claims_pattern
+        Whether a path where there is nothing stands for files of this format.
     """
 
     name: str
@@ -134,11 +139,14 @@ class ReaderKind:
     magics: tuple[bytes, ...]
     open: Callable[..., ImageSource]
     claims_folder: Callable[[Path], bool] = _is_none
+    claims_pattern: Callable[[Path], bool] = _is_none
 
     def claims(self, path: Path) -> bool:
         """Return whether a file is of this format, by its name or its first bytes."""
+        if path.is_dir():
+            return self.claims_folder(path)
         if not path.is_file():
-            return path.is_dir() and self.claims_folder(path)
+            return self.claims_pattern(path)
         if path.name.lower().endswith(self.suffixes):
             return True
         with path.open("rb") as file:
@@ -208,7 +216,8 @@ def require_known(path: Path, archive_suffixes: tuple[str, ...]) -> None:
     with path.open("rb") as file:
         if file.read(2) == b"PK":
             return
-    formats = "; ".join(f"{name} ({', '.join(_readers[name].suffixes)})" for name in list_readers())
+    endings = {name: ", ".join(_readers[name].suffixes) for name in list_readers()}
+    formats = "; ".join(f"{name} ({known or 'a folder'})" for name, known in endings.items())
     raise UnsupportedError(
         f"{str(path)!r} is of no kind that can be converted: images can be {formats}, and "
         "hierarchies a Zarr folder, URL, .zip or .ozx"

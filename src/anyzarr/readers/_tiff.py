@@ -257,6 +257,7 @@ def _describe(series: Any, axis_map: AxisMap, calibration: Calibration) -> Sourc
         for axis, size in zip(axes, known, strict=True)
     )
     channels, windows = _channels(series, axes, axis_map, calibration)
+    rgb = channels is not None and tuple(c.label for c in channels[:3]) == ("Red", "Green", "Blue")
     return SourceImage(
         calibration.name,
         axis_map.shape,
@@ -266,6 +267,7 @@ def _describe(series: Any, axis_map: AxisMap, calibration: Calibration) -> Sourc
         channels,
         windows,
         spot=calibration.spot,
+        is_rgb=rgb and windows,
     )
 
 
