@@ -4,6 +4,7 @@ One file per format. Another package adds a format by an entry point of the grou
 ``anyzarr.readers`` that names a :class:`ReaderKind`, or by calling :func:`register_reader`.
 """
 
+from anyzarr.readers._mmstack import MMSTACK
 from anyzarr.readers._ndtiff import NDTIFF
 from anyzarr.readers._npy import NPY
 from anyzarr.readers._source import (
@@ -20,10 +21,11 @@ from anyzarr.readers._source import (
 )
 from anyzarr.readers._tiff import TIFF
 
-for _kind in (NDTIFF, TIFF, NPY):
+for _kind in (NDTIFF, MMSTACK, TIFF, NPY):
     register_reader(_kind)
 
 __all__ = [
+    "MMSTACK",
     "NDTIFF",
     "NPY",
     "TIFF",

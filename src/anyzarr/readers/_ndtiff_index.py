@@ -20,7 +20,8 @@ __all__ = ["INDEX", "Entry", "read_index", "read_plane_metadata", "read_summary"
 
 INDEX = "NDTiff.index"
 _FIXED = struct.Struct("<8I")
-_HEADER = struct.Struct("<2sHI5I")
+_HEADER = struct.Struct("<2sHI5I")  # of version 3; version 2 has no minor version
+_MARK = 483729
 _SUMMARY_MARK = 2355492
 # Pixel type: bytes of a sample, samples of a pixel. 10, 11, 12 and 14 bits lie in 16.
 _PIXEL_TYPES = {0: (1, 1), 1: (2, 1), 2: (1, 3), 3: (2, 1), 4: (2, 1), 5: (2, 1), 6: (2, 1)}
@@ -136,8 +137,11 @@ def read_summary(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         header = file.read(_HEADER.size)
         if len(header) == _HEADER.size:
-            order, _, _, _, _, _, mark, length = _HEADER.unpack(header)
-            if order == b"II" and mark == _SUMMARY_MARK:
+            order, _, _, mark, *rest = _HEADER.unpack(header)
+            if order == b"II" and mark == _MARK and _SUMMARY_MARK in rest[1:3]:
+                place = rest.index(_SUMMARY_MARK, 1)
+                length = rest[place + 1]
+                file.seek(_HEADER.size - 4 * (2 - place))
                 return _document(file.read(length), path)
     raise CorruptDataError(
         f"{str(path)!r} does not begin as a file of NDTiff does; get a whole copy of the data set",

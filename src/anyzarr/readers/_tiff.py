@@ -17,6 +17,7 @@ from anyzarr._optional import require
 from anyzarr._pyramid import Region
 from anyzarr.errors import CorruptDataError, StoreError
 from anyzarr.ome import Axis, Channel, axes_of
+from anyzarr.readers._mmstack import is_stack, open_mmstack
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 from anyzarr.readers._tiff_axes import AxisMap, map_axes
 from anyzarr.readers._tiff_chain import check_chain
@@ -206,6 +207,8 @@ def open_tiff(path: Path, *, axes: str | None = None) -> ImageSource:
     MissingDependencyError
         tifffile or imagecodecs are not installed.
     """
+    if is_stack(path):
+        return open_mmstack(path, axes=axes)
     tifffile = require("tifffile", extra="images", purpose="Reading TIFF files")
     try:
         tiff = tifffile.TiffFile(path)
