@@ -68,6 +68,48 @@ def test_options_are_passed_on(run: Run, tiff: Path, tmp_path: Path) -> None:
     assert any(codec.startswith("gzip") for codec in facts.codecs)
 
 
+def test_what_is_to_be_different(run: Run, tiff: Path, tmp_path: Path) -> None:
+    result = run(
+        "convert", tiff, tmp_path / "a.zarr", "--scale", "y=0.5um,x=500nm", "--channels",
+        "mCherry, Cy5", "--crop", "c=1:,y=10:200", "--dtype", "float32", "--chunks", "y=64",
+        "--levels", "auto", "--compressor", "zstd:3",
+    )  # fmt: skip
+    assert result.code == 1
+    assert "2 names for 1 channels" in result.err
+    result = run(
+        "convert", tiff, tmp_path / "a.zarr", "--scale", "y=0.5um,x=500nm", "--channels", "Cy5",
+        "--crop", "c=1:,y=10:200", "--dtype", "float32", "--chunks", "y=64", "--levels", "auto",
+        "--compressor", "zstd:3",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    with anyzarr.open_ome_zarr(tmp_path / "a.zarr") as image:
+        assert image.scale == [1.0, 0.5, 500.0]
+        assert image.channel_names == ["Cy5"]
+        assert image.data.chunks == (1, 64, 400)
+        assert image.data.dtype == np.float32
+        assert (image.data[...] == PIXELS[1:, 10:200]).all()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--chunks", "y=64,", "AXIS=VALUE"),
+        ("--chunks", "y=64,y=32", "twice"),
+        ("--chunks", "y=0", "whole numbers"),
+        ("--crop", "y=5", "START:STOP"),
+        ("--scale", "0.5", "AXIS=VALUE"),
+        ("--levels", "many", "neither auto nor"),
+        ("--split", "planes", "positions"),
+    ],
+)
+def test_values_that_cannot_be_read(
+    run: Run, tiff: Path, tmp_path: Path, option: str, value: str, message: str
+) -> None:
+    result = run("convert", tiff, tmp_path / "a.zarr", option, value)
+    assert result.code == 2
+    assert message in result.err
+
+
 def test_quiet_prints_nothing(run: Run, tiff: Path, tmp_path: Path) -> None:
     result = run("convert", tiff, tmp_path / "a.zarr", "--quiet")
     assert (result.code, result.out, result.err) == (0, "", "")

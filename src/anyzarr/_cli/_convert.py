@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter, validators
 
@@ -10,6 +10,16 @@ from anyzarr._cli import _format as fmt
 from anyzarr._cli._console import pairs, print_json, print_warning, stdout
 from anyzarr._cli._options import JsonFlag, UsageError, check_option, options_of
 from anyzarr._cli._progress import progress_bar
+from anyzarr._cli._values import (
+    by_axis,
+    check_crop,
+    check_extents,
+    check_levels,
+    check_scale,
+    crop_of,
+    extents_of,
+    levels_of,
+)
 
 if TYPE_CHECKING:
     from anyzarr._convert import ConversionPlan, ConversionReport
@@ -17,18 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["convert"]
 
 
-def _check_extents(type_: Any, text: str | None) -> None:
-    if text is not None and text not in {"none", "auto"} and _extents(text) is None:
-        raise ValueError(f"{text!r} is not a list of whole numbers such as 1,512,512")
-
-
-def _extents(text: str) -> tuple[int, ...] | None:
-    parts = text.split(",")
-    valid = all(part.isdigit() and int(part) > 0 for part in parts)
-    return tuple(int(part) for part in parts) if valid else None
-
-
-_Extents = Annotated[str | None, Parameter(validator=_check_extents)]
+_Extents = Annotated[str | None, Parameter(validator=check_extents)]
+_Levels = Annotated[str | None, Parameter(validator=check_levels)]
+_Scale = Annotated[str | None, Parameter(validator=check_scale)]
+_Crop = Annotated[str | None, Parameter(validator=check_crop)]
 _AtLeast1 = Annotated[int | None, Parameter(validator=validators.Number(gte=1))]
 _AtLeast0 = Annotated[int | None, Parameter(validator=validators.Number(gte=0))]
 
@@ -41,11 +43,16 @@ def convert(
     chunks: _Extents = None,
     shards: _Extents = None,
     compressor: str | None = None,
-    levels: _AtLeast1 = None,
+    levels: _Levels = None,
     method: str | None = None,
     name: str | None = None,
     series: _AtLeast0 = None,
     axes: str | None = None,
+    scale: _Scale = None,
+    channels: str | None = None,
+    crop: _Crop = None,
+    dtype: str | None = None,
+    split: Literal["positions"] | None = None,
     ome_version: Annotated[str | None, Parameter(name=["--version", "--ome-version"])] = None,
     metadata_only: bool = False,
     workers: _AtLeast1 = None,
@@ -83,13 +90,13 @@ def convert(
     overwrite
         Replace what is at the target, once the new is complete.
     chunks
-        Chunk shape, one number per axis, such as 1,512,512.
+        Chunk shape, one number per axis or by axis, such as 1,512,512 or z=16,y=256,x=256.
     shards
-        Shard shape, one number per axis, auto (128 MiB at most) or none.
+        Shard shape, likewise; auto (128 MiB at most) or none.
     compressor
-        blosc, zstd, gzip or none. Default: blosc.
+        Such as blosc-zstd:1, blosc-lz4, zstd:3, gzip or none. Default: blosc-zstd:1.
     levels
-        Number of resolution levels. Default: until the largest side is at most 256.
+        Number of resolution levels, or auto. Default: until the largest side is at most 256.
     method
         How levels are made smaller. Default: mean.
     name
@@ -98,6 +105,17 @@ def convert(
         Which image of a file that holds several, from 0. Default: all, as a plate or a series.
     axes
         Names of the axes where the file does not name them, such as zyx.
+    scale
+        Size of an element by axis, such as z=2.0um,y=0.1um,x=0.1um. Default: what the file says.
+    channels
+        Names of all channels, such as DAPI,GFP. Default: what the file says.
+    crop
+        Take a part only: START:STOP by axis, such as t=0:10,x=100:900.
+    dtype
+        Type of the elements written, such as uint8; one that does not fit is an error.
+    split
+        positions: write each image of a file that holds several to an OME-Zarr of its own in the
+        folder TARGET, named after it; or put {name} or {index} into TARGET.
     ome_version
         OME-Zarr version to write: 0.4, 0.5 or 0.6. Default: 0.5 for an image file, and that of
         OME-Zarr as it is.
@@ -146,14 +164,19 @@ def convert(
     if target is None:
         raise UsageError("TARGET is missing: give one, or --metadata-only to upgrade in place")
     given: dict[str, Any] = {
-        "chunks": None if chunks is None else _extents(chunks),
+        "chunks": None if chunks is None else extents_of(chunks),
         "shards": _shards(shards),
         "compressor": compressor,
-        "levels": levels,
+        "levels": None if levels is None else levels_of(levels),
         "method": method,
         "name": name,
         "series": series,
         "axes": axes,
+        "scale": None if scale is None else by_axis(scale, ""),
+        "channels": None if channels is None else [name.strip() for name in channels.split(",")],
+        "crop": None if crop is None else crop_of(crop),
+        "dtype": dtype,
+        "split": split,
         "version": ome_version,
         "workers": workers,
         "processes": processes or None,
@@ -188,7 +211,7 @@ def convert(
 def _shards(text: str | None) -> Any:
     if text in {None, "auto"}:
         return text
-    return False if text == "none" else _extents(text or "")
+    return False if text == "none" else extents_of(text or "")
 
 
 def _upgrade_in_place(

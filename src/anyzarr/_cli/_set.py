@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,14 +16,6 @@ if TYPE_CHECKING:
     from anyzarr.ome import Image
 
 __all__ = ["set_app"]
-
-_SIZE: Final = re.compile(r"(?P<number>[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)(?P<unit>.*)")
-_UNITS: Final = {
-    "um": "micrometer", "µm": "micrometer", "μm": "micrometer", "nm": "nanometer",
-    "mm": "millimeter", "pm": "picometer", "cm": "centimeter", "m": "meter", "A": "angstrom",
-    "Å": "angstrom", "s": "second", "ms": "millisecond", "us": "microsecond", "min": "minute",
-    "h": "hour", "d": "day",
-}  # fmt: skip
 
 set_app: Final = App(
     name="set",
@@ -68,14 +59,16 @@ def scale(
     sizes
         AXIS=SIZE with or without a unit, such as z=2.0um y=0.5 x=0.5.
     """
+    from anyzarr.errors import MetadataError
+    from anyzarr.ome import parse_size
+
     example = "z=2.0um y=0.5um x=0.5um"
     found: dict[str, tuple[float, str | None]] = {}
     for axis, text in _assignments(sizes, example).items():
-        match = _SIZE.fullmatch(text)
-        if match is None:
-            raise UsageError(f"{text!r} is not a size such as 0.5 or 0.5um")
-        unit = match["unit"].strip()
-        found[axis] = float(match["number"]), _UNITS.get(unit, unit) or None
+        try:
+            found[axis] = parse_size(text)
+        except MetadataError as error:
+            raise UsageError(str(error)) from None
 
     def change(image: Image) -> None:
         image.set_scale({axis: size for axis, (size, _) in found.items()})
@@ -102,11 +95,13 @@ def unit(
     units
         AXIS=UNIT, such as z=micrometer t=second; AXIS=none removes it.
     """
+    from anyzarr.ome import unit_name
+
     found = _assignments(units, "z=micrometer t=second")
 
     def change(image: Image) -> None:
         for axis, text in found.items():
-            image.set_unit(axis, None if text == "none" else _UNITS.get(text, text))
+            image.set_unit(axis, None if text == "none" else unit_name(text))
 
     _apply(location, opening, change)
 

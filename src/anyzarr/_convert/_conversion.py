@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anyzarr import _atomic, crud
+from anyzarr._convert._changes import ChangedSource, Changes
 from anyzarr._convert._copy import copy_contents
 from anyzarr._convert._image import ImageOptions
 from anyzarr._convert._images import ImageConversion, RunOptions, Written
@@ -34,9 +35,10 @@ from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
 from anyzarr.ome import require_writable_version
 from anyzarr.readers import (
-    ReaderKind,
+    SourceImage,
     is_image_name,
     reader_for,
+    reader_named,
     require_known,
 )
 from anyzarr.stores import StagedArchive
@@ -60,6 +62,8 @@ class Conversion:
         Whether to report only.
     series, axes
         Of the source: which image, and the names of its axes.
+    changes
+        What is to be different from the source.
     progress
         Called at each step.
     """
@@ -72,6 +76,7 @@ class Conversion:
     dry_run: bool
     series: int | None
     axes: str | None
+    changes: Changes
     progress: ProgressCallback | None
 
     def check(self) -> None:
@@ -112,10 +117,9 @@ class Conversion:
     def run(self) -> ConversionReport:
         """Do it."""
         path = local_path(self.source.value)
-        plain = path is not None and self.source.backend is None and not self.source.zarr_format
-        reader = reader_for(path) if plain and path is not None else None
-        if reader is not None and path is not None:
-            return self._convert_images(reader, path)
+        ref = self._image_source()
+        if ref is not None:
+            return self._convert_images(ref)
         if path is not None and self.source.backend is None:
             require_known(path, ARCHIVE_SUFFIXES)
         store = self.source.open("r")
@@ -130,9 +134,45 @@ class Conversion:
                 return self._packed(archive.make(store, progress=self.progress))
         return self._copy(store)
 
+    def images(self) -> tuple[list[tuple[int, SourceImage]], str]:
+        """Return the images of the source that are not about the others, and the source's name.
+
+        Raises
+        ------
+        UnsupportedError
+            It is no image file.
+        """
+        ref = self._image_source()
+        if ref is None:
+            self._refuse(split=True)
+            raise AssertionError  # it is refused
+        with closing(ref.open()) as source:
+            layout = lay_out(source, None, ref.path.name)
+            return [(placed.index, placed.image) for placed in layout.images], _stem(ref)
+
+    def check_free(self) -> None:
+        """Refuse a target that is taken, before others are written."""
+        self.check()
+        if self.dry_run or self.overwrite:
+            return
+        path = local_path(self.target.value)
+        if path is not None:
+            _atomic.require_free(path, overwrite=False)
+
+    def _image_source(self) -> SourceRef | None:
+        """Return how to open the source by a reader; None: it is Zarr, or nothing known."""
+        path = local_path(self.source.value)
+        if path is None or self.source.backend is not None or self.source.zarr_format:
+            return None
+        kind = reader_for(path)
+        if kind is None:
+            return None
+        return SourceRef(kind.name, path.absolute(), self.axes, self.changes)
+
     def _refuse_image_options(self) -> None:
         levels = None if self.options.levels == "auto" else self.options.levels
         self._refuse(name=self.options.name, series=self.series, axes=self.axes, levels=levels)
+        self._refuse(**dict.fromkeys(self.changes.names, True))
         run = self.run_options
         asked = {
             "resume": run.resume, "verify": run.verify, "processes": run.processes,
@@ -152,19 +192,19 @@ class Conversion:
                 "be changed on the way; leave it out"
             )
 
-    def _convert_images(self, kind: ReaderKind, path: Path) -> ConversionReport:
-        with closing(kind.open(path, axes=self.axes)) as source:
-            stem = path.name
-            while Path(stem).suffix.lower() in {*kind.suffixes, ".ome"}:
-                stem = Path(stem).stem
-            layout = lay_out(source, self.series, path.name)
+    def _convert_images(self, ref: SourceRef) -> ConversionReport:
+        with closing(ref.open()) as source:
+            layout = lay_out(source, self.series, ref.path.name)
+            if isinstance(source, ChangedSource):
+                for placed in layout.images:
+                    source.require(placed.index)
             images = ImageConversion(
-                SourceRef(kind.name, path.absolute(), self.axes),
+                ref,
                 source,
                 layout,
                 self.options,
                 self.run_options,
-                stem,
+                _stem(ref),
                 Tracker(self.progress),
             )
             if self.dry_run:
@@ -265,6 +305,14 @@ class Conversion:
         return ConversionReport(
             str(self.source), str(self.target), kind, 0.0, size_bytes, n_objects
         )
+
+
+def _stem(ref: SourceRef) -> str:
+    """Return the name of a source without the endings of its format."""
+    stem, suffixes = ref.path.name, {*reader_named(ref.reader).suffixes, ".ome"}
+    while Path(stem).suffix.lower() in suffixes:
+        stem = Path(stem).stem
+    return stem
 
 
 def _local_root(value: Any) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -17,8 +16,12 @@ from anyzarr.metadata import group_document, parse_array
 from anyzarr.ome import (
     ImageMetadata,
     ImageSpec,
+    Lengths,
     Omero,
     default_channels,
+    default_chunks,
+    default_shards,
+    lengths_of,
     level_document,
     multiscale_of,
     plan_pyramid,
@@ -47,8 +50,8 @@ _PERCENTILES = (0.1, 99.9)
 class ImageOptions:
     """How an image is to be stored; None: as is best for it."""
 
-    chunks: Sequence[int] | None = None
-    shards: Sequence[int] | Literal["auto", False] | None = None
+    chunks: Lengths | None = None
+    shards: Lengths | Literal["auto", False] | None = None
     compressor: Any = None
     levels: int | Literal["auto"] = "auto"
     method: str = "mean"
@@ -129,20 +132,26 @@ def finish_image(
 
 
 def _spec(source: SourceImage, options: ImageOptions) -> ImageSpec:
-    asked = options.shards
-    shards: tuple[int, ...] | Literal[False] | None = False if asked is False else None
-    if asked and asked != "auto":
-        shards = tuple(asked)
     spec = ImageSpec(
         source.shape,
         source.dtype,
         source.axes,
         source.scale,
         source.translation,
-        chunks=None if options.chunks is None else tuple(options.chunks),
-        shards=shards,
         compressor=options.compressor,
     )
+    spec.check()
+    facts = source.shape, source.axes
+    chunks = default_chunks(*facts, source.scale, source.dtype)
+    if options.chunks is not None:
+        chunks = lengths_of("chunks", options.chunks, source.axes, chunks)
+        spec = replace(spec, chunks=chunks)
+    asked = options.shards
+    if asked is False:
+        spec = replace(spec, shards=False)
+    elif asked is not None and not isinstance(asked, str):
+        shards = default_shards(source.shape, chunks, source.axes, source.dtype)
+        spec = replace(spec, shards=lengths_of("shards", asked, source.axes, shards))
     spec.check()
     return spec
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+from anyzarr._convert._changes import Changes, changed
 from anyzarr._nodes import Array
 from anyzarr._pyramid import Region, Work, plan_work
 from anyzarr.abc import Store
@@ -63,15 +64,19 @@ class SourceRef:
         Of the file or folder.
     axes
         Names of the axes, where they were given.
+    changes
+        What is to be different.
     """
 
     reader: str
     path: Path
     axes: str | None = None
+    changes: Changes = Changes()  # noqa: RUF009 - immutable
 
     def open(self) -> ImageSource:
         """Open it."""
-        return reader_named(self.reader).open(self.path, axes=self.axes)
+        source = reader_named(self.reader).open(self.path, axes=self.axes)
+        return changed(source, self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,7 @@ class Job:
         return {
             "reader": self.source.reader,
             "axes": self.source.axes,
+            "changes": self.source.changes.to_document(),
             "method": self.method,
             "images": [
                 {"index": i.index, "path": i.path, "documents": list(map(dict, i.documents))}

@@ -24,7 +24,7 @@ from anyzarr.readers import ImageSource, SourceImage, refuse_series
 
 __all__ = ["Layout", "LayoutKind", "Placed", "lay_out"]
 
-LayoutKind: TypeAlias = Literal["image", "series", "plate"]
+LayoutKind: TypeAlias = Literal["image", "series", "plate", "split"]
 _SIDECAR = "OME"
 _MOST_WARNINGS = 12
 

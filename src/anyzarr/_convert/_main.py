@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from anyzarr._convert._changes import parse_changes
 from anyzarr._convert._conversion import Conversion, engine_name
 from anyzarr._convert._image import ImageOptions
 from anyzarr._convert._images import RunOptions
 from anyzarr._convert._memory import memory_of
 from anyzarr._convert._report import ConversionReport
+from anyzarr._convert._split import convert_apart
 from anyzarr._convert._target import Location
 from anyzarr._progress import ProgressCallback
+from anyzarr.ome import Lengths
 
 __all__ = ["convert"]
 
@@ -25,14 +28,19 @@ def convert(
     target: Any,
     *,
     overwrite: bool = False,
-    chunks: Sequence[int] | None = None,
-    shards: Sequence[int] | Literal["auto", False] | None = None,
+    chunks: Lengths | None = None,
+    shards: Lengths | Literal["auto", False] | None = None,
     compressor: Any = None,
     levels: int | Literal["auto"] = "auto",
     method: str = "mean",
     name: str | None = None,
     series: int | None = None,
     axes: str | None = None,
+    scale: Mapping[str, float | str] | None = None,
+    channels: Sequence[str] | None = None,
+    crop: Mapping[str, Any] | None = None,
+    dtype: Any = None,
+    split: Literal["positions"] | None = None,
     version: str | None = None,
     engine: str | None = None,
     workers: int | None = None,
@@ -65,7 +73,8 @@ def convert(
     chunks, shards, compressor
         How the pixels of an image are stored; by default about 1 MB per chunk, shards of at
         most 128 MiB (``"auto"``), blosc with zstd. ``shards=False``: none. As for
-        :meth:`anyzarr.ome.Image.create_image`. OME-Zarr keeps what is not given.
+        :meth:`anyzarr.ome.Image.create_image`; also by axis, ``{"z": 16}``, the others as by
+        default. OME-Zarr keeps what is not given.
     levels, method
         Of an image's pyramid: how many levels, the full resolution included (``auto``: until
         the largest spatial axis is 256 or less), and how they are made.
@@ -78,6 +87,21 @@ def convert(
     axes
         Names of the axes of the image file that are longer than 1, in its order, where it
         does not name them: ``"zyx"``.
+    scale
+        Physical size of an element by axis, where the file does not say it or is wrong: a number in
+        the file's unit, or with a unit, ``{"z": "2.0um", "x": 0.1}``.
+    channels
+        Names of all channels; those that tell a colour (DAPI, GFP) get it. An image without a
+        channel axis gets one of length 1.
+    crop
+        By axis, the first element that is taken and the one behind the last:
+        ``{"t": (0, 10), "x": slice(100, None)}``. The translation says where it was.
+    dtype
+        Type of the elements that are written. Floats become the nearest integer; an element that
+        does not fit is an error, and none is cut off.
+    split
+        ``"positions"``: each image of a file that holds several becomes an OME-Zarr of its own in
+        the folder ``target``, named after it; or ``target`` has ``{name}`` or ``{index}`` in it.
     version
         The OME-Zarr version to write: ``0.5``, ``0.4`` or ``0.6``; by default ``0.5`` for an
         image file, and that of OME-Zarr as it is. See :func:`anyzarr.ome.upgrade`.
@@ -121,6 +145,8 @@ def convert(
         The target exists and ``overwrite`` is False, or is not Zarr.
     UnsupportedError
         This source cannot become this target.
+    MetadataError
+        An option is not valid, or does not fit the image.
     CorruptDataError
         The source is broken, or what is read back differs from it.
     ConflictError
@@ -148,10 +174,11 @@ def convert(
         dry_run,
         series,
         axes,
+        parse_changes(scale=scale, channels=channels, crop=crop, dtype=dtype),
         progress,
     )
     conversion.check()
     started = time.perf_counter()
-    report = conversion.run()
+    report = conversion.run() if split is None else convert_apart(conversion, split)
     seconds = report.plan.seconds if report.plan else time.perf_counter() - started
     return replace(report, seconds=seconds)

@@ -45,7 +45,8 @@ class ConversionReport:
     n_objects
         Objects stored at the target; in an archive, entries.
     layout, n_images
-        Of images: ``image``, ``series`` or ``plate``, and how many there are.
+        Of images: ``image``, ``series``, ``plate``, or ``split`` (each a target of its own), and
+        how many there are.
     axes, level_shapes, dtype, scale
         Of the first image: names of the axes, shape of each level, pixel type, physical size of an
         element of level 0 per axis. Empty or None otherwise.

@@ -49,13 +49,7 @@ def changes_ome(store: Store, options: ImageOptions) -> bool:
 
 def planned_upgrade(store: Store, options: ImageOptions) -> PlannedUpgrade:
     """Return what is to be done; raises as :func:`anyzarr.ome.upgrade` does."""
-    shards = options.shards
-    copy_options = CopyOptions(
-        None if options.chunks is None else tuple(options.chunks),
-        tuple(shards) if isinstance(shards, list | tuple) else shards,  # type: ignore[arg-type]
-        options.compressor,
-        options.engine,
-    )
+    copy_options = CopyOptions(options.chunks, options.shards, options.compressor, options.engine)
     version = options.version or written_version(_attributes(store))
     plan = plan_upgrade(store, version, recoded=options.compressor is not None)
     return PlannedUpgrade(plan, copy_options)

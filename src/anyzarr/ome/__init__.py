@@ -16,8 +16,9 @@ from anyzarr.ome._plate_layout import PlateLayout, Spot, column_name, row_name
 from anyzarr.ome._plate_model import Acquisition, PlateAxis, PlateMetadata, PlateWell
 from anyzarr.ome._position import Position
 from anyzarr.ome._series import Bioformats2RawSeries
-from anyzarr.ome._storage import default_chunks, default_shards
+from anyzarr.ome._storage import Lengths, default_chunks, default_shards, lengths_of
 from anyzarr.ome._tiled import TiledImageArray, TiledPosition
+from anyzarr.ome._units import parse_size, unit_name
 from anyzarr.ome._upgrade import UpgradeReport, upgrade
 from anyzarr.ome._upgrade_arrays import CopyOptions
 from anyzarr.ome._upgrade_attributes import is_ome
@@ -43,6 +44,7 @@ __all__ = [
     "LabelColor",
     "LabelMetadata",
     "Labels",
+    "Lengths",
     "Multiscale",
     "Omero",
     "Plate",
@@ -70,13 +72,16 @@ __all__ = [
     "default_chunks",
     "default_shards",
     "is_ome",
+    "lengths_of",
     "level_document",
     "multiscale_of",
     "open_ome_zarr",
+    "parse_size",
     "plan_pyramid",
     "plan_upgrade",
     "require_writable_version",
     "row_name",
+    "unit_name",
     "upgrade",
     "window_of",
     "written_version",

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from anyzarr.errors import MetadataError
 from anyzarr.ome._axes import Axis, metres
 
-__all__ = ["compressors_of", "default_chunks", "default_shards"]
+__all__ = ["Lengths", "compressors_of", "default_chunks", "default_shards", "lengths_of"]
+
+Lengths: TypeAlias = Sequence[int] | Mapping[str, int]
+"""One number per axis, or for some axes by their names."""
+
 
 _SHARD_BYTES = 128 << 20
 _MOST_CHUNK_BYTES = 2 << 20
@@ -92,6 +97,34 @@ def default_shards(
         if n_shards > 1:
             break
     return tuple(c * n for c, n in zip(chunks, counts, strict=True))
+
+
+def lengths_of(
+    what: str, given: Lengths, axes: Sequence[Axis], default: Sequence[int]
+) -> tuple[int, ...]:
+    """Return one number per axis: those that are given, and the default's for the others.
+
+    Raises
+    ------
+    MetadataError
+        A name is none of the axes'.
+
+    Examples
+    --------
+    >>> from anyzarr.ome import axes_of, lengths_of
+    >>> lengths_of("chunks", {"z": 16}, axes_of("zyx"), (64, 64, 64))
+    (16, 64, 64)
+    """
+    if not isinstance(given, Mapping):
+        return tuple(given)
+    names = [axis.name for axis in axes]
+    for name in given:
+        if name not in names:
+            raise MetadataError(
+                f"{what} {name}={given[name]}: the image has no axis {name!r}, only "
+                f"{', '.join(names)}"
+            )
+    return tuple(given.get(name, n) for name, n in zip(names, default, strict=True))
 
 
 def compressors_of(compressor: Any, dtype: np.dtype[Any], zarr_format: Literal[2, 3]) -> Any:

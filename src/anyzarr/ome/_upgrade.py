@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.abc import Store
 from anyzarr.crud._regions import require_writable
 from anyzarr.errors import MetadataError, NodeExistsError
+from anyzarr.ome._storage import Lengths
 from anyzarr.ome._upgrade_arrays import CopyOptions
 from anyzarr.ome._upgrade_copy import copy_upgraded
 from anyzarr.ome._upgrade_plan import PlannedNode, UpgradePlan, plan_upgrade
@@ -51,8 +51,8 @@ def upgrade(
     *,
     version: str = "0.5",
     metadata_only: bool = False,
-    chunks: Sequence[int] | None = None,
-    shards: Sequence[int] | Literal["auto", False] | None = None,
+    chunks: Lengths | None = None,
+    shards: Lengths | Literal["auto", False] | None = None,
     compressor: Any = None,
     engine: str | None = None,
     backend: str | None = None,
@@ -81,7 +81,8 @@ def upgrade(
     metadata_only
         Whether to change the metadata in place.
     chunks
-        Of the images at the target, one number per axis; labels take those of their axes.
+        Of the images at the target, one number per axis, or for some by their names; labels take
+        those of their axes.
     shards
         Likewise; ``"auto"``: at most 128 MiB, never across time points or channels. False: none.
     compressor
@@ -119,12 +120,7 @@ def upgrade(
     >>> image.version, image.data.zarr_format, image.data.dimension_names
     ('0.5', 3, ('y', 'x'))
     """
-    options = CopyOptions(
-        None if chunks is None else tuple(chunks),
-        tuple(shards) if shards and shards != "auto" else shards,  # type: ignore[arg-type]
-        compressor,
-        engine,
-    )
+    options = CopyOptions(chunks, shards, compressor, engine)
     if metadata_only == (target is not None):
         raise MetadataError(
             "say where the upgrade goes: give a target, or metadata_only=True to change the "

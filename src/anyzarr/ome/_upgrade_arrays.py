@@ -11,7 +11,7 @@ from anyzarr.errors import MetadataError, UnsupportedError
 from anyzarr.metadata import ArrayMetadata, array_document, parse_array, to_document
 from anyzarr.metadata._codecs import role_of
 from anyzarr.ome._axes import Axis
-from anyzarr.ome._storage import compressors_of, default_shards
+from anyzarr.ome._storage import Lengths, compressors_of, default_shards
 from anyzarr.ome._upgrade_plan import PlannedNode, UpgradePlan
 
 __all__ = ["CopyOptions", "new_documents"]
@@ -26,15 +26,15 @@ class CopyOptions:
     Attributes
     ----------
     chunks, shards
-        One number per axis; shards also ``"auto"``, and False for none.
+        One number per axis, or for some by their names; shards also ``"auto"``, and False for none.
     compressor
         As for :meth:`anyzarr.ome.Image.create_image`.
     engine
         What decodes and encodes.
     """
 
-    chunks: tuple[int, ...] | None = None
-    shards: tuple[int, ...] | Literal["auto", False] | None = None
+    chunks: Lengths | None = None
+    shards: Lengths | Literal["auto", False] | None = None
     compressor: Any = None
     engine: str | None = None
 
@@ -60,12 +60,16 @@ def new_documents(plan: UpgradePlan, options: CopyOptions) -> dict[str, dict[str
 
 def _axes_of_options(plan: UpgradePlan, options: CopyOptions) -> tuple[Axis, ...]:
     """Return the axes that the numbers of the options belong to: an image's with as many."""
-    given = [v for v in (options.chunks, options.shards) if isinstance(v, tuple)]
+    asked = [v for v in (options.chunks, options.shards) if v and not isinstance(v, str)]
+    for lengths in asked:
+        numbers = lengths.values() if isinstance(lengths, Mapping) else lengths
+        if any(type(n) is not int or n < 1 for n in numbers):
+            raise MetadataError(f"{lengths} must be whole numbers of at least 1")
+        if isinstance(lengths, Mapping):
+            _require_axes(lengths, plan)
+    given = [tuple(v) for v in asked if not isinstance(v, Mapping)]
     if not given:
         return ()
-    for numbers in given:
-        if any(type(n) is not int or n < 1 for n in numbers):
-            raise MetadataError(f"{numbers} must be whole numbers of at least 1")
     for node in plan.arrays:
         if node.axes and all(len(numbers) == len(node.axes) for numbers in given):
             return node.axes
@@ -74,6 +78,16 @@ def _axes_of_options(plan: UpgradePlan, options: CopyOptions) -> tuple[Axis, ...
         f"{' and '.join(map(str, given))} fit no image here: give one number per axis of "
         f"{' or '.join(known)}"
     )
+
+
+def _require_axes(lengths: Mapping[str, int], plan: UpgradePlan) -> None:
+    known = {axis.name for node in plan.arrays for axis in node.axes}
+    for name in lengths:
+        if name not in known:
+            raise MetadataError(
+                f"{name}={lengths[name]}: no image here has an axis {name!r}, only "
+                f"{', '.join(sorted(known))}"
+            )
 
 
 def _document(node: PlannedNode, options: CopyOptions, names: Names) -> dict[str, Any]:
@@ -144,11 +158,13 @@ def _codecs(
 
 
 def _picked(
-    given: tuple[int, ...] | None, names: Names, axes: Sequence[Axis]
-) -> tuple[int, ...] | None:
+    given: Lengths | None, names: Names, axes: Sequence[Axis], kept: Sequence[int]
+) -> tuple[int, ...]:
     """Return the numbers for some axes out of those given for the axes of an image."""
     if given is None:
-        return None
+        return tuple(kept)
+    if isinstance(given, Mapping):
+        return tuple(given.get(axis.name, n) for axis, n in zip(axes, kept, strict=True))
     by_name = dict(zip(names, given, strict=True))
     return tuple(by_name.get(axis.name, 1) for axis in axes)
 
@@ -156,10 +172,9 @@ def _picked(
 def _chunks(
     metadata: ArrayMetadata, options: CopyOptions, names: Names, axes: Sequence[Axis]
 ) -> tuple[int, ...]:
-    chunks = _picked(options.chunks, names, axes)
-    if chunks is None:
-        sharding, whole = metadata.sharding, metadata.grid.chunk_shape or metadata.shape
-        chunks = sharding.subchunk_shape if sharding is not None else whole
+    sharding, whole = metadata.sharding, metadata.grid.chunk_shape or metadata.shape
+    kept = sharding.subchunk_shape if sharding is not None else whole
+    chunks = _picked(options.chunks, names, axes, kept)
     return tuple(max(1, min(c, n)) for c, n in zip(chunks, metadata.shape, strict=True))
 
 
@@ -174,11 +189,10 @@ def _shards(
         return default_shards(metadata.shape, chunks, axes, metadata.dtype)
     if options.shards is False:
         return None
-    wanted = _picked(options.shards, names, axes)
-    if wanted is None and metadata.sharding is not None:
-        wanted = metadata.grid.chunk_shape
-    if wanted is None:
+    kept = metadata.grid.chunk_shape if metadata.sharding is not None else None
+    if options.shards is None and kept is None:
         return None
+    wanted = _picked(options.shards, names, axes, kept or chunks)
     # Whole chunks, and no more of them than the image has.
     most = [-(-n // c) for n, c in zip(metadata.shape, chunks, strict=True)]
     return tuple(
