@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anyzarr.errors import MetadataError
-from anyzarr.vectors._crossing import faces_met, segments_met, vertices_met
+from anyzarr.vectors._crossing import faces_met, links_met, vertices_met
 from anyzarr.vectors._forest import depth_first, parents_of
 from anyzarr.vectors._grid import CellGrid
 from anyzarr.vectors._runs import runs_of
@@ -126,7 +126,10 @@ def test_segments_met_by_a_box(data: st.DataObject, ndim: int) -> None:
     box = data.draw(boxes(ndim))
     ends = np.array(segments, np.float64)
     expected = [clipped(fractions(segment), *box) for segment in segments]
-    assert segments_met(ends[:, 0], ends[:, 1], box).tolist() == expected
+    assert (
+        links_met(ends.reshape(-1, ndim), np.arange(ends.size // ndim).reshape(-1, 2), box).tolist()
+        == expected
+    )
     inside = [
         all(a <= c <= b for a, c, b in zip(box[0], s[0], box[1], strict=True)) for s in segments
     ]

@@ -21,7 +21,7 @@ from anyzarr.vectors import (
     write_mesh,
     write_polylines,
 )
-from anyzarr.vectors._crossing import faces_met, segments_met, vertices_met
+from anyzarr.vectors._crossing import faces_met, links_met, vertices_met
 
 Array = npt.NDArray[Any]
 Box = tuple[tuple[float, ...], tuple[float, ...]]
@@ -65,7 +65,12 @@ def same(found: list[Array], expected: list[Array]) -> bool:
 
 
 def path_meets(path: Array, box: Box) -> bool:
-    crosses = len(path) > 1 and segments_met(path[:-1], path[1:], box).any()
+    crosses = (
+        len(path) > 1
+        and links_met(
+            path, np.stack([np.arange(len(path) - 1), np.arange(1, len(path))], axis=1), box
+        ).any()
+    )
     return bool(vertices_met(path, box).any() or crosses)
 
 
@@ -135,7 +140,9 @@ def test_lines_in_a_box(seed: int, n: int, mode: Any) -> None:
     box = random_box(rng)
     memory: dict[str, bytes] = {}
     write_lines(memory, ends, chunk_shape=CHUNKS, dtype="float64")
-    meets = segments_met(ends[:, 0], ends[:, 1], box)
+    meets = links_met(
+        ends.reshape(-1, ends.shape[-1]), np.arange(2 * len(ends)).reshape(-1, 2), box
+    )
     if mode == "touches-chunk":
         meets = touched(ends, box).any(axis=1)
     elif mode == "clip":
@@ -174,7 +181,7 @@ def test_networks_in_a_box(seed: int, mode: Any, kind: str) -> None:
         write_graph(memory, positions, links, kind=kind, **common)
         graph = read_graph(memory, bbox=box, bbox_mode=mode)
         got, got_links, got_objects = graph.positions, graph.edges, graph.object_ids
-        meets = segments_met(positions[links[:, 0]], positions[links[:, 1]], box)
+        meets = links_met(positions, links, box)
     inside = vertices_met(positions, box)
     hit = touched(positions, box) if mode == "touches-chunk" else inside.copy()
     if mode != "touches-chunk":

@@ -8,12 +8,35 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._grid import Bounds
 
-__all__ = ["faces_met", "segments_met", "vertices_met"]
+__all__ = ["faces_met", "links_met", "outside", "vertices_met"]
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Sides = npt.NDArray[np.uint64]
+
+
+def outside(positions: npt.NDArray[Any], box: Bounds) -> Sides:
+    """Return for each position of which of the box's sides it lies beyond, as the bits of a number.
+
+    It is 0 for a position in the box. What is no number lies beyond both sides.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from anyzarr.vectors._crossing import outside
+    >>> outside(np.array([[1.0, 2.0], [1.0, 2.1], [-1.0, 2.1]]), ((0.0, 0.0), (1.0, 2.0))).tolist()
+    [0, 8, 9]
+    """
+    sides = np.zeros(len(positions), np.uint64)
+    for axis, (low, high) in enumerate(zip(*box, strict=True)):
+        column = positions[:, axis]
+        # As float64, so that no bound is rounded to the type of the positions.
+        for side, is_within in enumerate((column >= np.float64(low), column <= np.float64(high))):
+            sides |= (~is_within).astype(np.uint64) << np.uint64(2 * axis + side)
+    return sides
 
 
 def vertices_met(positions: npt.NDArray[Any], box: Bounds) -> Mask:
@@ -26,35 +49,62 @@ def vertices_met(positions: npt.NDArray[Any], box: Bounds) -> Mask:
     >>> vertices_met(np.array([[1.0, 2.0], [1.0, 2.1]]), ((0.0, 0.0), (1.0, 2.0))).tolist()
     [True, False]
     """
-    low, high = np.asarray(box, np.float64)
-    met: Mask = np.all((positions >= low) & (positions <= high), axis=-1)
+    met = np.ones(len(positions), np.bool_)
+    for axis, (low, high) in enumerate(zip(*box, strict=True)):
+        column = positions[:, axis]
+        # As float64, so that no bound is rounded to the type of the positions.
+        met &= (column >= np.float64(low)) & (column <= np.float64(high))
     return met
 
 
-def segments_met(start: npt.NDArray[Any], end: npt.NDArray[Any], box: Bounds) -> Mask:
-    """Return which segments have a point in the box.
+def _segments_met(positions: npt.NDArray[Any], sides: Sides, links: Ints, box: Bounds) -> Mask:
+    """Return which pairs of positions, given by rows, are ends of a segment that meets a box."""
+    first, second = sides[links[:, 0]], sides[links[:, 1]]
+    met: Mask = (first == 0) | (second == 0)
+    # Those with both ends beyond one side are apart; of the others it is worked out.
+    near = np.flatnonzero(~met & ((first & second) == 0))
+    a, b = (positions[links[near, end]].astype(np.float64) for end in (0, 1))
+    met[near] = _slabs(a, b, *np.asarray(box, np.float64))
+    return met
+
+
+def links_met(
+    positions: npt.NDArray[Any], links: Ints, box: Bounds, sides: Sides | None = None
+) -> Mask:
+    """Return which links a box meets: segments of two vertices, faces of more.
 
     Parameters
     ----------
-    start, end
-        Of shape ``(n, D)``.
+    positions
+        Of the vertices, of shape ``(N, D)``.
+    links
+        Rows of ``positions``, of shape ``(M, width)``.
     box
         Lower and upper corner.
+    sides
+        On which sides of the box the positions lie (:func:`outside`), if that is known.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from anyzarr.vectors._crossing import segments_met
-    >>> start = np.array([[0.0, 0.0], [0.0, 3.0]])
-    >>> segments_met(start, start + 4.0, ((1.0, 1.0), (2.0, 2.0))).tolist()
+    >>> from anyzarr.vectors._crossing import links_met
+    >>> ends = np.array([[0.0, 0.0], [0.0, 3.0], [4.0, 4.0]])
+    >>> links_met(ends, np.array([[0, 2], [0, 1]]), ((1.0, 1.0), (2.0, 2.0))).tolist()
     [True, False]
     """
-    low, high = np.asarray(box, np.float64)
-    a, b = np.asarray(start, np.float64), np.asarray(end, np.float64)
-    apart: Mask = np.any((np.maximum(a, b) < low) | (np.minimum(a, b) > high), axis=-1)
-    met = ~apart
-    near = np.flatnonzero(met & ~vertices_met(a, box) & ~vertices_met(b, box))
-    met[near] = _slabs(a[near], b[near], low, high)
+    width, ndim = links.shape[1], positions.shape[1]
+    if width > 2 and ndim in (2, 3):
+        met = np.zeros(len(links), np.bool_)
+        for k in range(1, width - 1):
+            met |= faces_met(positions[links[:, [0, k, k + 1]]], box)
+        return met
+    sides = outside(positions, box) if sides is None else sides
+    if width == 2:
+        return _segments_met(positions, sides, links, box)
+    met = np.zeros(len(links), np.bool_)
+    # Of faces in other spaces the edges are looked at.
+    for k in range(width):
+        met |= _segments_met(positions, sides, links[:, [k, k - 1]], box)
     return met
 
 

@@ -14,13 +14,14 @@ from anyzarr.abc import Ragged
 from anyzarr.errors import CorruptDataError
 from anyzarr.vectors._attributes import decode_column, row_layout
 from anyzarr.vectors._blobs import Ints, Origin, starts_of
+from anyzarr.vectors._cell_index import CellIndex, distinct_cells
 from anyzarr.vectors._cells import CellArray, arrays_at_once
 from anyzarr.vectors._fragments import FragmentTable, decode_fragments
-from anyzarr.vectors._grid import Bounds, Coords
+from anyzarr.vectors._grid import Coords
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._manifests import ManifestTable
 
-__all__ = ["Gathered", "gather_cells", "gather_objects", "gather_rows", "owners_of", "within"]
+__all__ = ["Gathered", "gather_cells", "gather_objects", "gather_rows", "owners_of"]
 
 _ATTEMPTS = 3
 
@@ -107,16 +108,6 @@ class Gathered:
         )
 
 
-def within(positions: npt.NDArray[Any], bbox: Bounds) -> npt.NDArray[np.bool_]:
-    """Return which positions lie in a box, its ends included."""
-    mask = np.ones(len(positions), np.bool_)
-    for axis, (low, high) in enumerate(zip(*bbox, strict=True)):
-        column = positions[:, axis]
-        # As float64, so that no bound is rounded to the type of the positions.
-        mask &= (column >= np.float64(low)) & (column <= np.float64(high))
-    return mask
-
-
 def gather_cells(
     level: StoredLevel, cells: Coords, names: Sequence[str] = (), *, fragments: bool = True
 ) -> Gathered:
@@ -186,16 +177,12 @@ def gather_objects(
         A manifest names a fragment that is not there.
     """
     blocks = manifests.expand()
-    held, place = np.unique(blocks.coords, axis=0, return_inverse=True)
-    place = place.reshape(-1)
+    held, place = distinct_cells(blocks.coords)
     owner = blocks.object_row
     number = blocks.start
     run = None
     if cells is not None:
-        both = np.concatenate([held, cells])
-        _, key = np.unique(both, axis=0, return_inverse=True)
-        key = key.reshape(-1)
-        is_in = np.isin(key[: len(held)], key[len(held) :])
+        is_in = CellIndex(cells).find(held) >= 0
         kept = is_in[place]
         owner, number = owner[kept], number[kept]
         run = np.cumsum(~kept)[kept]
@@ -374,8 +361,7 @@ def owners_of(level: StoredLevel, gathered: Gathered) -> Ints:
     if not len(owner) or not len(blocks.start):
         return owner
     coords = np.concatenate([gathered.cells, blocks.coords])
-    _, key = np.unique(coords, axis=0, return_inverse=True)
-    key = key.reshape(-1)
+    _, key = distinct_cells(coords)
     n = len(gathered.cells)
     width = int(max(gathered.fragment_number.max(initial=0), blocks.start.max(initial=0))) + 1
     asked = key[:n][gathered.fragment_cell] * width + gathered.fragment_number

@@ -9,62 +9,33 @@ import numpy as np
 import numpy.typing as npt
 
 from anyzarr.vectors._blobs import Ints, starts_of
-from anyzarr.vectors._cell_index import CellIndex
-from anyzarr.vectors._crossing import faces_met, segments_met, vertices_met
+from anyzarr.vectors._cell_index import CellIndex, distinct_cells
+from anyzarr.vectors._crossing import links_met, outside
 from anyzarr.vectors._gather import Gathered, gather_cells
 from anyzarr.vectors._grid import Bounds, Coords
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._query import BoxMode
 from anyzarr.vectors._read_links import StoredLinks
 
-__all__ = ["LinksOf", "links_met", "links_near", "objects_met", "vertices_touched"]
+__all__ = ["LinksOf", "links_near", "objects_met", "vertices_touched"]
 
 LinksOf: TypeAlias = Callable[[Gathered, StoredLinks | None], Ints]
 """Returns the links between the vertices that were gathered, stored and implied ones."""
-
-
-def links_met(
-    positions: npt.NDArray[np.floating], links: Ints, box: Bounds
-) -> npt.NDArray[np.bool_]:
-    """Return which links a box meets: segments of two vertices, faces of more.
-
-    Parameters
-    ----------
-    positions
-        Of shape ``(N, D)``.
-    links
-        Rows of ``positions``, of shape ``(M, width)``.
-    box
-        Lower and upper corner.
-    """
-    width, ndim = links.shape[1], positions.shape[1]
-    if width == 2:
-        return segments_met(positions[links[:, 0]], positions[links[:, 1]], box)
-    if ndim not in (2, 3):
-        # Of faces in other spaces the edges are looked at.
-        met = np.zeros(len(links), np.bool_)
-        for k in range(width):
-            met |= segments_met(positions[links[:, k]], positions[links[:, k - 1]], box)
-        return met
-    met = np.zeros(len(links), np.bool_)
-    for k in range(1, width - 1):
-        met |= faces_met(positions[links[:, [0, k, k + 1]]], box)
-    return met
 
 
 def links_near(level: StoredLevel, cells: Coords, links: StoredLinks | None, box: Bounds) -> Coords:
     """Return cells that a box touches, and those at the ends of links that may pass through it."""
     if links is None:
         return cells
-    return np.unique(np.concatenate([cells, links.near(level.grid, box)]), axis=0)
+    return distinct_cells(np.concatenate([cells, links.near(level.grid, box)]))[0]
 
 
 def vertices_touched(gathered: Gathered, links: Ints, box: Bounds) -> npt.NDArray[np.bool_]:
     """Return which vertices lie in a box, or are those of a link that it meets."""
-    positions = gathered.positions
-    touched = vertices_met(positions, box)
+    sides = outside(gathered.positions, box)
+    touched: npt.NDArray[np.bool_] = sides == 0
     if len(links):
-        touched[links[links_met(positions, links, box)].reshape(-1)] = True
+        touched[links[links_met(gathered.positions, links, box, sides)].reshape(-1)] = True
     return touched
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from anyzarr._nodes import Array, Group
 from anyzarr.errors import NodeNotFoundError, SelectionError
 from anyzarr.stores import join
+from anyzarr.vectors._cell_index import CellIndex, distinct_cells
 from anyzarr.vectors._cells import CellArray
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._grid import Bounds, CellGrid, Coords
@@ -224,10 +225,7 @@ class StoredLevel:
 
 def _is_in(cells: Coords, wanted: Coords) -> npt.NDArray[np.bool_]:
     """Return which cells are among others."""
-    both = np.concatenate([cells, wanted])
-    _, number = np.unique(both, axis=0, return_inverse=True)
-    number = number.reshape(-1)
-    return np.isin(number[: len(cells)], number[len(cells) :])
+    return CellIndex(distinct_cells(wanted)[0]).find(cells) >= 0
 
 
 def open_level(

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from anyzarr.errors import MetadataError
 from anyzarr.vectors._cells import ShardShape
-from anyzarr.vectors._gather import gather_cells, gather_objects, gather_rows, owners_of, within
+from anyzarr.vectors._crossing import vertices_met
+from anyzarr.vectors._gather import gather_cells, gather_objects, gather_rows, owners_of
 from anyzarr.vectors._geometry import Column, Geometry, as_columns
 from anyzarr.vectors._grid import CellGrid, Coords
 from anyzarr.vectors._job import Kind, Mode, OutOfBounds, Pieces, WriteOptions, WriteSummary
@@ -315,7 +316,7 @@ def select_points(
     else:
         points = Points(*gather_rows(level, cells, names))
     if bbox is not None:
-        points = _masked(points, within(points.positions, level.corners(bbox)))
+        points = _masked(points, vertices_met(points.positions, level.corners(bbox)))
     return points if with_object_ids else Points(points.positions, points.vertex_attributes)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from anyzarr.errors import SelectionError
 from anyzarr.vectors._blobs import Ints
-from anyzarr.vectors._cell_index import CellIndex
+from anyzarr.vectors._cell_index import CellIndex, distinct_cells
 from anyzarr.vectors._grid import Bounds, Coords
 from anyzarr.vectors._level import BoundingBox, StoredLevel
 from anyzarr.vectors._points import wanted_objects
@@ -88,4 +88,4 @@ class Query:
         if self.chunks is None:
             return np.ones(len(cells), np.bool_)
         wanted = np.asarray(list(self.chunks), np.int64).reshape(-1, cells.shape[1])
-        return CellIndex(np.unique(wanted, axis=0)).find(cells) >= 0
+        return CellIndex(distinct_cells(wanted)[0]).find(cells) >= 0

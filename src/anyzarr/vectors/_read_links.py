@@ -18,7 +18,7 @@ from anyzarr.abc import Ragged
 from anyzarr.errors import CorruptDataError
 from anyzarr.vectors._attributes import decode_column, row_layout
 from anyzarr.vectors._blobs import Ints, Origin, index_ranges, starts_of
-from anyzarr.vectors._cell_index import CellIndex
+from anyzarr.vectors._cell_index import CellIndex, distinct_cells
 from anyzarr.vectors._cells import CellArray, arrays_at_once
 from anyzarr.vectors._grid import Bounds, CellGrid, Coords
 from anyzarr.vectors._links import LinkFamily, decode_inline, parse_offsets_name, permutations_of
@@ -144,41 +144,40 @@ class StoredLinks:
         """Return the links alone."""
         return replace(self, attributes={})
 
-    @cached_property
-    def across(self) -> tuple[int, ...]:
-        """Numbers of the arrays whose links pass from one cell into another."""
-        return tuple(k for k, offsets in enumerate(self.offsets) if offsets.any())
-
     def near(self, grid: CellGrid, box: Bounds) -> Coords:
         """Return the cells of all vertices of links across cells that may cross a box.
 
         The vertices of such a link lie in known cells, and the link within their hull.
         """
         low, high = np.floor(np.asarray(box, np.float64) / np.asarray(grid.chunk_shape))
-        found = [np.empty((0, self.family.ndim), np.int64)]
-        for k in self.across:
-            source = self.arrays[k].nonempty
-            cells = self._cells(k, source)
-            # Cells may have further coordinates before those of the space.
-            ends = cells[:, :, -grid.ndim :]
-            meets = np.all((ends.max(axis=1) >= low) & (ends.min(axis=1) <= high), axis=-1)
-            found.append(cells[meets].reshape(-1, self.family.ndim))
-        return np.unique(np.concatenate(found), axis=0)
+        cells, _ = self._ends
+        # Cells may have further coordinates before those of the space.
+        ends = cells[:, :, -grid.ndim :]
+        meets = np.all((ends.max(axis=1) >= low) & (ends.min(axis=1) <= high), axis=-1)
+        meets &= (cells != cells[:, :1]).any(axis=(1, 2))
+        return distinct_cells(cells[meets].reshape(-1, self.family.ndim))[0]
 
     def joined_to(self, cells: Coords) -> Coords:
         """Return cells with those at the other ends of their links."""
-        index, found = CellIndex(cells), [cells]
-        for k in self.across:
-            ends = self._cells(k, self.arrays[k].nonempty)
-            held = index.find(ends.reshape(-1, self.family.ndim)).reshape(ends.shape[:2]) >= 0
-            found.append(ends[held.any(axis=1)].reshape(-1, self.family.ndim))
-        return np.unique(np.concatenate(found), axis=0)
+        ends, _ = self._ends
+        held = CellIndex(cells).find(ends.reshape(-1, self.family.ndim)).reshape(ends.shape[:2])
+        joined = ends[(held >= 0).any(axis=1)].reshape(-1, self.family.ndim)
+        return distinct_cells(np.concatenate([cells, joined]))[0]
 
-    def _cells(self, k: int, source: Coords) -> Ints:
-        """Return the cell of each vertex of links that begin in these cells."""
-        offsets = np.concatenate([np.zeros((1, self.family.ndim), np.int64), self.offsets[k]])
-        cells: Ints = source[:, None, :] + offsets
-        return cells
+    @cached_property
+    def _ends(self) -> tuple[Ints, Ints]:
+        """The cells of the vertices of links, array after array, and where those of each begin.
+
+        There is a row, of shape ``(width, ndim)``, for each cell of an array that holds links.
+        """
+        sources = [array.nonempty for array in self.arrays]
+        starts = starts_of(np.asarray([len(source) for source in sources], np.int64))
+        ends = np.zeros((int(starts[-1]), self.family.width, self.family.ndim), np.int64)
+        if sources:
+            offsets = np.stack(self.offsets)
+            ends[:, 1:] = np.repeat(offsets, np.diff(starts), axis=0)
+            ends += np.concatenate(sources)[:, None]
+        return ends, starts
 
     def read(self, cells: Coords, counts: Ints) -> LinkRows:
         """Return the links all of whose vertices lie in these cells.
@@ -212,17 +211,15 @@ class StoredLinks:
 
     def _stored(self, index: CellIndex) -> list[_Part]:
         """Return for each array that has any the cells whose links lie in these cells."""
-        near = [self._cells(k, array.nonempty) for k, array in enumerate(self.arrays)]
-        none = np.empty((0, self.family.width, self.family.ndim), np.int64)
-        every = np.concatenate([none, *near]).reshape(-1, self.family.ndim)
-        places = index.find(every).reshape(-1, self.family.width)
-        ends = np.cumsum([0, *map(len, near)])
+        ends, starts = self._ends
+        places = index.find(ends.reshape(-1, self.family.ndim)).reshape(-1, self.family.width)
+        wanted = np.flatnonzero((places >= 0).all(axis=1))
+        bounds = np.searchsorted(wanted, starts).tolist()
         parts = []
-        for k, array in enumerate(self.arrays):
-            mine = places[ends[k] : ends[k + 1]]
-            wanted = (mine >= 0).all(axis=1)
-            if wanted.any():
-                parts.append(_Part(k, array.nonempty[wanted], mine[wanted]))
+        for k, (begin, end) in enumerate(pairwise(bounds)):
+            if end > begin:
+                rows = wanted[begin:end]
+                parts.append(_Part(k, ends[rows, 0], places[rows]))
         return parts
 
     def _vertices(self, found: list[_Part], first: Ints, counts: Ints) -> tuple[Ints, Ints]:

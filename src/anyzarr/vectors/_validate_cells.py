@@ -13,8 +13,8 @@ from anyzarr.errors import AnyzarrError
 from anyzarr.vectors._attributes import row_layout
 from anyzarr.vectors._blobs import Ints, Origin
 from anyzarr.vectors._cells import CellArray
+from anyzarr.vectors._crossing import vertices_met
 from anyzarr.vectors._fragments import FragmentTable, decode_fragments
-from anyzarr.vectors._gather import within
 from anyzarr.vectors._grid import Coords
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._report import VectorFindings
@@ -178,7 +178,7 @@ def _check_places(
     there = np.where(finite[:, None], held, 0)
     spatial = cells[:, -level.ndim :]
     elsewhere = (level.grid.cells(there) != spatial[owner]).any(axis=1)
-    outside = ~within(there, level.metadata.bounds)
+    outside = ~vertices_met(there, level.metadata.bounds)
     numbers = level.grid.bin_numbers(there)
     strays = np.zeros(len(held), bool)
     if level.number == 0 and level.grid.n_bins > 1 and level.objects is None:
