@@ -324,6 +324,48 @@ def test_a_cluster_that_loses_a_worker(source: Path, tmp_path: Path) -> None:
         check(tmp_path / "b.zarr", source)
 
 
+_SBATCH = """#!/bin/sh
+# What a batch system does with a job: run the script, somewhere, some time.
+for script; do :; done
+mkdir -p {folder}
+sh "$script" > {folder}/$$.log 2>&1 &
+echo $! > {folder}/$!.pid
+echo "Submitted batch job $!"
+"""
+
+
+@pytest.mark.slow
+def test_jobs_of_a_batch_system(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dask_jobqueue")
+    import dask
+
+    jobs = tmp_path / "jobs"
+    (tmp_path / "bin").mkdir()
+    for name, script in (
+        ("sbatch", _SBATCH.format(folder=jobs)),
+        ("scancel", "#!/bin/sh\nkill $1"),
+    ):
+        (tmp_path / "bin" / name).write_text(script)
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    settings = {
+        "cores": 1, "memory": "1GB", "processes": 1, "python": sys.executable, "interface": "lo",
+        "local-directory": str(tmp_path / "scratch"), "log-directory": None,
+        "scheduler-options": {"dashboard_address": None, "interface": "lo"},
+    }  # fmt: skip
+    with dask.config.set({f"jobqueue.slurm.{key}": value for key, value in settings.items()}):
+        anyzarr.convert(source, tmp_path / "out.zarr", cluster="slurm", workers=2, **LAYOUT)
+    check(tmp_path / "out.zarr", source)
+    pids = [int(path.stem) for path in jobs.glob("*.pid")]
+    assert len(pids) == 2
+    deadline = time.monotonic() + 30
+    while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")], "a job is left"
+
+
 @pytest.mark.parametrize("cluster", ["nowhere", "tcp://127.0.0.1:1"])
 def test_no_such_cluster(source: Path, tmp_path: Path, cluster: str) -> None:
     distributed = pytest.importorskip("distributed")

@@ -14,6 +14,7 @@ from anyzarr.abc import Store
 from anyzarr.errors import MetadataError
 from anyzarr.metadata import group_document, parse_array
 from anyzarr.ome import (
+    SHARD_BYTES,
     ImageMetadata,
     ImageSpec,
     Lengths,
@@ -44,11 +45,21 @@ DEFAULT_VERSION = "0.5"
 
 
 _PERCENTILES = (0.1, 99.9)
+_SHARDS_IN_MEMORY = 6  # of two levels, in the making and encoded, and what they are read from
 
 
 @dataclass(frozen=True, slots=True)
 class ImageOptions:
-    """How an image is to be stored; None: as is best for it."""
+    """How an image is to be stored; None: as is best for it.
+
+    Attributes
+    ----------
+    chunks, shards, compressor, levels, method, name, version, engine
+        As for :func:`anyzarr.convert`.
+    memory_bytes
+        What each process that writes it may take: shards are small enough for that, unless they
+        are given.
+    """
 
     chunks: Lengths | None = None
     shards: Lengths | Literal["auto", False] | None = None
@@ -58,6 +69,7 @@ class ImageOptions:
     name: str | None = None
     version: str | None = None
     engine: str | None = None
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +153,28 @@ def _spec(source: SourceImage, options: ImageOptions) -> ImageSpec:
         compressor=options.compressor,
     )
     spec.check()
-    facts = source.shape, source.axes
-    chunks = default_chunks(*facts, source.scale, source.dtype)
+    chunks = default_chunks(source.shape, source.axes, source.scale, source.dtype)
     if options.chunks is not None:
         chunks = lengths_of("chunks", options.chunks, source.axes, chunks)
         spec = replace(spec, chunks=chunks)
-    asked = options.shards
-    if asked is False:
-        spec = replace(spec, shards=False)
-    elif asked is not None and not isinstance(asked, str):
-        shards = default_shards(source.shape, chunks, source.axes, source.dtype)
-        spec = replace(spec, shards=lengths_of("shards", asked, source.axes, shards))
+        spec.check()
+    spec = replace(spec, shards=_shards(spec, chunks, options))
     spec.check()
     return spec
+
+
+def _shards(
+    spec: ImageSpec, chunks: tuple[int, ...], options: ImageOptions
+) -> tuple[int, ...] | Literal[False]:
+    asked = options.shards
+    most = SHARD_BYTES
+    if options.memory_bytes is not None:
+        most = min(most, options.memory_bytes // _SHARDS_IN_MEMORY)
+    default = default_shards(spec.shape, chunks, spec.axes, spec.dtype, most_bytes=most)
+    if asked is not None and asked is not False and not isinstance(asked, str):
+        return lengths_of("shards", asked, spec.axes, default)
+    is_v3 = zarr_format_of(options.version or DEFAULT_VERSION) == 3
+    return default if is_v3 and asked is not False else False
 
 
 def _n_levels(levels: int | str) -> int | None:

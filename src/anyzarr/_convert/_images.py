@@ -70,6 +70,13 @@ class RunOptions:
         """Among how many processes the work is shared, as far as is known here."""
         return (self.workers or 2) if self.processes or self.cluster is not None else 1
 
+    @property
+    def memory_bytes_each(self) -> int | None:
+        """What one process may take: all that is given, or its share on this host."""
+        if self.memory_bytes is None or not self.processes:
+            return self.memory_bytes
+        return self.memory_bytes // self.n_processes
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -172,16 +179,13 @@ class ImageConversion:
                 f"{store} is in the memory of this process, where no other process can write: "
                 "leave out processes= and cluster=, or convert to a folder"
             )
-        memory = run.memory_bytes
-        if memory is not None and run.processes:
-            memory //= run.n_processes
         return Job(
             self.ref,
             store,
             tuple(one.job for one in planned),
             self.options.method,
             self.options.engine,
-            memory,
+            run.memory_bytes_each,
             run.n_processes,
         )
 

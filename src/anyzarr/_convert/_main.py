@@ -112,8 +112,8 @@ def convert(
         processes of this host (2), for sources that decode in Python.
     memory
         About what the pixels that are held may take: bytes, or ``"4GB"``. By default a quarter of
-        what is free, and not more than 1 GiB. One stored object of each level is held whatever it
-        says.
+        what is free, and not more than 1 GiB. Shards are small enough for it, unless they are
+        given.
     cluster
         Do the work on a Dask cluster: a ``distributed.Client``, the address of a scheduler
         (``"tcp://host:8786"``), or a batch system that dask-jobqueue knows (``"slurm"``). Its
@@ -162,15 +162,17 @@ def convert(
     >>> anyzarr.convert(source, target).kind
     'copy'
     """
+    run_options = RunOptions(workers, processes, memory_of(memory), cluster, resume, verify)
     options = ImageOptions(
-        chunks, shards, compressor, levels, method, name, version, engine_name(engine)
-    )
+        chunks, shards, compressor, levels, method, name, version, engine_name(engine),
+        run_options.memory_bytes_each,
+    )  # fmt: skip
     conversion = Conversion(
         Location(source, source_backend, source_options),
         Location(target, backend, backend_kwargs),
         overwrite,
         options,
-        RunOptions(workers, processes, memory_of(memory), cluster, resume, verify),
+        run_options,
         dry_run,
         series,
         axes,

@@ -16,7 +16,7 @@ from anyzarr.ome._plate_layout import PlateLayout, Spot, column_name, row_name
 from anyzarr.ome._plate_model import Acquisition, PlateAxis, PlateMetadata, PlateWell
 from anyzarr.ome._position import Position
 from anyzarr.ome._series import Bioformats2RawSeries
-from anyzarr.ome._storage import Lengths, default_chunks, default_shards, lengths_of
+from anyzarr.ome._storage import SHARD_BYTES, Lengths, default_chunks, default_shards, lengths_of
 from anyzarr.ome._tiled import TiledImageArray, TiledPosition
 from anyzarr.ome._units import parse_size, unit_name
 from anyzarr.ome._upgrade import UpgradeReport, upgrade
@@ -29,6 +29,7 @@ from anyzarr.ome._well import Row, Well
 from anyzarr.ome._well_model import FieldOfView, SeriesMetadata, WellMetadata
 
 __all__ = [
+    "SHARD_BYTES",
     "Acquisition",
     "Axis",
     "Bioformats2RawSeries",

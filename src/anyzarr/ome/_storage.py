@@ -11,13 +11,21 @@ import numpy as np
 from anyzarr.errors import MetadataError
 from anyzarr.ome._axes import Axis, metres
 
-__all__ = ["Lengths", "compressors_of", "default_chunks", "default_shards", "lengths_of"]
+__all__ = [
+    "SHARD_BYTES",
+    "Lengths",
+    "compressors_of",
+    "default_chunks",
+    "default_shards",
+    "lengths_of",
+]
 
 Lengths: TypeAlias = Sequence[int] | Mapping[str, int]
 """One number per axis, or for some axes by their names."""
 
 
-_SHARD_BYTES = 128 << 20
+SHARD_BYTES = 128 << 20
+"""Of a shard at most, before it is encoded."""
 _MOST_CHUNK_BYTES = 2 << 20
 _PLANE = (512, 512)
 
@@ -72,12 +80,18 @@ def _widen(chunk: list[int], shape: Sequence[int], itemsize: int) -> None:
 
 
 def default_shards(
-    shape: Sequence[int], chunks: Sequence[int], axes: Sequence[Axis], dtype: np.dtype[Any]
+    shape: Sequence[int],
+    chunks: Sequence[int],
+    axes: Sequence[Axis],
+    dtype: np.dtype[Any],
+    *,
+    most_bytes: int = SHARD_BYTES,
 ) -> tuple[int, ...]:
     """Return shards of at most 128 MiB of raw data, no larger than the image needs.
 
     A shard spans whole chunks of one time point and one channel, and grows along x, then y,
-    then z. Where an axis takes several shards they are of about equal length.
+    then z. Where an axis takes several shards they are of about equal length. ``most_bytes``
+    is for those who have less memory.
 
     Examples
     --------
@@ -91,7 +105,7 @@ def default_shards(
     chunk_bytes = math.prod(chunks) * dtype.itemsize
     for i in reversed(spatial):
         needed = -(-max(1, shape[i]) // chunks[i])
-        fits = max(1, _SHARD_BYTES // (chunk_bytes * math.prod(counts)))
+        fits = max(1, most_bytes // (chunk_bytes * math.prod(counts)))
         n_shards = -(-needed // min(needed, fits))
         counts[i] = -(-needed // n_shards)
         if n_shards > 1:
