@@ -32,6 +32,7 @@ __all__ = [
     "consolidate_metadata_async",
     "consolidated_differences",
     "consolidated_differences_async",
+    "node_documents",
     "read_consolidated",
 ]
 
@@ -92,7 +93,7 @@ def consolidate_metadata(store: Store, path: str = "") -> int:
     for _ in range(_ATTEMPTS):
         before = structural_changes()
         document = _group_document(store, path)
-        found = _descendants(store, path)
+        found = node_documents(store, path)
         if structural_changes() != before:
             continue
         _write(store, path, document, found)
@@ -117,7 +118,7 @@ def _group_document(store: Store, path: str) -> dict[str, Any]:
     return document
 
 
-def _descendants(store: Store, path: str) -> Documents:
+def node_documents(store: Store, path: str) -> Documents:
     """Return the documents of all nodes below a group, by their path relative to it."""
     found: Documents = {}
     groups = [""]
@@ -202,7 +203,7 @@ def consolidated_differences(store: Store, path: str = "") -> list[str] | None:
     kept = read_consolidated(store, path, _group_document(store, path))
     if kept is None:
         return None
-    now = _descendants(store, path)
+    now = node_documents(store, path)
     return sorted(name for name in {*kept, *now} if _plain(kept.get(name)) != _plain(now.get(name)))
 
 

@@ -9,6 +9,7 @@ from anyzarr.vectors._constants import (
     FORMAT_VERSION,
 )
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata, is_vector_store
+from anyzarr.vectors._edit import EditSummary, delete_objects
 from anyzarr.vectors._graphs import Graph, read_graph, write_graph
 from anyzarr.vectors._job import WriteSummary
 from anyzarr.vectors._lazy import ZVStore, open_zv
@@ -30,6 +31,7 @@ __all__ = [
     "CAP_SHARED_FRAGMENTS",
     "CAP_SHARED_VERTEX_GROUPS",
     "FORMAT_VERSION",
+    "EditSummary",
     "Graph",
     "LevelMetadata",
     "Lines",
@@ -48,6 +50,7 @@ __all__ = [
     "ZVStore",
     "build_pyramid",
     "create_store",
+    "delete_objects",
     "is_vector_store",
     "open_store",
     "open_zv",

@@ -278,7 +278,11 @@ class CellArray:
         """Return the array with these cells listed among those that hold something."""
         before = self.nonempty
         listed = np.unique(np.concatenate([before, cells]), axis=0) if len(before) else cells
-        return self.with_attributes({_NONEMPTY: _keys(listed)})
+        return self.listing(listed)
+
+    def listing(self, cells: Coords) -> CellArray:
+        """Return the array with these cells, and no others, listed as those that hold something."""
+        return self.with_attributes({_NONEMPTY: _keys(cells)})
 
     def with_attributes(self, attributes: Mapping[str, Any]) -> CellArray:
         """Return the array with some attributes replaced."""

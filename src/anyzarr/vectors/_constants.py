@@ -10,11 +10,15 @@ __all__ = [
     "CAP_PRESERVED_OBJECT_IDS",
     "CAP_SHARED_FRAGMENTS",
     "CAP_SHARED_VERTEX_GROUPS",
+    "EDIT",
     "FORMAT_VERSION",
     "GEOMETRY_TYPES",
     "KNOWN_CAPABILITIES",
     "LINKS_CONVENTIONS",
 ]
+
+EDIT: Final = "anyzarr_edit"
+"""Name of the root's attribute that holds a change that is not completed."""
 
 FORMAT_VERSION: Final = "0.9.2"
 """The version of the format that is written."""

@@ -9,7 +9,7 @@ from anyzarr.abc import Ragged
 from anyzarr.vectors._blobs import Ints, index_ranges, starts_of
 from anyzarr.vectors._fragments import FragmentTable
 
-__all__ = ["append_fragments", "extend_fragments", "join_blobs", "keep_bytes"]
+__all__ = ["append_fragments", "empty_fragments", "extend_fragments", "join_blobs", "keep_bytes"]
 
 
 def join_blobs(first: Ragged, second: Ragged) -> Ragged:
@@ -83,6 +83,18 @@ def extend_fragments(old: FragmentTable, new: FragmentTable, rows: Ints) -> Frag
     first, last = offsets[begin], ends[begin + per_slot[slots]]
     count = last - first
     return _as_table(fragments, values, first, count)
+
+
+def empty_fragments(table: FragmentTable, chosen: npt.NDArray[np.bool_]) -> FragmentTable:
+    """Return the table with some of its fragments holding no rows; numbers stay as they are."""
+    emptied = FragmentTable(
+        table.offsets,
+        np.where(chosen, 0, table.start),
+        np.where(chosen, 0, table.count),
+        table.is_range | chosen,
+        table.indices,
+    )
+    return _reordered(emptied, np.arange(len(table)), table.fragments)
 
 
 def _as_table(fragments: Ints, values: Ints, first: Ints, count: Ints) -> FragmentTable:

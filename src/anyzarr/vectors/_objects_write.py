@@ -21,12 +21,20 @@ from anyzarr.vectors._geometry import Columns
 from anyzarr.vectors._manifests import ManifestTable, encode_manifests
 from anyzarr.vectors._objects import ObjectIndex, read_groups
 
-__all__ = ["Documents", "write_groups", "write_object_attributes", "write_objects"]
+__all__ = [
+    "MANIFEST_ROWS",
+    "Documents",
+    "dense_rows",
+    "extended",
+    "write_groups",
+    "write_object_attributes",
+    "write_objects",
+]
 
 Documents = dict[str, Mapping[str, Any]]
 """Documents by path relative to the root, to be stored once everything they tell of is there."""
 
-_MANIFEST_ROWS = 16_384
+MANIFEST_ROWS = 16_384
 _ATTRIBUTE_ROWS = 65_536
 
 
@@ -44,7 +52,7 @@ def group_at(attributes: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
 # ---------------------------------------------------------------------- arrays of rows
 
 
-def _extended(
+def extended(
     stored: Array | None, n_rows: int, row_shape: tuple[int, ...], **options: Any
 ) -> ArrayMetadata:
     """Return the metadata of an array with so many rows: the stored one, longer, or a new one."""
@@ -65,7 +73,7 @@ def _write_rows(
 ) -> Documents:
     """Write rows from the first on; return the document that makes them count."""
     n_rows = first + len(values)
-    metadata = _extended(stored, n_rows, values.shape[1:], dtype=values.dtype, **options)
+    metadata = extended(stored, n_rows, values.shape[1:], dtype=values.dtype, **options)
     if len(values):
         place = join(root.path, path)
         crud.write_region(metadata, root.store, place, (slice(first, n_rows),), values)
@@ -81,12 +89,12 @@ def _write_blobs(
     blobs: Ragged,
     attributes: Mapping[str, Any],
 ) -> Documents:
-    metadata = _extended(
+    metadata = extended(
         stored,
         n_rows,
         (),
         dtype="variable_length_bytes",
-        chunks=_MANIFEST_ROWS,
+        chunks=MANIFEST_ROWS,
         compressors="zstd",
         attributes=attributes,
     )
@@ -156,7 +164,7 @@ def write_objects(
     first = n_stored if has_ids else 0
     documents |= _write_rows(
         root, f"{base}/object_ids", arrays.get("object_ids"), first, all_ids[first:],
-        chunks=_MANIFEST_ROWS, compressors="zstd",
+        chunks=MANIFEST_ROWS, compressors="zstd",
     )  # fmt: skip
     about = {} if stored is None else dict(stored.group.metadata.attributes)
     present = about.get("num_present", n_stored) + int(np.count_nonzero(is_new))
@@ -169,6 +177,13 @@ def write_objects(
         "object_ids_sorted": bool(np.all(np.diff(all_ids) > 0)),
     }
     return {**documents, base: group_at(about)}, rows
+
+
+def dense_rows(table: ManifestTable) -> tuple[Ints, Ints]:
+    """Return manifests as the rows of the dense layout: spans of objects, and blocks."""
+    every = table.expand()
+    spans = np.stack([every.offsets[:-1], every.blocks], axis=1)
+    return spans, np.concatenate([every.coords, every.start[:, None]], axis=1)
 
 
 def _after(before: ManifestTable, table: ManifestTable, rows: Ints) -> ManifestTable:

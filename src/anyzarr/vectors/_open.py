@@ -23,6 +23,7 @@ from anyzarr.vectors._documents import (
     is_vector_store,
 )
 from anyzarr.vectors._grid import Bounds
+from anyzarr.vectors._settle import completed
 
 __all__ = [
     "create_store",
@@ -75,6 +76,8 @@ def open_root(
             path=root.path,
             kind="not_vectors",
         )
+    if mode == "r+":
+        completed(root)
     return root, RootMetadata.parse(root.metadata.attributes)
 
 

@@ -35,6 +35,7 @@ from anyzarr.vectors._objects_write import (
 )
 from anyzarr.vectors._regrow import make_room
 from anyzarr.vectors._scatter import scatter
+from anyzarr.vectors._settle import settle
 from anyzarr.vectors._turns import Turn, one_writer
 
 __all__ = ["holds_data", "storage_of", "tiles", "write_level"]
@@ -68,7 +69,7 @@ def write_level(
     """
     level = plan or LevelMetadata(0)
     with one_writer(root.store, root.path, level.level) as turn:
-        root.refresh()
+        settle(root.refresh())
         _grow(root, geometry, options, level.level)
         job, ignored = _prepare(root, geometry, options, kind, level, scale)
         is_consolidated = "consolidated_metadata" in root.metadata.document
