@@ -39,7 +39,7 @@ def test_an_object_that_is_not_there_is_named_and_nothing_is_deleted(made) -> No
     assert store == before
 
 
-@pytest.mark.parametrize("kind", ["polyline", "mesh"])
+@pytest.mark.parametrize("kind", ["polyline", pytest.param("mesh", marks=pytest.mark.slow)])
 def test_a_deletion_cut_off_anywhere_leaves_the_old_or_the_new(made, kind) -> None:
     before: dict[str, bytes] = {}
     made.write(before, kind, made.IDS, shard_shape=2, chunk_shape=WIDE)

@@ -22,6 +22,7 @@ from anyzarr.vectors._pyramid import build_pyramid, remove_resolution_level
 from anyzarr.vectors._report import VectorFinding, VectorReport
 from anyzarr.vectors._selection import ZVColumn, ZVLevel, ZVSelection
 from anyzarr.vectors._summary import StoreInfo, VectorLevelInfo, store_info
+from anyzarr.vectors._vacuum import VacuumSummary, vacuum
 from anyzarr.vectors._validate import validate
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Polylines",
     "RootMetadata",
     "StoreInfo",
+    "VacuumSummary",
     "VectorFinding",
     "VectorLevelInfo",
     "VectorReport",
@@ -61,6 +63,7 @@ __all__ = [
     "read_polylines",
     "remove_resolution_level",
     "store_info",
+    "vacuum",
     "validate",
     "write_graph",
     "write_lines",

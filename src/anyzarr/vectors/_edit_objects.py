@@ -112,14 +112,28 @@ def put_index(tx: Transaction, index: ObjectIndex, ids: Ints, table: ManifestTab
     tx.document(base, group_document(attributes=about))
 
 
-def without_objects(tx: Transaction, level: StoredLevel, rows: Ints) -> None:
-    """Let the index, the attributes and the groups of a level know some objects no longer."""
+def without_objects(
+    tx: Transaction, level: StoredLevel, rows: Ints, table: ManifestTable | None = None
+) -> None:
+    """Let the index, the attributes and the groups of a level know some objects no longer.
+
+    Parameters
+    ----------
+    tx
+        Takes the arrays and documents.
+    level
+        The level.
+    rows
+        The objects, as rows of the index.
+    table
+        The manifests of the other objects; by default those they have.
+    """
     index = level.objects
     assert index is not None
     keep = np.ones(index.n_objects, np.bool_)
     keep[rows] = False
     kept = np.flatnonzero(keep)
-    put_index(tx, index, index.ids[kept], index.manifests(kept))
+    put_index(tx, index, index.ids[kept], index.manifests(kept) if table is None else table)
     base = f"{level.number}/object_attributes"
     group = level.root.get_many([base]).get(base)
     for name, array in group.arrays() if isinstance(group, Group) else ():

@@ -9,7 +9,14 @@ from anyzarr.abc import Ragged
 from anyzarr.vectors._blobs import Ints, index_ranges, starts_of
 from anyzarr.vectors._fragments import FragmentTable
 
-__all__ = ["append_fragments", "empty_fragments", "extend_fragments", "join_blobs", "keep_bytes"]
+__all__ = [
+    "append_fragments",
+    "empty_fragments",
+    "extend_fragments",
+    "join_blobs",
+    "keep_bytes",
+    "table_of_rows",
+]
 
 
 def join_blobs(first: Ragged, second: Ragged) -> Ragged:
@@ -82,7 +89,7 @@ def extend_fragments(old: FragmentTable, new: FragmentTable, rows: Ints) -> Frag
     ends = np.append(offsets, offsets[-1:])
     first, last = offsets[begin], ends[begin + per_slot[slots]]
     count = last - first
-    return _as_table(fragments, values, first, count)
+    return table_of_rows(fragments, values, first, count)
 
 
 def empty_fragments(table: FragmentTable, chosen: npt.NDArray[np.bool_]) -> FragmentTable:
@@ -97,8 +104,18 @@ def empty_fragments(table: FragmentTable, chosen: npt.NDArray[np.bool_]) -> Frag
     return _reordered(emptied, np.arange(len(table)), table.fragments)
 
 
-def _as_table(fragments: Ints, values: Ints, first: Ints, count: Ints) -> FragmentTable:
-    """Return the table of fragments whose rows are ``values[first:first + count]``."""
+def table_of_rows(fragments: Ints, values: Ints, first: Ints, count: Ints) -> FragmentTable:
+    """Return the table of fragments whose rows are ``values[first:first + count]``.
+
+    Parameters
+    ----------
+    fragments
+        Number of fragments of each cell.
+    values
+        Rows of their cells.
+    first, count
+        Where the rows of each fragment begin in ``values``, and how many they are.
+    """
     held = count > 0
     start = np.zeros(len(count), np.int64)
     start[held] = values[first[held]]
