@@ -3,6 +3,7 @@
 No package at hand writes them: they are written here by the published format.
 """
 
+import gc
 import itertools
 import struct
 from pathlib import Path
@@ -105,6 +106,8 @@ def test_it_is_what_tifffile_and_iohub_read(tmp_path: Path) -> None:
             assert position.zyx_scale == (0.5, 0.1, 0.1)
             assert position.t_scale == 1.5
             assert list(position.channel_names) == ["DAPI", "GFP"]
+    del found, position, tiff
+    gc.collect()  # the further files, which they leave open, while that is no error
 
 
 def test_any_file_of_a_set_stands_for_it(tmp_path: Path) -> None:
