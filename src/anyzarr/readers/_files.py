@@ -1,0 +1,157 @@
+"""Several files as one source: patterns of names, globs, folders, and tables of files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from anyzarr.errors import MetadataError, NodeNotFoundError
+from anyzarr.readers._member import Member, grouped, members_of
+from anyzarr.readers._pattern import Pattern, is_pattern
+from anyzarr.readers._recognise import recognised
+from anyzarr.readers._set import SetSource
+from anyzarr.readers._source import ImageSource, ReaderKind, is_image_name, reader_for
+from anyzarr.readers._table import TABLE_SUFFIXES, members_of_table
+
+__all__ = ["FILES", "TABLE", "open_files", "open_plate", "open_table"]
+
+_ZARR = ("zarr.json", ".zgroup", ".zarray", "attributes.json")
+
+
+def _images_in(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if is_image_name(path.name)
+        and not path.name.startswith(".")
+        and not path.name.lower().endswith(TABLE_SUFFIXES)
+        and path.is_file()
+    )
+
+
+def _is_folder_of_images(path: Path) -> bool:
+    return not any((path / name).exists() for name in _ZARR) and bool(_images_in(path))
+
+
+def open_files(path: Path, *, axes: str | None = None) -> ImageSource:
+    """Open a set of files: a pattern of their names, a glob, or a folder.
+
+    Parameters
+    ----------
+    path
+        ``folder/img_t{t:03}_c{c}.tif``; ``folder/*.tif`` or ``folder``, whose files' names must
+        be of a known form.
+    axes
+        Names of the axes within each file, where it does not name them.
+
+    Raises
+    ------
+    NodeNotFoundError
+        No file matches, or files of the set are missing.
+    MetadataError
+        The files do not fit together, or the pattern is none.
+    UnsupportedError
+        The names are of no known form.
+    """
+    warnings: tuple[str, ...] = ()
+    if path.is_dir():
+        found = _images_in(path)
+    else:
+        pattern = Pattern(path)
+        matching = pattern.find()
+        if pattern.names:
+            return SetSource(grouped(members_of(pattern, matching)), axes)
+        found = [one.path for one in matching]
+    whole = _one_source(found, axes)
+    if whole is not None:
+        return whole
+    folders = {one.parent for one in found}
+    if len(folders) > 1:
+        raise MetadataError(
+            f"{str(path)!r} matches files of {len(folders)} folders; name what the folders differ "
+            "in by a placeholder, such as {position} or {well}"
+        )
+    names = [one.name for one in found]
+    pattern, warnings = recognised(folders.pop(), names)
+    chosen = [one for one in pattern.find() if one.path.name in set(names)]
+    return SetSource(grouped(members_of(pattern, chosen)), axes, warnings)
+
+
+def _one_source(found: Sequence[Path], axes: str | None) -> ImageSource | None:
+    """Return the source that the first file is, if it is that of all of them."""
+    kind = reader_for(found[0])
+    if kind is None:
+        raise NodeNotFoundError(f"{str(found[0])!r} is no image that can be read")
+    source = kind.open(found[0], axes=axes)
+    there = {path.resolve() for path in source.files} if len(found) > 1 else set()
+    if len(found) == 1 or there >= {path.resolve() for path in found}:
+        return source
+    source.close()
+    return None
+
+
+def open_table(path: Path, *, axes: str | None = None) -> ImageSource:
+    """Open the files that a table lists, by their paths from its folder.
+
+    Parameters
+    ----------
+    path
+        The table, as for :func:`open_plate`.
+    axes
+        Names of the axes within each file, where it does not name them.
+    """
+    return SetSource(grouped(members_of_table(path, path.parent)), axes)
+
+
+def open_plate(source: Path, plate: str, *, axes: str | None = None) -> ImageSource:
+    """Open files as the fields of a plate.
+
+    Parameters
+    ----------
+    source
+        A folder, or a file of several images.
+    plate
+        A table (``layout.csv``), or a pattern of the names in the folder
+        (``{row}{column:02}_s{field}_w{c}.tif``).
+    axes
+        Names of the axes within each file, where it does not name them.
+
+    Raises
+    ------
+    MetadataError
+        Neither is given, or images have no well, or no field of it of their own.
+    NodeNotFoundError
+        Files are missing.
+    """
+    if plate.lower().endswith(TABLE_SUFFIXES):
+        members = members_of_table(Path(plate), source)
+    elif not is_pattern(Path(plate)):
+        raise MetadataError(
+            f"plate={plate!r} is neither a table (.csv) nor a pattern of file names such as "
+            "'{row}{column:02}_s{field}_w{c}.tif'"
+        )
+    elif not source.is_dir():
+        raise MetadataError(
+            f"plate={plate!r} is a pattern of the names in a folder, and {str(source)!r} is none"
+        )
+    else:
+        pattern = Pattern(source / plate)
+        members = members_of(pattern, pattern.find())
+    _require_wells(members, plate)
+    return SetSource(grouped(members), axes)
+
+
+def _require_wells(members: Sequence[Member], plate: str) -> None:
+    without = [member.path.name for member in members if member.spot is None]
+    if without:
+        raise MetadataError(
+            f"plate={plate!r} gives no well for {without[0]!r} ({len(without)} files): name it by "
+            "row and column, or well"
+        )
+
+
+FILES = ReaderKind("files", (), (), open_files, _is_folder_of_images, claims_pattern=is_pattern)
+"""Sets of files, for the registry."""
+
+TABLE = ReaderKind("table", TABLE_SUFFIXES, (), open_table)
+"""Tables of files, for the registry."""
