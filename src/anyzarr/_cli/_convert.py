@@ -52,6 +52,8 @@ def convert(
     channels: str | None = None,
     crop: _Crop = None,
     dtype: str | None = None,
+    rgb: str | None = None,
+    plate: str | None = None,
     split: Literal["positions"] | None = None,
     ome_version: Annotated[str | None, Parameter(name=["--version", "--ome-version"])] = None,
     metadata_only: bool = False,
@@ -84,7 +86,8 @@ def convert(
     Parameters
     ----------
     source
-        A TIFF or OME-TIFF, or Zarr in any store.
+        An image file, a folder of them, a pattern of their names such as 'img_t{t:03}_c{c}.tif', or
+        Zarr in any store.
     target
         Where to write: a folder, a URL, or a name ending in .ozx. Left out with --metadata-only.
     overwrite
@@ -113,6 +116,11 @@ def convert(
         Take a part only: START:STOP by axis, such as t=0:10,x=100:900.
     dtype
         Type of the elements written, such as uint8; one that does not fit is an error.
+    rgb
+        channels: red, green and blue are a channel each (the default). gray: their brightness.
+    plate
+        Which well each file of the folder shows: a table (layout.csv) or a pattern of the names
+        such as '{row}{column:02}_s{field}_w{c}.tif'.
     split
         positions: write each image of a file that holds several to an OME-Zarr of its own in the
         folder TARGET, named after it; or put {name} or {index} into TARGET.
@@ -176,6 +184,8 @@ def convert(
         "channels": None if channels is None else [name.strip() for name in channels.split(",")],
         "crop": None if crop is None else crop_of(crop),
         "dtype": dtype,
+        "rgb": rgb,
+        "plate": plate,
         "split": split,
         "version": ome_version,
         "workers": workers,

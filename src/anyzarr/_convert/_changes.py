@@ -14,7 +14,7 @@ import numpy.typing as npt
 from anyzarr._pyramid import Region
 from anyzarr.errors import MetadataError
 from anyzarr.ome import Axis, Channel, parse_size
-from anyzarr.readers import ImageSource, SourceImage
+from anyzarr.readers import GraySource, ImageSource, SourceImage
 
 __all__ = ["ChangedSource", "Changes", "changed", "parse_changes"]
 
@@ -34,12 +34,15 @@ class Changes:
         the end, None is an end.
     dtype
         Name of the type of the elements, or None.
+    rgb
+        What becomes of colour pictures: ``channels`` or ``gray``.
     """
 
     scale: tuple[tuple[str, float, str | None], ...] = ()
     channels: tuple[str, ...] | None = None
     crop: tuple[tuple[str, int | None, int | None], ...] = ()
     dtype: str | None = None
+    rgb: str = "channels"
 
     def to_document(self) -> dict[str, Any]:
         """Return them as JSON values."""
@@ -48,12 +51,14 @@ class Changes:
             "channels": None if self.channels is None else list(self.channels),
             "crop": [list(each) for each in self.crop],
             "dtype": self.dtype,
+            "rgb": self.rgb,
         }
 
     @property
     def names(self) -> tuple[str, ...]:
         """The options that ask for them."""
-        return tuple(name for name in ("scale", "channels", "crop", "dtype") if getattr(self, name))
+        given = tuple(n for n in ("scale", "channels", "crop", "dtype") if getattr(self, n))
+        return given if self.rgb == "channels" else (*given, "rgb")
 
 
 def parse_changes(
@@ -62,6 +67,7 @@ def parse_changes(
     channels: Sequence[str] | None = None,
     crop: Mapping[str, Any] | None = None,
     dtype: Any = None,
+    rgb: str = "channels",
 ) -> Changes:
     """Return what the options of a conversion ask for.
 
@@ -73,16 +79,24 @@ def parse_changes(
     sizes = ((axis, *_size(axis, size)) for axis, size in (scale or {}).items())
     if isinstance(channels, str):
         raise MetadataError(f"channels={channels!r} must be a list of names, one per channel")
+    if rgb not in {"channels", "gray"}:
+        raise MetadataError(
+            f"rgb={rgb!r} must be 'channels' (red, green and blue are a channel each) or 'gray' "
+            "(their brightness)"
+        )
     return Changes(
         tuple(sizes),
         None if channels is None else tuple(map(str, channels)),
         tuple((axis, *_range(axis, part)) for axis, part in (crop or {}).items()),
         None if dtype is None else _dtype_name(dtype),
+        rgb,
     )
 
 
 def changed(source: ImageSource, changes: Changes) -> ImageSource:
     """Return the source with changes, or itself if there are none."""
+    if changes.rgb == "gray":
+        source = GraySource(source)
     return ChangedSource(source, changes) if changes.names else source
 
 

@@ -38,8 +38,8 @@ from anyzarr.readers import (
     SourceImage,
     is_image_name,
     reader_for,
-    reader_named,
     require_known,
+    stem_of,
 )
 from anyzarr.stores import StagedArchive
 
@@ -64,6 +64,8 @@ class Conversion:
         Of the source: which image, and the names of its axes.
     changes
         What is to be different from the source.
+    plate
+        A table or pattern that says which well each file of the source shows, or None.
     progress
         Called at each step.
     """
@@ -77,6 +79,7 @@ class Conversion:
     series: int | None
     axes: str | None
     changes: Changes
+    plate: str | None
     progress: ProgressCallback | None
 
     def check(self) -> None:
@@ -148,7 +151,7 @@ class Conversion:
             raise AssertionError  # it is refused
         with closing(ref.open()) as source:
             layout = lay_out(source, None, ref.path.name)
-            return [(placed.index, placed.image) for placed in layout.images], _stem(ref)
+            return [(placed.index, placed.image) for placed in layout.images], stem_of(ref.path)
 
     def check_free(self) -> None:
         """Refuse a target that is taken, before others are written."""
@@ -164,6 +167,8 @@ class Conversion:
         path = local_path(self.source.value)
         if path is None or self.source.backend is not None or self.source.zarr_format:
             return None
+        if self.plate is not None:
+            return SourceRef("files", path.absolute(), self.axes, self.changes, self.plate)
         kind = reader_for(path)
         if kind is None:
             return None
@@ -172,6 +177,7 @@ class Conversion:
     def _refuse_image_options(self) -> None:
         levels = None if self.options.levels == "auto" else self.options.levels
         self._refuse(name=self.options.name, series=self.series, axes=self.axes, levels=levels)
+        self._refuse(plate=self.plate)
         self._refuse(**dict.fromkeys(self.changes.names, True))
         run = self.run_options
         asked = {
@@ -204,7 +210,7 @@ class Conversion:
                 layout,
                 self.options,
                 self.run_options,
-                _stem(ref),
+                stem_of(ref.path),
                 Tracker(self.progress),
             )
             if self.dry_run:
@@ -305,14 +311,6 @@ class Conversion:
         return ConversionReport(
             str(self.source), str(self.target), kind, 0.0, size_bytes, n_objects
         )
-
-
-def _stem(ref: SourceRef) -> str:
-    """Return the name of a source without the endings of its format."""
-    stem, suffixes = ref.path.name, {*reader_named(ref.reader).suffixes, ".ome"}
-    while Path(stem).suffix.lower() in suffixes:
-        stem = Path(stem).stem
-    return stem
 
 
 def _local_root(value: Any) -> Path | None:

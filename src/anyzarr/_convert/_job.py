@@ -18,7 +18,7 @@ from anyzarr._nodes import Array
 from anyzarr._pyramid import Region, Work, plan_work
 from anyzarr.abc import Store
 from anyzarr.metadata import parse_array
-from anyzarr.readers import ImageSource, reader_named
+from anyzarr.readers import ImageSource, open_plate, reader_named
 
 __all__ = ["ImageJob", "Job", "OpenJob", "SourceRef", "Task", "opened_here"]
 
@@ -66,16 +66,22 @@ class SourceRef:
         Names of the axes, where they were given.
     changes
         What is to be different.
+    plate
+        As for :func:`anyzarr.readers.open_plate`, or None.
     """
 
     reader: str
     path: Path
     axes: str | None = None
     changes: Changes = Changes()  # noqa: RUF009 - immutable
+    plate: str | None = None
 
     def open(self) -> ImageSource:
         """Open it."""
-        source = reader_named(self.reader).open(self.path, axes=self.axes)
+        if self.plate is not None:
+            source = open_plate(self.path, self.plate, axes=self.axes)
+        else:
+            source = reader_named(self.reader).open(self.path, axes=self.axes)
         return changed(source, self.changes)
 
 
@@ -148,6 +154,7 @@ class Job:
         return {
             "reader": self.source.reader,
             "axes": self.source.axes,
+            "plate": self.source.plate,
             "changes": self.source.changes.to_document(),
             "method": self.method,
             "images": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from anyzarr._convert._images import RunOptions
 from anyzarr._convert._memory import memory_of
 from anyzarr._convert._report import ConversionReport
 from anyzarr._convert._split import convert_apart
-from anyzarr._convert._target import Location
+from anyzarr._convert._target import Location, plate_of
 from anyzarr._progress import ProgressCallback
 from anyzarr.ome import Lengths
 
@@ -40,6 +41,8 @@ def convert(
     channels: Sequence[str] | None = None,
     crop: Mapping[str, Any] | None = None,
     dtype: Any = None,
+    rgb: Literal["channels", "gray"] = "channels",
+    plate: str | os.PathLike[str] | None = None,
     split: Literal["positions"] | None = None,
     version: str | None = None,
     engine: str | None = None,
@@ -99,6 +102,13 @@ def convert(
     dtype
         Type of the elements that are written. Floats become the nearest integer; an element that
         does not fit is an error, and none is cut off.
+    rgb
+        What becomes of a colour picture: red, green and blue (and alpha) are ``"channels"`` of
+        these colours, or ``"gray"``: one image of their brightness (ITU-R BT.601).
+    plate
+        Which well and field of view each file of the folder ``source`` shows: a table of files
+        (``layout.csv``), or a pattern of their names (``"{row}{column:02}_s{field}_w{c}.tif"``).
+        The target is a plate then.
     split
         ``"positions"``: each image of a file that holds several becomes an OME-Zarr of its own in
         the folder ``target``, named after it; or ``target`` has ``{name}`` or ``{index}`` in it.
@@ -176,7 +186,8 @@ def convert(
         dry_run,
         series,
         axes,
-        parse_changes(scale=scale, channels=channels, crop=crop, dtype=dtype),
+        parse_changes(scale=scale, channels=channels, crop=crop, dtype=dtype, rgb=rgb),
+        None if plate is None else plate_of(plate),
         progress,
     )
     conversion.check()

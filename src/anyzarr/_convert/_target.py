@@ -28,6 +28,7 @@ __all__ = [
     "images_target",
     "local_base",
     "local_path",
+    "plate_of",
     "require_replaceable",
 ]
 
@@ -97,6 +98,12 @@ def local_base(value: Any) -> Path | None:
         return None
     parsed = parse_location(value)
     return Path(parsed.base) if parsed.is_local else None
+
+
+def plate_of(value: str | os.PathLike[str]) -> str:
+    """Return a table of files by its whole path, and a pattern of names as it is."""
+    text = os.fspath(value)
+    return str(Path(text).absolute()) if text.lower().endswith((".csv", ".tsv")) else text
 
 
 @contextmanager

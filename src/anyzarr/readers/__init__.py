@@ -5,6 +5,7 @@ One file per format. Another package adds a format by an entry point of the grou
 """
 
 from anyzarr.readers._files import FILES, TABLE, open_plate
+from anyzarr.readers._gray import GraySource
 from anyzarr.readers._mmstack import MMSTACK
 from anyzarr.readers._ndtiff import NDTIFF
 from anyzarr.readers._npy import NPY
@@ -19,6 +20,7 @@ from anyzarr.readers._source import (
     refuse_series,
     register_reader,
     require_known,
+    stem_of,
 )
 from anyzarr.readers._tiff import TIFF
 
@@ -26,18 +28,23 @@ for _kind in (NDTIFF, MMSTACK, TIFF, NPY, TABLE, FILES):
     register_reader(_kind)
 
 __all__ = [
+    "FILES",
     "MMSTACK",
     "NDTIFF",
     "NPY",
+    "TABLE",
     "TIFF",
+    "GraySource",
     "ImageSource",
     "ReaderKind",
     "SourceImage",
     "is_image_name",
     "list_readers",
+    "open_plate",
     "reader_for",
     "reader_named",
     "refuse_series",
     "register_reader",
     "require_known",
+    "stem_of",
 ]

@@ -193,12 +193,7 @@ def _regex(parts: list[_Part]) -> str:
         regex += literal.replace(r"\*", r"[^/\\]*").replace(r"\?", r"[^/\\]")
         if part.name is None:
             continue
-        match = _WIDTH.fullmatch(part.spec)
-        expression = (
-            rf"\d{{{int(match[1])},}}"
-            if match
-            else {"*": _ANYTHING, "d": _DIGITS}.get(part.spec, _USUAL[part.name])
-        )
+        expression = _expression(part.name, part.spec)
         if part.name == "_":
             regex += f"(?:{expression})"
         elif part.name in seen:
@@ -207,3 +202,11 @@ def _regex(parts: list[_Part]) -> str:
             regex += f"(?P<{part.name}>{expression})"
             seen.add(part.name)
     return regex
+
+
+def _expression(name: str, spec: str) -> str:
+    width = _WIDTH.fullmatch(spec)
+    if width is None:
+        return {"*": _ANYTHING, "d": _DIGITS}.get(spec, _USUAL[name])
+    digits = rf"\d{{{int(width[1])},}}"
+    return f"[A-Za-z]{{1,2}}{digits}" if name == "well" else digits

@@ -14,11 +14,11 @@ __all__ = ["recognised"]
 # How microscopes name files. Sources: the manuals of MetaXpress, Harmony and CellVoyager, and
 # Micro-Manager's file formats ("separate image files", version 2 and 1.4).
 _MICROSCOPES = (
-    "{_}_{well}_s{field:d}_w{c:d}{_}",
-    "{_}_{well}_s{field:d}_w{c:d}",
-    "{_}_{well}_w{c:d}",
+    "{_}_{well:02}_s{field:d}_w{c:d}{_}",
+    "{_}_{well:02}_s{field:d}_w{c:d}",
+    "{_}_{well:02}_w{c:d}",
     "r{row:02}c{column:02}f{field:02}p{z:02}-ch{c:d}sk{t:d}fk{_}fl{_}",
-    "{_}_{well}_T{t:04}F{field:03}L{_}A{_}Z{z:02}C{c:02}",
+    "{_}_{well:02}_T{t:04}F{field:03}L{_}A{_}Z{z:02}C{c:02}",
     "img_channel{c:03}_position{position:03}_time{t:09}_z{z:03}",
     "img_{t:09}_{c:*}_{z:03}",
 )

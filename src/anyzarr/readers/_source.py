@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ __all__ = [
     "refuse_series",
     "register_reader",
     "require_known",
+    "stem_of",
 ]
 
 
@@ -195,6 +197,23 @@ def reader_named(name: str) -> ReaderKind:
     """Return the format of a name, in a process that may not have heard of it yet."""
     _load_plugins()
     return _readers[name]
+
+
+def stem_of(path: Path) -> str:
+    """Return the name of a source without endings of image formats, and what a pattern leaves open.
+
+    >>> from pathlib import Path
+    >>> stem_of(Path("run/cells.ome.tif")), stem_of(Path("run/img_t{t:03}.tif"))
+    ('cells', 'img_t')
+    >>> stem_of(Path("run/*.tif"))
+    'run'
+    """
+    _load_plugins()
+    endings = {".ome", *(ending for kind in _readers.values() for ending in kind.suffixes)}
+    stem = re.sub(r"\{[^{}]*\}|[*?]", "", path.name)
+    while Path(stem).suffix.lower() in endings or stem.lower() in endings:
+        stem = stem[: -len(Path(stem).suffix or stem)]
+    return stem.strip("_-. ") or path.parent.name
 
 
 def is_image_name(name: str) -> bool:
