@@ -39,13 +39,15 @@ def preview(
     labels: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = ("auto",),
     field: str | None = None,
     screen: Annotated[str, Parameter(validator=_check_screen)] = "1600x1000",
+    color: str = "auto",
+    wireframe: Annotated[bool, Parameter(negative="")] = False,
     json: JsonFlag = False,
     opening: OpenOptions = OpenOptions(),  # noqa: B008 - immutable
 ) -> None:
-    """Write a picture of an image, or of all images of a plate, well or series.
+    """Write a picture of an image, of all images of a plate, well or series, or of vectors.
 
     Of an image its channels side by side, their sum, and its labels; of a plate its wells as
-    they lie on it.
+    they lie on it; of a vector store what it looks like along each axis.
 
     Parameters
     ----------
@@ -70,6 +72,10 @@ def preview(
         Name of the field of view to show of each well. Default: the first.
     screen
         Size to fit, as WIDTHxHEIGHT in pixels. Default: 1600x1000.
+    color
+        What colours of vectors tell: density, object, direction, plain, or an attribute.
+    wireframe
+        Draw the edges of meshes instead of their faces.
     json
         Print JSON.
     """
@@ -89,6 +95,8 @@ def preview(
         labels=labels[0] if len(labels) == 1 else labels,
         field=field,
         screen=(int(width), int(height)),
+        color=color,
+        wireframe=wireframe,
         **opening.keywords(),
     )
     if json:
@@ -96,7 +104,9 @@ def preview(
         return
     for note in shown.notes:
         print_warning(note)
-    parts = [", ".join((*shown.channels, *(f"labels {name}" for name in shown.labels)))]
+    layers = [f"labels {name}" for name in shown.labels]
+    layers += [f"vectors {name}" for name in shown.vectors]
+    parts = [", ".join((*shown.channels, *layers))]
     if shown.images:
         parts.append(count(len(shown.images), "image"))
     what = ", ".join(filter(None, (*parts, shown.slices)))

@@ -21,7 +21,7 @@ from anyzarr._info import (
     locate,
 )
 from anyzarr._info._collections import fields_below
-from anyzarr._nodes import Array, Group, open_array
+from anyzarr._nodes import Array, Group, open_array, open_group
 from anyzarr._view._overlay import LabelLayer
 from anyzarr._view._source import Source, source_of_array
 from anyzarr.abc import Store
@@ -29,6 +29,7 @@ from anyzarr.errors import AnyzarrError, SelectionError, UnsupportedError
 from anyzarr.metadata import parse_group
 from anyzarr.ome import Labels
 from anyzarr.stores import join
+from anyzarr.vectors import ZVStore, open_zv
 
 __all__ = ["Images", "Member", "Scene", "Wanted", "open_scene", "some", "wanted_labels"]
 
@@ -138,8 +139,8 @@ def open_scene(
     engine: str | None,
     backend: str | None,
     **backend_kwargs: Any,
-) -> Scene | Images:
-    """Return the image, array, plate, well or series at a location, ready to be looked at.
+) -> Scene | Images | ZVStore:
+    """Return the image, array, plate, well, series or vector store at a location.
 
     Raises
     ------
@@ -153,11 +154,7 @@ def open_scene(
     if isinstance(facts, GroupInfo | LabelsInfo):
         raise UnsupportedError(_nothing_to_show(facts))
     if isinstance(facts, VectorsInfo):
-        raise UnsupportedError(
-            f"{facts.store.url} is a vector store, of which there are no previews yet; "
-            "anyzarr info tells what it holds",
-            kind="vectors",
-        )
+        return open_zv(open_group(store, path=path, mode="r"))
     if isinstance(facts, ArrayInfo):
         name = path.rpartition("/")[2] or facts.location.rstrip("/").rpartition("/")[2]
         return Scene(source_of_array(name, _open(store, path, engine), facts.dimension_names))

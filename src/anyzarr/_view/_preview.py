@@ -16,8 +16,10 @@ from anyzarr._view._planes import ZChoice
 from anyzarr._view._plates import render_images
 from anyzarr._view._render import render
 from anyzarr._view._shown import SCREEN, Look, Preview
+from anyzarr._view._vector_sheet import render_vectors
 from anyzarr.errors import StoreError, UnsupportedError
 from anyzarr.stores._local import atomic_write
+from anyzarr.vectors import ZVStore
 
 __all__ = ["Preview", "preview"]
 
@@ -33,6 +35,8 @@ def preview(
     labels: str | Sequence[str] | None = "auto",
     field: str | None = None,
     screen: tuple[int, int] = SCREEN,
+    color: str = "auto",
+    wireframe: bool = False,
     path: str = "",
     engine: str | None = None,
     backend: str | None = None,
@@ -49,10 +53,16 @@ def preview(
     well or series: its images, with their names. What cannot be read is crossed out and named
     in ``notes``.
 
+    Of a vector store: what it looks like along each axis, in one scale. Points are shown as
+    their density or as dots, lines in the colours of their directions, skeletons and graphs in
+    those of their objects, meshes with light on them. The finest level of which not too much
+    has to be read is taken, or chunks spread over the coarsest, which the sheet then says.
+
     Parameters
     ----------
     location
-        An OME-Zarr image, plate, well or series, or an array: a path, URL, store or dict.
+        An OME-Zarr image, plate, well or series, a vector store, or an array: a path, URL, store
+        or dict.
     out_png
         File to write, ending in ``.png``; replaced as a whole or not at all.
     level
@@ -70,6 +80,11 @@ def preview(
         Name of the field of view to show of each well of a plate; default the first.
     screen
         Width and height the sheet should fit, in pixels.
+    color
+        What the colours of vectors tell: ``"density"`` of points, ``"object"``, ``"direction"``,
+        ``"plain"``, or an attribute of vertices or objects by its name.
+    wireframe
+        Whether the edges of meshes are drawn instead of their faces.
     path
         Path of the image within the location.
     engine, backend, **backend_kwargs
@@ -99,7 +114,7 @@ def preview(
     """
     target = _checked_target(out_png)
     require("PIL.Image", extra="images", purpose="A preview")
-    look = Look(level, channels, z, time, screen)
+    look = Look(level, channels, z, time, screen, color, wireframe)
     wanted = wanted_labels(labels)
     scene = open_scene(
         location,
@@ -110,7 +125,9 @@ def preview(
         backend=backend,
         **backend_kwargs,
     )
-    if isinstance(scene, Scene):
+    if isinstance(scene, ZVStore):
+        sheet, shown = render_vectors(scene, str(target), look)
+    elif isinstance(scene, Scene):
         sheet, shown = render(
             scene.source, str(target), look, scene.layers, is_label=scene.is_label
         )

@@ -26,6 +26,11 @@ class Look:
         Slice or projection, and time point.
     screen
         Width and height to fit, in pixels.
+    color
+        Of vectors: ``"auto"``, ``"plain"``, ``"density"``, ``"object"``, ``"direction"``, or the
+        name of an attribute.
+    wireframe
+        Whether the edges of meshes are drawn instead of their faces.
     """
 
     level: int | None = None
@@ -33,6 +38,8 @@ class Look:
     z: ZChoice = "middle"
     time: int = 0
     screen: tuple[int, int] = SCREEN
+    color: str = "auto"
+    wireframe: bool = False
 
 
 DEFAULT_LOOK = Look()
@@ -60,6 +67,8 @@ class Preview:
         Names of the label images shown.
     notes
         What could not be shown, in sentences; it is marked on the sheet.
+    vectors
+        Names of the vector stores shown.
     """
 
     path: str
@@ -71,3 +80,4 @@ class Preview:
     images: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    vectors: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from anyzarr._info import ChannelInfo
 from anyzarr.errors import UnsupportedError
 
-__all__ = ["Readable", "Source", "source_of_array"]
+__all__ = ["Readable", "Source", "short_unit", "source_of_array"]
 
 _UNITS = {
     "angstrom": "Å",
@@ -87,8 +87,12 @@ class Source:
 
     def unit(self, axis: int) -> str | None:
         """Return the short form of an axis' unit (``µm``), or None."""
-        unit = self.units[axis]
-        return _UNITS.get(unit, unit) if unit else None
+        return short_unit(self.units[axis])
+
+
+def short_unit(unit: str | None) -> str | None:
+    """Return the short form of a unit (``µm``), or None."""
+    return _UNITS.get(unit, unit) if unit else None
 
 
 def source_of_array(

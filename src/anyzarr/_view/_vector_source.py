@@ -1,0 +1,197 @@
+"""What is read of a vector store for a picture: a level that is small enough, or a part of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from anyzarr._view._shapes import Shapes, shapes_of
+from anyzarr.errors import SelectionError
+from anyzarr.vectors import ZVSelection, ZVStore
+from anyzarr.vectors._grid import Bounds
+from anyzarr.vectors._points import select_points
+from anyzarr.vectors._select import Vectors
+
+__all__ = ["RESERVED", "Drawing", "Space", "auto_color", "read_drawing"]
+
+# About so many vertices, and at most so many objects, are read for one picture.
+MOST_VERTICES: Final = 2_000_000
+_MOST_OBJECTS: Final = 200_000
+# Fewer points are shown as dots.
+_SPARSE: Final = 20_000
+# Colours that are not the name of an attribute.
+RESERVED: Final = ("auto", "plain", "density", "object", "direction")
+
+
+@dataclass(frozen=True)
+class Space:
+    """The axes of a vector store.
+
+    Attributes
+    ----------
+    names
+        Of all columns.
+    units
+        Of all columns, as declared.
+    x, y, z
+        The columns; ``z`` is None in a plane.
+    is_of_image
+        Whether y runs downwards, as in images: where x is the last column.
+    """
+
+    names: tuple[str, ...]
+    units: tuple[str | None, ...]
+    x: int
+    y: int
+    z: int | None
+    is_of_image: bool
+
+    @classmethod
+    def of(cls, axes: tuple[Mapping[str, Any], ...]) -> Space:
+        """Return the space of axes: those named x, y and z, else the first ones in this order."""
+        names = tuple(str(axis.get("name", i)) for i, axis in enumerate(axes))
+        units = tuple(str(axis["unit"]) if axis.get("unit") else None for axis in axes)
+        lower = [name.lower() for name in names]
+        if len(names) < 2:
+            raise SelectionError(
+                f"vectors of {len(names)} dimension cannot be shown: a preview needs two at least",
+                kind="ndim",
+            )
+        if "x" in lower and "y" in lower:
+            x, y = lower.index("x"), lower.index("y")
+            z = lower.index("z") if "z" in lower else None
+        else:
+            x, y, z = 0, 1, 2 if len(names) > 2 else None
+        return cls(names, units, x, y, z, is_of_image=y < x)
+
+    @property
+    def axes(self) -> tuple[int, int, int | None]:
+        """The columns of x, y and z."""
+        return self.x, self.y, self.z
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What has been read of a vector store.
+
+    Attributes
+    ----------
+    shapes
+        What can be drawn.
+    geometry
+        ``point``, ``line``, ``polyline``, ``graph`` or ``mesh``.
+    level, n_levels
+        What was read, and how many levels there are.
+    counts
+        Numbers of vertices and objects of the level.
+    sample
+        What part of the level was read, in words; empty: all that was asked for.
+    """
+
+    shapes: Shapes
+    geometry: str
+    level: int
+    n_levels: int
+    counts: tuple[int, int]
+    sample: str = ""
+
+
+def auto_color(drawing: Drawing) -> str:
+    """Return what colours tell where nobody says it."""
+    if drawing.geometry in ("line", "polyline"):
+        return "direction"
+    if drawing.geometry == "point":
+        return "density" if len(drawing.shapes.positions) >= _SPARSE else "plain"
+    return "object" if np.unique(drawing.shapes.owner).size > 1 else "plain"
+
+
+def read_drawing(
+    store: ZVStore,
+    *,
+    level: int | None = None,
+    color: str = "auto",
+    bbox: Bounds | None = None,
+    most: int = MOST_VERTICES,
+) -> Drawing:
+    """Return what is drawn of a store.
+
+    The finest level of which not too much has to be read is taken; where even the coarsest is
+    too large, chunks that are spread over it.
+
+    Parameters
+    ----------
+    store
+        The store.
+    level
+        The level to read; None: as above.
+    color
+        Whose values are needed.
+    bbox
+        Only what meets this box is needed.
+    most
+        Number of vertices to read.
+
+    Raises
+    ------
+    NodeNotFoundError
+        There is no such level.
+    SelectionError
+        There is no such attribute.
+    """
+    wanted = store.levels if level is None else (store.levels[level],) if level < 0 else (level,)
+    part, expected = _chosen(store, wanted, bbox, most)
+    n_objects = 0 if part._stored.objects is None else part._stored.objects.n_objects
+    counts = (part._stored.level.vertex_count, n_objects)
+    part, sample = _sampled(part, expected, most)
+    shapes = shapes_of(_read(part, color))
+    if color not in RESERVED and color not in shapes.columns:
+        names = [*part._stored.attribute_names("all"), *shapes.columns]
+        raise SelectionError(
+            f"color={color!r} is none of {', '.join(RESERVED)}, and no attribute: "
+            f"there are {', '.join(map(repr, names)) or 'none'}",
+            kind="color",
+        )
+    return Drawing(shapes, part.geometry, part.number, len(store.levels), counts, sample)
+
+
+def _chosen(
+    store: ZVStore, levels: tuple[int, ...], bbox: Bounds | None, most: int
+) -> tuple[ZVSelection, int]:
+    """Return the finest of some levels that is small enough, and how many vertices that are."""
+    part, expected = ZVSelection(store.root, store.metadata, 0), 0
+    for number in levels:
+        part = store[number].filter(bbox=bbox)
+        cells, chosen = part._stored.cells, part._stored.select(bbox)
+        expected = part._stored.level.vertex_count * len(chosen) // max(1, len(cells))
+        if expected <= most:
+            break
+    return part, expected
+
+
+def _sampled(part: ZVSelection, expected: int, most: int) -> tuple[ZVSelection, str]:
+    """Return a part of a selection that is small enough, and what part it is."""
+    objects, words = part._stored.objects, []
+    if part.geometry != "point" and objects is not None and objects.n_objects > _MOST_OBJECTS:
+        step = -(-objects.n_objects // _MOST_OBJECTS)
+        part = part.filter(object_ids=objects.ids[::step].tolist())
+        words.append(f"1 of {step:,} objects")
+        expected //= step
+    if expected > most:
+        cells = part._stored.select(part.bbox)
+        n = max(1, len(cells) * most // expected)
+        picked = np.sort(np.random.default_rng(0).choice(len(cells), n, replace=False))
+        part = part.filter(chunks=cells[picked].tolist())
+        words.append(f"{n:,} of {len(cells):,} chunks")
+    return part, " and ".join(words)
+
+
+def _read(part: ZVSelection, color: str) -> Vectors:
+    names: tuple[str, ...] = ()
+    if color not in RESERVED and color in part._stored.attribute_names("all"):
+        names = (color,)
+    if part.geometry == "point" and color == "object":
+        return select_points(part._stored, bbox=part.bbox, chunks=part.chunks, with_object_ids=True)
+    return part.compute(names)
