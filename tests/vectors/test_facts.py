@@ -10,7 +10,6 @@ import pytest
 
 import anyzarr
 from anyzarr._cli import main
-from anyzarr.errors import UnsupportedError
 from anyzarr.vectors import store_info, write_points
 
 POSITIONS = np.random.default_rng(0).random((40, 3))
@@ -64,8 +63,12 @@ def test_the_command_line_tells_and_checks(scan, capsys) -> None:
     assert "nonempty-chunks" in {error["rule"] for error in json.loads(text)["errors"]}
 
 
-def test_there_is_no_preview_yet(scan, tmp_path) -> None:
+def test_the_command_line_draws(scan, tmp_path, capsys) -> None:
     pytest.importorskip("PIL")
-    with pytest.raises(UnsupportedError) as error:
-        anyzarr.preview(scan, tmp_path / "a.png")
-    assert error.value.kind == "vectors"
+    out = tmp_path / "a.png"
+    code, text = run(capsys, "preview", str(scan), str(out), "--color", "i")
+    assert code == 0
+    assert "vectors scan" in text
+    assert out.read_bytes().startswith(b"\x89PNG")
+    code, text = run(capsys, "preview", str(scan), str(out), "--json")
+    assert json.loads(text)["vectors"] == ["scan"]
