@@ -555,10 +555,8 @@ def test_chunks_alone_leave_the_version(folder, tmp_path):
         np.testing.assert_array_equal(before[...], after[...])
 
 
-def test_what_is_no_ome_zarr_is_not_changed(tmp_path):
+def test_what_is_no_image_gets_no_version(tmp_path):
     anyzarr.create_array(tmp_path / "a", data=np.arange(9))
-    with pytest.raises(UnsupportedError, match="chunks"):
-        anyzarr.convert(tmp_path / "a", tmp_path / "b", chunks=(3,))
     with pytest.raises(MetadataError):
         anyzarr.convert(tmp_path / "a", tmp_path / "b", version="0.5")
     assert not (tmp_path / "b").exists()

@@ -53,6 +53,6 @@ def test_what_would_fail_fails(source: Path, tmp_path: Path) -> None:
     with pytest.raises(MetadataError):
         anyzarr.convert(source, tmp_path / "out.zarr", dry_run=True, chunks=(1, 2))
     anyzarr.convert(source, tmp_path / "out.zarr", axes="czyx")
-    for option in ("dry_run", "resume", "verify", "processes"):
+    for option in ("dry_run", "processes"):
         with pytest.raises(UnsupportedError, match=option):
             anyzarr.convert(tmp_path / "out.zarr", tmp_path / "b.zarr", **{option: True})

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from anyzarr import _atomic, crud
 from anyzarr._convert._changes import ChangedSource, Changes
-from anyzarr._convert._copy import copy_contents
+from anyzarr._convert._destination import Destination
+from anyzarr._convert._hierarchy import CopyConversion, RewriteConversion, WrittenHierarchy
 from anyzarr._convert._image import ImageOptions
 from anyzarr._convert._images import ImageConversion, RunOptions, Written
 from anyzarr._convert._job import SourceRef
 from anyzarr._convert._layout import Layout, lay_out
 from anyzarr._convert._report import ConversionReport, Kind
-from anyzarr._convert._staging import resumable_folder
-from anyzarr._convert._target import (
-    ARCHIVE_SUFFIXES,
-    Location,
-    hierarchy_target,
-    images_target,
-    local_base,
-    local_path,
-)
-from anyzarr._convert._upgrade import PlannedUpgrade, changes_ome, planned_upgrade
-from anyzarr._ozx import Packed, arrange, require_root
+from anyzarr._convert._rewrite import asks_for_change, planned_rewrite
+from anyzarr._convert._target import ARCHIVE_SUFFIXES, Location, local_base, local_path
+from anyzarr._ozx import arrange, require_root
 from anyzarr._progress import ProgressCallback, Tracker
-from anyzarr._url import parse_location
 from anyzarr.abc import Store
 from anyzarr.engines import canonical_name, get_engine
 from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
@@ -41,7 +31,6 @@ from anyzarr.readers import (
     require_known,
     stem_of,
 )
-from anyzarr.stores import StagedArchive
 
 __all__ = ["Conversion", "engine_name"]
 
@@ -86,6 +75,8 @@ class Conversion:
         """Refuse what can be refused before anything is read."""
         if self.options.version is not None:
             require_writable_version(self.options.version)
+        if self.options.zarr_format not in {None, 2, 3}:
+            raise MetadataError(f"zarr_format={self.options.zarr_format!r} must be 2 or 3")
         path = local_path(self.target.value)
         if path is not None and is_image_name(path.name):
             raise UnsupportedError(
@@ -93,29 +84,12 @@ class Conversion:
                 "give a target that ends in .zarr or .ozx"
             )
         self._require_apart(path)
-        if self.makes_archive and path is not None:
+        if path is not None and self._destination.makes_archive:
             _atomic.require_free(path, overwrite=self.overwrite)
 
     @property
-    def makes_archive(self) -> bool:
-        """Whether the target is to be an archive."""
-        if not isinstance(self.target.value, str | os.PathLike):
-            return False
-        parsed = parse_location(self.target.value)
-        if parsed.is_local and os.path.isdir(parsed.base):  # noqa: PTH112
-            return False
-        asked = self.target.backend == "zip" or any(step.is_archive for step in parsed.adapters)
-        return asked or parsed.has_archive_name
-
-    @contextmanager
-    def _archive(self) -> Iterator[StagedArchive]:
-        """Yield the archive to be written; on an exception there is none."""
-        store = self.target.open("w" if self.overwrite else "w-")
-        assert isinstance(store, StagedArchive)
-        try:
-            yield store
-        finally:
-            store.discard()  # does nothing to one that is made
+    def _destination(self) -> Destination:
+        return Destination(self.target, self.overwrite, self.run_options.resume, self.progress)
 
     def run(self) -> ConversionReport:
         """Do it."""
@@ -127,15 +101,11 @@ class Conversion:
             require_known(path, ARCHIVE_SUFFIXES)
         store = self.source.open("r")
         self._refuse_image_options()
-        options = self.options
-        if changes_ome(store, options):
-            return self._upgrade(store, planned_upgrade(store, options))
-        self._refuse(chunks=options.chunks, shards=options.shards, compressor=options.compressor)
+        if asks_for_change(self.options):
+            return self._rewrite(store)
+        self._refuse_sharing()
         self._require_format(store)
-        if self.makes_archive:
-            with self._archive() as archive:
-                return self._packed(archive.make(store, progress=self.progress))
-        return self._copy(store)
+        return self._pack(store) if self._destination.makes_archive else self._copy(store)
 
     def images(self) -> tuple[list[tuple[int, SourceImage]], str]:
         """Return the images of the source that are not about the others, and the source's name.
@@ -179,15 +149,18 @@ class Conversion:
         self._refuse(name=self.options.name, series=self.series, axes=self.axes, levels=levels)
         self._refuse(plate=self.plate)
         self._refuse(**dict.fromkeys(self.changes.names, True))
+
+    def _refuse_sharing(self) -> None:
+        """Refuse what is for pixels that are decoded: nothing is, where objects are copied."""
         run = self.run_options
         asked = {
-            "resume": run.resume, "verify": run.verify, "processes": run.processes,
-            "cluster": run.cluster is not None, "dry_run": self.dry_run,
+            "processes": run.processes, "cluster": run.cluster is not None, "dry_run": self.dry_run,
         }  # fmt: skip
         if any(asked.values()):
             raise UnsupportedError(
-                f"{', '.join(name for name, given in asked.items() if given)}: this is for images "
-                f"that are converted, and {self.source} is Zarr already; leave it out"
+                f"{', '.join(name for name, given in asked.items() if given)}: this is for pixels "
+                f"that are encoded, and {self.source} is Zarr that is copied byte for byte; leave "
+                "it out"
             )
 
     def _refuse(self, **given: Any) -> None:
@@ -215,16 +188,10 @@ class Conversion:
             )
             if self.dry_run:
                 return self._planned(images)
-            if self.makes_archive:
-                return self._images_to_archive(images)
-            target = images_target(
-                self.target, overwrite=self.overwrite, resume=self.run_options.resume
-            )
-            with target as (store, is_resumable):
-                written = images.write(store, is_resumable=is_resumable)
-                contents = arrange(store.list())
-            report = self._report("image", contents.total_bytes, _count(contents))
-        return replace(report, warnings=layout.all_warnings, **_facts(layout, written))
+            delivered = self._destination.deliver(images.write)
+        report = self._report("image", delivered.size_bytes, delivered.n_objects)
+        warnings = (*layout.all_warnings, *delivered.warnings)
+        return replace(report, warnings=warnings, **_facts(layout, delivered.written))
 
     def _planned(self, images: ImageConversion) -> ConversionReport:
         first, plan = images.plan()
@@ -234,51 +201,45 @@ class Conversion:
             report, warnings=images.layout.all_warnings, **_facts(images.layout, written)
         )
 
-    def _images_to_archive(self, images: ImageConversion) -> ConversionReport:
-        path = local_path(self.target.value)
-        if path is None:
-            with self._archive() as archive:
-                written = images.write(archive, is_resumable=False)
-                packed = archive.make(progress=self.progress)
-        else:
-            with resumable_folder(path, resume=self.run_options.resume) as store:
-                written = images.write(store, is_resumable=True)
-                with self._archive() as archive:
-                    packed = archive.make(store, progress=self.progress)
-        report = self._report("image", packed.size_bytes, packed.n_entries)
-        warnings = (*images.layout.all_warnings, *packed.warnings)
-        return replace(report, warnings=warnings, **_facts(images.layout, written))
-
-    def _upgrade(self, store: Store, planned: PlannedUpgrade) -> ConversionReport:
-        tracker = Tracker(self.progress)
-        if self.makes_archive:
-            with self._archive() as archive:
-                planned.write(store, archive, tracker)
-                packed = archive.make(progress=self.progress)
-            report = replace(self._packed(packed), kind="upgrade")
-            return replace(report, warnings=(*planned.warnings, *report.warnings))
-        with hierarchy_target(self.target, overwrite=self.overwrite) as target:
-            planned.write(store, target, tracker)
-            contents = arrange(target.list())
-        report = self._report("upgrade", contents.total_bytes, _count(contents))
-        return replace(report, warnings=planned.warnings)
-
-    def _packed(self, packed: Packed) -> ConversionReport:
-        report = self._report("pack", packed.size_bytes, packed.n_entries)
-        return replace(report, warnings=packed.warnings)
+    def _rewrite(self, store: Store) -> ConversionReport:
+        rewrite = planned_rewrite(store, self.options)
+        conversion = RewriteConversion(
+            store, rewrite, self.options.engine, self.run_options, Tracker(self.progress)
+        )
+        if self.dry_run:
+            plan = conversion.plan()
+            report = self._report("plan", plan.stored_bytes, plan.n_objects)
+            return replace(report, n_arrays=len(rewrite.arrays), plan=plan)
+        report = self._hierarchy(conversion, rewrite.kind)
+        return replace(report, n_arrays=len(rewrite.arrays))
 
     def _copy(self, store: Store) -> ConversionReport:
         contents = arrange(store.list())
         require_root(store, contents)
-        tracker = Tracker(self.progress)
-        with hierarchy_target(self.target, overwrite=self.overwrite) as target:
-            tracker.start("copying", contents.total_bytes)
-            copy_contents(store, contents, target, tracker)
-        report = self._report("copy", contents.total_bytes, _count(contents))
+        copy = CopyConversion(store, contents, self.run_options, Tracker(self.progress))
+        report = self._hierarchy(copy, "copy")
         if not contents.strays:
             return report
         left_out = f"left out {len(contents.strays)} objects that belong to no hierarchy"
         return replace(report, warnings=(left_out,))
+
+    def _hierarchy(
+        self, conversion: CopyConversion | RewriteConversion, kind: Kind
+    ) -> ConversionReport:
+        delivered = self._destination.deliver(conversion.write)
+        written: WrittenHierarchy = delivered.written
+        return replace(
+            self._report(kind, delivered.size_bytes, delivered.n_objects),
+            n_resumed=written.n_resumed,
+            verification=written.verification,
+            warnings=delivered.warnings,
+        )
+
+    def _pack(self, store: Store) -> ConversionReport:
+        verify = self.run_options.verify
+        packed, verification = self._destination.pack(store, verify=verify)
+        report = self._report("pack", packed.size_bytes, packed.n_entries)
+        return replace(report, warnings=packed.warnings, verification=verification)
 
     def _require_format(self, source: Store) -> None:
         """Refuse to take over what is of another format than the target's location tells."""
@@ -287,7 +248,7 @@ class Conversion:
         if found != told:
             raise MetadataError(
                 f"{str(self.source)!r} is Zarr v{found} and is taken over as it is, and the target "
-                f"says zarr{told}: leave that out there, or give version= to change OME-Zarr",
+                f"says zarr{told}: leave that out there, or give zarr_format={told} to change it",
                 kind="zarr_format",
             )
 
@@ -323,10 +284,6 @@ def engine_name(engine: str | None) -> str | None:
     if engine is None or canonical_name(engine) == "auto":
         return None
     return get_engine(engine).name
-
-
-def _count(contents: Any) -> int:
-    return len(contents.documents) + len(contents.data)
 
 
 def _facts(layout: Layout, written: Written) -> dict[str, Any]:

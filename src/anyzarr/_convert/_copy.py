@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TypeAlias
 
 from anyzarr import _parallel
 from anyzarr._atomic import STAGED
@@ -13,7 +14,7 @@ from anyzarr.abc import ObjectInfo, Store
 from anyzarr.errors import ConflictError
 from anyzarr.stores import LocalStore, validate_key
 
-__all__ = ["copy_contents"]
+__all__ = ["Pair", "copy_contents", "copy_objects", "pairs_of"]
 
 _LARGE_BYTES = 4 << 20
 """What is larger is copied in parts, so that no more than a few MiB of it are held."""
@@ -23,8 +24,18 @@ _BATCH_OBJECTS = 64
 _LEAST_WORKERS = 8  # waiting for a network costs no processor
 
 
+Pair: TypeAlias = tuple[ObjectInfo, str]
+"""An object of the source, and its key at the target."""
+
+
 def copy_contents(
-    source: Store, contents: Contents, target: Store, tracker: Tracker | None = None
+    source: Store,
+    contents: Contents,
+    target: Store,
+    tracker: Tracker | None = None,
+    *,
+    done: Collection[int] = (),
+    on_batch: Callable[[int], None] | None = None,
 ) -> None:
     """Copy objects, the root's metadata last, so that nothing half-copied can be opened.
 
@@ -34,8 +45,8 @@ def copy_contents(
         What to copy; strays are left out.
     target
         Where to, under the same keys.
-    tracker
-        Told the bytes copied.
+    tracker, done, on_batch
+        As for :func:`copy_objects`, for all but the root's metadata.
 
     Raises
     ------
@@ -46,23 +57,79 @@ def copy_contents(
     StoreError
         A key leaves its store (``..``) or cannot be a name.
     """
-    inner = [item for item in contents.documents if "/" in item.key]
     roots = [item for item in reversed(contents.documents) if "/" not in item.key]
-    for item in (*contents.data, *contents.documents):
+    for item in roots:
         validate_key(item.key)
-    copying = _Copying(source, target, tracker)
-    _parallel.for_each(copying.copy, _batches([*contents.data, *inner]), limit=copying.width)
-    copying.copy(roots)
+    inner = pairs_of(contents)
+    copy_objects(source, inner, target, tracker, done=done, on_batch=on_batch)
+    copy_objects(source, [(item, item.key) for item in roots], target, tracker, batched=False)
+
+
+def pairs_of(contents: Contents) -> list[Pair]:
+    """Return all objects but the root's metadata."""
+    inner = [item for item in contents.documents if "/" in item.key]
+    return [(item, item.key) for item in (*contents.data, *inner)]
+
+
+def copy_objects(
+    source: Store,
+    pairs: Sequence[Pair],
+    target: Store,
+    tracker: Tracker | None = None,
+    *,
+    done: Collection[int] = (),
+    on_batch: Callable[[int], None] | None = None,
+    batched: bool = True,
+) -> None:
+    """Copy objects to other keys, as bytes, on several threads.
+
+    Parameters
+    ----------
+    source, pairs, target
+        What to copy, and where to.
+    tracker
+        Told the bytes copied.
+    done
+        Numbers of the batches that an interrupted copy of the same pairs has done.
+    on_batch
+        Called with the number of each batch that is stored, from several threads.
+    batched
+        Whether the order does not matter. Otherwise they are put one after the other.
+
+    Raises
+    ------
+    ConflictError
+        An object changed, or was removed, while the copy ran.
+    """
+    for _, key in pairs:
+        validate_key(key)
+    copying = _Copying(source, target, tracker, is_new=not done)
+    if not batched:
+        copying.copy(pairs)
+        return
+
+    def one(numbered: tuple[int, Sequence[Pair]]) -> None:
+        number, batch = numbered
+        if number in done:
+            copying.advance(sum(item.size for item, _ in batch))
+            return
+        copying.copy(batch)
+        if on_batch is not None:
+            on_batch(number)
+
+    _parallel.for_each(one, enumerate(_batches(pairs)), limit=copying.width)
 
 
 class _Copying:
     """A copy from one store to another."""
 
-    def __init__(self, source: Store, target: Store, tracker: Tracker | None) -> None:
+    def __init__(
+        self, source: Store, target: Store, tracker: Tracker | None, *, is_new: bool
+    ) -> None:
         self._source = source
         self._target = target
         self._tracker = tracker
-        self._put = _putter(target)
+        self._put = _putter(target, is_new=is_new)
 
     @property
     def width(self) -> int | None:
@@ -72,27 +139,28 @@ class _Copying:
             return None
         return max(_LEAST_WORKERS, _parallel.concurrency())
 
-    def copy(self, batch: Sequence[ObjectInfo]) -> None:
-        for item in batch:
+    def copy(self, batch: Sequence[Pair]) -> None:
+        for item, key in batch:
             if item.size > _LARGE_BYTES:
-                self._put(item, self._parts(item))
+                self._put(item, key, self._parts(item))
                 continue
             value = self._source.get(item.key)
             if value is None or len(value) != item.size:
                 raise self._changed(item)
-            self._put(item, (value,))
-            self._advance(item.size)
+            self._put(item, key, (value,))
+            self.advance(item.size)
 
     def _parts(self, item: ObjectInfo) -> Iterator[bytes]:
         done = 0
         for part in get_stream(self._source, item.key) or ():
             done += len(part)
             yield part
-            self._advance(len(part))
+            self.advance(len(part))
         if done != item.size:
             raise self._changed(item)
 
-    def _advance(self, n_bytes: int) -> None:
+    def advance(self, n_bytes: int) -> None:
+        """Say that so much is done."""
         if self._tracker is not None:
             self._tracker.advance(n_bytes)
 
@@ -105,27 +173,31 @@ class _Copying:
         )
 
 
-def _putter(target: Store) -> Callable[[ObjectInfo, Iterator[bytes] | tuple[bytes]], None]:
-    """Return what puts an object into a store."""
-    if isinstance(target, LocalStore) and STAGED.fullmatch(target.root.rpartition("/")[2]):
-        return lambda item, parts: target.put_new(item.key, parts)
+_Put: TypeAlias = Callable[[ObjectInfo, str, "Iterator[bytes] | tuple[bytes]"], None]
 
-    def put(item: ObjectInfo, parts: Iterator[bytes] | tuple[bytes]) -> None:
+
+def _putter(target: Store, *, is_new: bool) -> _Put:
+    """Return what puts an object into a store; ``is_new``: none of them can be there."""
+    is_staged = isinstance(target, LocalStore) and STAGED.fullmatch(target.root.rpartition("/")[2])
+    if is_new and is_staged:
+        return lambda item, key, parts: target.put_new(key, parts)  # type: ignore[attr-defined]
+
+    def put(item: ObjectInfo, key: str, parts: Iterator[bytes] | tuple[bytes]) -> None:
         if isinstance(parts, tuple):
-            target.put(item.key, *parts)
+            target.put(key, *parts)
         else:
-            put_stream(target, item.key, parts, item.size)
+            put_stream(target, key, parts, item.size)
 
     return put
 
 
-def _batches(items: Sequence[ObjectInfo]) -> Iterator[Sequence[ObjectInfo]]:
+def _batches(pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
     """Part items into neighbours that are small together, so that threads seldom meet."""
     first = size = 0
-    for index, item in enumerate(items):
+    for index, (item, _) in enumerate(pairs):
         if index > first and (size + item.size > _BATCH_BYTES or index - first == _BATCH_OBJECTS):
-            yield items[first:index]
+            yield pairs[first:index]
             first, size = index, 0
         size += item.size
-    if items:
-        yield items[first:]
+    if pairs:
+        yield pairs[first:]

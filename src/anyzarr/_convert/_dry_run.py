@@ -6,14 +6,14 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from anyzarr import _parallel, crud
-from anyzarr._convert._image import PlannedImage
+from anyzarr._convert._job import ImageJob, Pixels
 from anyzarr._pyramid import Region
 from anyzarr.metadata import ArrayMetadata, parse_array
-from anyzarr.readers import ImageSource
 from anyzarr.stores import MemoryStore
 
 __all__ = ["ConversionPlan", "plan_of"]
@@ -65,9 +65,16 @@ class _Sample:
     seconds: float = 0.0
 
 
+class Planned(Protocol):
+    """What is to be written of an image, or of an array."""
+
+    @property
+    def job(self) -> ImageJob: ...
+
+
 def plan_of(
-    planned: Sequence[PlannedImage],
-    source: ImageSource,
+    planned: Sequence[Planned],
+    source: Pixels,
     *,
     memory_bytes: int,
     workers: int | None,
@@ -77,7 +84,7 @@ def plan_of(
     Parameters
     ----------
     planned
-        The images.
+        The images, or arrays.
     source
         Where they come from.
     memory_bytes, workers
@@ -106,7 +113,7 @@ def plan_of(
     )
 
 
-def _sampled(planned: Sequence[PlannedImage], source: ImageSource) -> _Sample:
+def _sampled(planned: Sequence[Planned], source: Pixels) -> _Sample:
     """Read and encode a part from the middle of a few images, on one thread."""
     sample = _Sample()
     step = max(1, len(planned) // _MOST_SAMPLES)

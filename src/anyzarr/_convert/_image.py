@@ -70,6 +70,7 @@ class ImageOptions:
     version: str | None = None
     engine: str | None = None
     memory_bytes: int | None = None
+    zarr_format: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from anyzarr import _parallel, config
 from anyzarr._convert._dry_run import ConversionPlan, plan_of
+from anyzarr._convert._execute import LONG_BYTES, RunOptions, job_of, run_job
 from anyzarr._convert._image import (
     DEFAULT_VERSION,
     ImageOptions,
@@ -21,61 +20,14 @@ from anyzarr._convert._image import (
 from anyzarr._convert._job import Job, OpenJob, SourceRef
 from anyzarr._convert._journal import JOURNAL, Journal, fingerprint_of
 from anyzarr._convert._layout import Layout
-from anyzarr._convert._run import run_on_threads
-from anyzarr._convert._run_apart import run_in_processes
-from anyzarr._convert._run_cluster import client_of, run_on_cluster
 from anyzarr._convert._verify import Verification, verify
 from anyzarr._progress import Tracker
 from anyzarr._pyramid import default_memory
 from anyzarr.abc import Store
-from anyzarr.errors import ConflictError, UnsupportedError
+from anyzarr.errors import ConflictError
 from anyzarr.readers import ImageSource
 
 __all__ = ["LONG_BYTES", "ImageConversion", "RunOptions", "Written"]
-
-LONG_BYTES = 64 << 20
-"""From here on a conversion notes what it has done, to be gone on with after an interruption."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How the work is done.
-
-    Attributes
-    ----------
-    workers
-        How many threads, or processes, or jobs of a batch system; None: as many as processors,
-        in one process.
-    processes
-        Whether workers are processes of this host.
-    memory_bytes
-        What all of it may take on this host, or None: :func:`anyzarr._pyramid.default_memory`.
-    cluster
-        As for :func:`client_of`, or None.
-    resume
-        Whether to go on with what an interrupted conversion has left.
-    verify
-        Whether to read all pixels back and compare them with the source.
-    """
-
-    workers: int | None = None
-    processes: bool = False
-    memory_bytes: int | None = None
-    cluster: Any = None
-    resume: bool = False
-    verify: bool = False
-
-    @property
-    def n_processes(self) -> int:
-        """Among how many processes the work is shared, as far as is known here."""
-        return (self.workers or 2) if self.processes or self.cluster is not None else 1
-
-    @property
-    def memory_bytes_each(self) -> int | None:
-        """What one process may take: all that is given, or its share on this host."""
-        if self.memory_bytes is None or not self.processes:
-            return self.memory_bytes
-        return self.memory_bytes // self.n_processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,20 +125,13 @@ class ImageConversion:
         return Written(planned[0], len(done), verification)
 
     def _job(self, store: Store, planned: Sequence[PlannedImage]) -> Job:
-        run = self.run_options
-        if run.n_processes > 1 and store.capabilities.in_process:
-            raise UnsupportedError(
-                f"{store} is in the memory of this process, where no other process can write: "
-                "leave out processes= and cluster=, or convert to a folder"
-            )
-        return Job(
+        return job_of(
             self.ref,
             store,
-            tuple(one.job for one in planned),
-            self.options.method,
-            self.options.engine,
-            run.memory_bytes_each,
-            run.n_processes,
+            [one.job for one in planned],
+            self.run_options,
+            method=self.options.method,
+            engine=self.options.engine,
         )
 
     def _run(
@@ -203,23 +148,7 @@ class ImageConversion:
             if self.layout.kind != "image":
                 self._finish(planned[number], store)
 
-        run = self.run_options
-        rest = (done, journal.mark, on_image, self.tracker)
-        if run.cluster is not None:
-            with client_of(run.cluster, run.workers) as client:
-                run_on_cluster(opened, client, *rest)
-        elif run.processes:
-            threads = max(1, _parallel.concurrency() // run.n_processes)
-            run_in_processes(opened, *rest, threads=threads)
-        else:
-            with self._threads():
-                run_on_threads(opened, *rest)
-
-    @contextmanager
-    def _threads(self) -> Iterator[None]:
-        asked = self.run_options.workers
-        with config.scope(concurrency=asked) if asked else nullcontext():
-            yield
+        run_job(opened, self.run_options, done, journal.mark, on_image, self.tracker)
 
     def _finish(self, planned: PlannedImage, store: Store) -> None:
         """Write the metadata of an image; the name asked for is that of the whole."""
@@ -231,7 +160,7 @@ class ImageConversion:
     def _verified(self, opened: OpenJob) -> Verification | None:
         if not self.run_options.verify:
             return None
-        with self._threads():
+        with self.run_options.threads():
             return verify(opened, self.tracker)
 
     def _require_unchanged(self, before: list[list[Any]]) -> None:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy.typing as npt
 
@@ -20,7 +20,16 @@ from anyzarr.abc import Store
 from anyzarr.metadata import parse_array
 from anyzarr.readers import ImageSource, open_plate, reader_named
 
-__all__ = ["ImageJob", "Job", "OpenJob", "SourceRef", "Task", "opened_here"]
+__all__ = [
+    "ImageJob",
+    "Job",
+    "OpenJob",
+    "Pixels",
+    "Reference",
+    "SourceRef",
+    "Task",
+    "opened_here",
+]
 
 _CELL_BYTES = 1 << 30
 _SMALLEST_CELL_BYTES = 16 << 20
@@ -50,6 +59,37 @@ class Task(NamedTuple):
         """Return the task of a printed one."""
         image, piece, cell = (int(part) for part in text.split("."))
         return cls(image, piece, cell)
+
+
+class Pixels(Protocol):
+    """What elements are read from, from several threads."""
+
+    def read(self, index: int, region: Region) -> npt.NDArray[Any]:
+        """Return the elements of a region of an image or array."""
+        ...
+
+
+class Reference(Protocol):
+    """How to open a source again, in another process or on another host."""
+
+    @property
+    def reader(self) -> str:
+        """Name of the reader."""
+        ...
+
+    @property
+    def axes(self) -> str | None:
+        """Names of the axes, where they were given."""
+        ...
+
+    @property
+    def changes(self) -> Changes:
+        """What is to be different."""
+        ...
+
+    def open(self) -> Pixels:
+        """Open it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +139,20 @@ class ImageJob:
         Of the arrays of its levels, level 0 first.
     factors
         From each level to the next.
+    is_array
+        Whether ``path`` is that of the one level itself.
     """
 
     index: int
     path: str
     documents: tuple[Mapping[str, Any], ...]
     factors: tuple[tuple[int, ...], ...]
+    is_array: bool = False
 
     def level_path(self, level: int) -> str:
         """Return the path of a level."""
+        if self.is_array:
+            return self.path
         return f"{self.path}/{level}" if self.path else str(level)
 
     def arrays(self, store: Store, engine: str | None) -> list[Array]:
@@ -140,7 +185,7 @@ class Job:
         Tells jobs apart.
     """
 
-    source: SourceRef
+    source: Reference
     store: Store
     images: tuple[ImageJob, ...]
     method: str
@@ -175,7 +220,7 @@ class OpenJob:
         Its source, if it is open already; it stays the caller's to close.
     """
 
-    def __init__(self, job: Job, source: ImageSource | None = None) -> None:
+    def __init__(self, job: Job, source: Pixels | None = None) -> None:
         self.job = job
         self._source = source
         self._works: dict[int, list[Work]] = {}
@@ -211,7 +256,7 @@ class OpenJob:
         )
 
     @property
-    def source(self) -> ImageSource:
+    def source(self) -> Pixels:
         """The source, opened when it is first needed."""
         if self._source is None:
             self._source = self.job.source.open()

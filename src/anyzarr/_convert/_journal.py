@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from anyzarr._convert._job import Task
 from anyzarr.abc import Store
 from anyzarr.errors import ConflictError, StoreError
 
-__all__ = ["JOURNAL", "NOTE", "Journal", "fingerprint_of", "keeps_work"]
+__all__ = ["JOURNAL", "NOTE", "Journal", "fingerprint_of", "fingerprint_of_store", "keeps_work"]
 
 JOURNAL: Final = ".anyzarr-convert/"
 """Prefix of the journal's objects, removed when the conversion is complete."""
@@ -64,6 +65,17 @@ def fingerprint_of(files: Iterable[Path]) -> list[list[Any]]:
         status = path.stat()
         found.append([path.name, status.st_size, status.st_mtime_ns])
     return found
+
+
+def fingerprint_of_store(store: Store) -> list[list[Any]]:
+    """Return number, size and a digest of all objects in a store, without reading them."""
+    if not store.capabilities.listable:
+        return []
+    digest, n, size = hashlib.sha256(), 0, 0
+    for item in sorted(store.list(), key=lambda item: item.key):
+        digest.update(f"{item.key}\0{item.size}\0{item.etag}\n".encode())
+        n, size = n + 1, size + item.size
+    return [[n, size, digest.hexdigest()]]
 
 
 def keeps_work(error: BaseException) -> bool:

@@ -45,6 +45,7 @@ def convert(
     plate: str | os.PathLike[str] | None = None,
     split: Literal["positions"] | None = None,
     version: str | None = None,
+    zarr_format: Literal[2, 3] | None = None,
     engine: str | None = None,
     workers: int | None = None,
     processes: bool = False,
@@ -63,9 +64,9 @@ def convert(
 
     An image file (TIFF) becomes OME-Zarr with a pyramid; a hierarchy written to a name that
     ends in ``.ozx`` is packed, an ``.ozx`` written to another name is unpacked, and anything
-    else is copied byte for byte. OME-Zarr for which a version, chunks, shards or a compressor is
-    asked for is brought to them on the way, values equal bit for bit. The target appears when it
-    is complete, or not at all.
+    else is copied byte for byte. A hierarchy for which other chunks, shards, a compressor, a format
+    or a version is asked for is brought to them on the way, values equal bit for bit. The target
+    appears when it is complete, or not at all.
 
     Parameters
     ----------
@@ -77,7 +78,8 @@ def convert(
         How the pixels of an image are stored; by default about 1 MB per chunk, shards of at
         most 128 MiB (``"auto"``), blosc with zstd. ``shards=False``: none. As for
         :meth:`anyzarr.ome.Image.create_image`; also by axis, ``{"z": 16}``, the others as by
-        default. OME-Zarr keeps what is not given.
+        default. Zarr keeps what is not given; numbers are for the arrays, or images, with as many
+        dimensions, and chunks that come out the same are copied as they are stored.
     levels, method
         Of an image's pyramid: how many levels, the full resolution included (``auto``: until
         the largest spatial axis is 256 or less), and how they are made.
@@ -115,6 +117,8 @@ def convert(
     version
         The OME-Zarr version to write: ``0.5``, ``0.4`` or ``0.6``; by default ``0.5`` for an
         image file, and that of OME-Zarr as it is. See :func:`anyzarr.ome.upgrade`.
+    zarr_format
+        2 or 3: the format of all arrays and groups. OME-Zarr goes by its version.
     engine
         What encodes the chunks.
     workers, processes
@@ -132,7 +136,8 @@ def convert(
         Go on with what an interrupted conversion to this target has left; without one, start. The
         source and the settings must be the same. Without it, what was left is removed.
     verify
-        Read all pixels back and compare them with the source before the target appears.
+        Read all pixels, or all objects that were copied, back and compare them with the source
+        before the target appears.
     dry_run
         Write nothing: read and encode a short sample, and report what would be written and about
         how long it would take (:class:`ConversionPlan`).
@@ -175,7 +180,7 @@ def convert(
     run_options = RunOptions(workers, processes, memory_of(memory), cluster, resume, verify)
     options = ImageOptions(
         chunks, shards, compressor, levels, method, name, version, engine_name(engine),
-        run_options.memory_bytes_each,
+        run_options.memory_bytes_each, zarr_format,
     )  # fmt: skip
     conversion = Conversion(
         Location(source, source_backend, source_options),

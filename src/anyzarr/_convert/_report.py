@@ -11,9 +11,10 @@ from anyzarr._convert._verify import Verification
 
 __all__ = ["ConversionReport", "Kind"]
 
-Kind = Literal["image", "plan", "pack", "copy", "upgrade"]
+Kind = Literal["image", "plan", "pack", "copy", "upgrade", "rewrite"]
 """An image read by a reader; a hierarchy put into an archive; one copied as it is; OME-Zarr
-brought to another version, or other chunks and codecs; or nothing but a plan."""
+brought to another version, or other chunks and codecs; another hierarchy brought to other chunks,
+codecs or another format; or nothing but a plan."""
 
 
 _DONE = {
@@ -22,6 +23,7 @@ _DONE = {
     "pack": "packed",
     "copy": "copied",
     "upgrade": "upgraded",
+    "rewrite": "rewrote",
 }
 
 
@@ -36,8 +38,8 @@ class ConversionReport:
     kind
         ``image`` (a file read by a reader), ``plan`` (the same, but nothing was written), ``pack``
         (a hierarchy put into an ``.ozx``), ``copy`` (a hierarchy copied byte for byte; unpacking an
-        ``.ozx`` is one) or ``upgrade`` (OME-Zarr brought to another version, or other chunks and
-        codecs).
+        ``.ozx`` is one), ``upgrade`` (OME-Zarr brought to another version, or other chunks and
+        codecs) or ``rewrite`` (the same of another hierarchy, or one brought to another format).
     seconds
         How long it took, or would take.
     size_bytes
@@ -50,6 +52,8 @@ class ConversionReport:
     axes, level_shapes, dtype, scale
         Of the first image: names of the axes, shape of each level, pixel type, physical size of an
         element of level 0 per axis. Empty or None otherwise.
+    n_arrays
+        Of a hierarchy that is changed on its way: how many arrays there are.
     n_resumed
         Parts of the work that an interrupted conversion had done already.
     verification
@@ -72,6 +76,7 @@ class ConversionReport:
     level_shapes: tuple[tuple[int, ...], ...] = ()
     dtype: str | None = None
     scale: tuple[float, ...] = ()
+    n_arrays: int = 0
     n_resumed: int = 0
     verification: Verification | None = None
     plan: ConversionPlan | None = None

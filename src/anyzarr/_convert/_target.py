@@ -159,7 +159,7 @@ def images_target(
         if overwrite:
             _require_replaceable_path(path)
         with staged(path, overwrite=overwrite, resume=resume) as staging:
-            yield staging, True
+            yield staging.with_zarr_format(target.zarr_format), True
         return
     store = target.open("a")
     if not (resume and _is_unfinished(store)) and require_replaceable(store, overwrite=overwrite):

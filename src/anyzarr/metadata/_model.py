@@ -161,6 +161,18 @@ class ChunkKeyEncoding:
             return self.separator.join(("c", *map(str, coords)))
         return self.separator.join(map(str, coords)) if coords else "0"
 
+    def coords(self, key: str, ndim: int) -> tuple[int, ...] | None:
+        """Return the chunk a key relative to the array's path is of; None: of none."""
+        parts = key.split(self.separator)
+        if self.name == "default":
+            if parts.pop(0) != "c":
+                return None
+        elif not ndim:
+            return () if key == "0" else None
+        if len(parts) != ndim or not all(part.isascii() and part.isdigit() for part in parts):
+            return None
+        return tuple(map(int, parts))
+
 
 @dataclass(frozen=True, eq=False)
 class ArrayMetadata:

@@ -10,11 +10,12 @@ from typing import Any, Literal
 from anyzarr.errors import MetadataError, UnsupportedError
 from anyzarr.metadata import ArrayMetadata, array_document, parse_array, to_document
 from anyzarr.metadata._codecs import role_of
+from anyzarr.metadata._dtypes import has_byte_order
 from anyzarr.ome._axes import Axis
 from anyzarr.ome._storage import Lengths, compressors_of, default_shards
 from anyzarr.ome._upgrade_plan import PlannedNode, UpgradePlan
 
-__all__ = ["CopyOptions", "new_documents"]
+__all__ = ["CopyOptions", "array_at_target", "new_documents"]
 
 Names = Sequence[str]
 
@@ -55,7 +56,7 @@ def new_documents(plan: UpgradePlan, options: CopyOptions) -> dict[str, dict[str
         Shards are asked for, and the version is one of Zarr v2.
     """
     names = [axis.name for axis in _axes_of_options(plan, options)]
-    return {node.path: _document(node, options, names) for node in plan.arrays}
+    return {node.path: array_at_target(node, options, names) for node in plan.arrays}
 
 
 def _axes_of_options(plan: UpgradePlan, options: CopyOptions) -> tuple[Axis, ...]:
@@ -90,7 +91,8 @@ def _require_axes(lengths: Mapping[str, int], plan: UpgradePlan) -> None:
             )
 
 
-def _document(node: PlannedNode, options: CopyOptions, names: Names) -> dict[str, Any]:
+def array_at_target(node: PlannedNode, options: CopyOptions, names: Names) -> dict[str, Any]:
+    """Return the document of an array at the target; ``names`` are the axes of the options."""
     planned = copy.deepcopy(dict(node.after))
     if planned["zarr_format"] == 2:
         return _of_v2(planned, node, options, names)
@@ -102,7 +104,7 @@ def _document(node: PlannedNode, options: CopyOptions, names: Names) -> dict[str
     chunks = _chunks(metadata, options, names, node.axes)
     fresh = array_document(
         shape=metadata.shape,
-        dtype=metadata.dtype.newbyteorder("="),
+        dtype=_dtype(metadata),
         chunks=chunks,
         shards=_shards(metadata, options, names, node.axes, chunks),
         fill_value=metadata.fill,
@@ -121,19 +123,26 @@ def _of_v2(
     if not options.changes_chunks or not node.axes:
         return planned
     if options.shards:
-        raise UnsupportedError("OME-Zarr 0.4 is Zarr v2, which has no shards; leave shards out")
+        raise UnsupportedError("Zarr v2 (that of OME-Zarr 0.4) has no shards; leave shards out")
     metadata = parse_array(planned)
     planned["chunks"] = list(_chunks(metadata, options, names, node.axes))
     if options.compressor is not None:
         coded = array_document(
             shape=metadata.shape,
-            dtype=metadata.dtype,
+            dtype=_dtype(metadata),
             chunks=planned["chunks"],
             zarr_format=2,
             compressors=compressors_of(options.compressor, metadata.dtype, 2),
         )
         planned |= {"compressor": coded["compressor"], "filters": coded["filters"]}
     return planned
+
+
+def _dtype(metadata: ArrayMetadata) -> Any:
+    """Return what :func:`array_document` takes for the same values, in native byte order."""
+    if has_byte_order(metadata.dtype):
+        return metadata.dtype.newbyteorder("=")
+    return metadata.data_type
 
 
 def _codecs(
@@ -172,8 +181,13 @@ def _picked(
 def _chunks(
     metadata: ArrayMetadata, options: CopyOptions, names: Names, axes: Sequence[Axis]
 ) -> tuple[int, ...]:
-    sharding, whole = metadata.sharding, metadata.grid.chunk_shape or metadata.shape
-    kept = sharding.subchunk_shape if sharding is not None else whole
+    sharding, grid = metadata.sharding, metadata.grid.chunk_shape
+    if grid is None and not isinstance(options.chunks, Sequence):
+        raise UnsupportedError(
+            "its chunks are of several lengths along an axis; to store it anew, give chunks= with "
+            "a number for each"
+        )
+    kept = sharding.subchunk_shape if sharding is not None else grid or metadata.shape
     chunks = _picked(options.chunks, names, axes, kept)
     return tuple(max(1, min(c, n)) for c, n in zip(chunks, metadata.shape, strict=True))
 

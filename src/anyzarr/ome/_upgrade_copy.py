@@ -16,7 +16,7 @@ from anyzarr.metadata import ArrayMetadata, parse_array
 from anyzarr.ome._upgrade_arrays import CopyOptions, new_documents
 from anyzarr.ome._upgrade_plan import UpgradePlan
 
-__all__ = ["copy_upgraded"]
+__all__ = ["copy_upgraded", "new_key", "other_keys"]
 
 _DOCUMENTS = {"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"}
 _LEAST_WORKERS = 8  # waiting for a network costs no processor
@@ -45,7 +45,7 @@ def copy_upgraded(
         else:
             _copy_chunks(source, target, node.path, before, after, tracker)
     for node in reversed(plan.groups):
-        _copy_others(source, target, node.path, plan)
+        _copyother_keys(source, target, node.path, plan)
         crud.create_new_group(node.after, target, node.path)
 
 
@@ -61,14 +61,14 @@ def _copy_chunks(
     prefix = f"{path}/"
 
     def one(info: ObjectInfo) -> None:
-        key = _new_key(info.key, prefix, path, before, after)
+        key = new_key(info.key, prefix, path, before, after)
         if key is not None:
             _copy(source, target, info.key, key, tracker)
 
     for_each(one, source.list(prefix), limit=max(_LEAST_WORKERS, concurrency()))
 
 
-def _new_key(
+def new_key(
     key: str, prefix: str, path: str, before: ArrayMetadata, after: ArrayMetadata
 ) -> str | None:
     """Return the key of the same chunk at the target; None: the object is no chunk."""
@@ -77,21 +77,19 @@ def _new_key(
         return None
     if before.key_encoding == after.key_encoding:
         return key
-    parts = rest.split(before.key_encoding.separator)
-    if not all(part.isascii() and part.isdigit() for part in parts) or len(parts) != before.ndim:
-        return None
-    return after.chunk_key(path, tuple(map(int, parts)))
+    coords = before.key_encoding.coords(rest, before.ndim)
+    return None if coords is None else after.chunk_key(path, coords)
 
 
-def _copy_others(source: Store, target: Store, path: str, plan: UpgradePlan) -> None:
+def _copyother_keys(source: Store, target: Store, path: str, plan: UpgradePlan) -> None:
     """Copy what lies in a group and is no node: OME-XML, tables, notes."""
     if not source.capabilities.listable:
         return
-    for key in _others(source, path, {node.path for node in plan.nodes}):
+    for key in other_keys(source, path, {node.path for node in plan.nodes}):
         _copy(source, target, key, key)
 
 
-def _others(source: Store, path: str, nodes: set[str]) -> Iterator[str]:
+def other_keys(source: Store, path: str, nodes: set[str]) -> Iterator[str]:
     level = source.list_level(f"{path}/" if path else "")
     for key in level.keys:
         if key.rpartition("/")[2] not in _DOCUMENTS:

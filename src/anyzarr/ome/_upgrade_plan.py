@@ -18,7 +18,15 @@ from anyzarr.ome._upgrade_attributes import is_ome, upgraded_attributes
 from anyzarr.ome._versions import require_writable_version, stated_version, zarr_format_of
 from anyzarr.stores import join
 
-__all__ = ["PlannedNode", "UpgradePlan", "plan_upgrade"]
+__all__ = [
+    "Document",
+    "PlannedNode",
+    "UpgradePlan",
+    "as_v3",
+    "documents_of",
+    "group_of_format",
+    "plan_upgrade",
+]
 
 Document = Mapping[str, Any]
 
@@ -110,7 +118,9 @@ def plan_upgrade(store: Store, version: str, *, recoded: bool = False) -> Upgrad
         It is no OME-Zarr, or breaks the specification.
     """
     require_writable_version(version)
-    documents = _walk(store)
+    documents = documents_of(store)
+    if "shape" in (documents[""] or {}):
+        raise MetadataError(f"{store.spec} is an array, not an image; give the group that holds it")
     root = (documents.get("") or {}).get("attributes", {})
     before = stated_version(root)
     if not any(is_ome(_attributes(d), _name(p)) for p, d in documents.items()):
@@ -134,12 +144,10 @@ def plan_upgrade(store: Store, version: str, *, recoded: bool = False) -> Upgrad
     return UpgradePlan(version, before, tuple(ordered))
 
 
-def _walk(store: Store) -> dict[str, Document | None]:
+def documents_of(store: Store) -> dict[str, Document | None]:
     """Return the documents of all nodes; None for groups without one that hold nodes."""
     found: dict[str, Document | None] = {"": crud.read_metadata(store)}
-    if "shape" in (found[""] or {}):
-        raise MetadataError(f"{store.spec} is an array, not an image; give the group that holds it")
-    level = [""]
+    level = [] if "shape" in (found[""] or {}) else [""]
     while level:
         inside = map_ordered(lambda path: _members(store, path), level)
         new = {path: document for members in inside for path, document in members.items()}
@@ -182,7 +190,9 @@ def _planned_groups(documents: Mapping[str, Document | None], version: str) -> l
         new = upgraded_attributes(
             copy.deepcopy(dict(attributes)), _name(path), version, _shape_of(documents, path)
         )
-        groups.append(PlannedNode(path, document, _group(document, new, version)))
+        groups.append(
+            PlannedNode(path, document, group_of_format(document, new, zarr_format_of(version)))
+        )
     return groups
 
 
@@ -199,8 +209,11 @@ def _shape_of(documents: Mapping[str, Document | None], path: str) -> Any:
     return shape
 
 
-def _group(document: Document | None, attributes: dict[str, Any], version: str) -> Document:
-    if zarr_format_of(version) == 2:
+def group_of_format(
+    document: Document | None, attributes: Mapping[str, Any], zarr_format: int
+) -> Document:
+    """Return the document of a group in a format, without copies of those below it."""
+    if zarr_format == 2:
         return {"zarr_format": 2, "attributes": attributes}
     known = {"zarr_format", "node_type", "attributes", "consolidated_metadata"}
     extra = document if document is not None and _format(document) == 3 else {}
@@ -229,7 +242,7 @@ def _planned_array(
         return node
     metadata = parse_array(document)
     if metadata.zarr_format == 2:
-        node = replace(node, after=_as_v3(metadata, path, recoded=recoded and bool(axes)))
+        node = replace(node, after=as_v3(metadata, path, recoded=recoded and bool(axes)))
     names = [axis.name for axis in axes]
     if names and len(names) != metadata.ndim:
         raise MetadataError(
@@ -242,7 +255,8 @@ def _planned_array(
     return node
 
 
-def _as_v3(metadata: ArrayMetadata, path: str, *, recoded: bool) -> Document:
+def as_v3(metadata: ArrayMetadata, path: str, *, recoded: bool) -> Document:
+    """Return the document of a v2 array in v3; ``recoded``: its codecs need no counterpart."""
     try:
         return to_v3_equivalent(metadata)
     except UnsupportedError as error:
