@@ -56,6 +56,7 @@ def convert(
     plate: str | None = None,
     split: Literal["positions"] | None = None,
     ome_version: Annotated[str | None, Parameter(name=["--version", "--ome-version"])] = None,
+    zarr_format: Annotated[int | None, Parameter(validator=validators.Number(gte=2, lte=3))] = None,
     metadata_only: bool = False,
     workers: _AtLeast1 = None,
     processes: bool = False,
@@ -80,8 +81,8 @@ def convert(
     """Convert an image to OME-Zarr, or Zarr from one place or form to another.
 
     A TIFF becomes OME-Zarr with a pyramid. Zarr written to a name that ends in .ozx is packed
-    into that file, an .ozx written to another name is unpacked, anything else is copied. OME-Zarr
-    for which a version, chunks, shards or a compressor is given is brought to them on the way.
+    into that file, an .ozx written to another name is unpacked, anything else is copied. Zarr for which
+    a version, a format, chunks, shards or a compressor is given is brought to them on the way.
 
     Parameters
     ----------
@@ -127,6 +128,8 @@ def convert(
     ome_version
         OME-Zarr version to write: 0.4, 0.5 or 0.6. Default: 0.5 for an image file, and that of
         OME-Zarr as it is.
+    zarr_format
+        2 or 3: brings all arrays and groups to that Zarr format.
     metadata_only
         Upgrade OME-Zarr in place, to 0.5 unless --version says otherwise: chunks stay untouched.
     workers
@@ -188,6 +191,7 @@ def convert(
         "plate": plate,
         "split": split,
         "version": ome_version,
+        "zarr_format": zarr_format,
         "workers": workers,
         "processes": processes or None,
         "memory": memory,
@@ -251,6 +255,7 @@ def _print_report(report: ConversionReport) -> None:
         "plan": "would convert",
         "pack": "packed",
         "upgrade": "upgraded",
+        "rewrite": "rewrote",
     }.get(report.kind, "copied")
     rows = [(verb, report.source), ("to", report.target)]
     if report.level_shapes:
