@@ -81,8 +81,9 @@ def convert(
     """Convert an image to OME-Zarr, or Zarr from one place or form to another.
 
     A TIFF becomes OME-Zarr with a pyramid. Zarr written to a name that ends in .ozx is packed
-    into that file, an .ozx written to another name is unpacked, anything else is copied. Zarr for which
-    a version, a format, chunks, shards or a compressor is given is brought to them on the way.
+    into that file, an .ozx written to another name is unpacked, anything else is copied. Zarr for
+    which a version, a format, chunks, shards or a compressor is given is brought to them on the
+    way.
 
     Parameters
     ----------

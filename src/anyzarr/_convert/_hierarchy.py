@@ -10,7 +10,6 @@ from typing import Any
 import numpy.typing as npt
 
 from anyzarr import crud
-from anyzarr._convert._changes import Changes
 from anyzarr._convert._copy import Pair, copy_contents, copy_objects, pairs_of
 from anyzarr._convert._dry_run import ConversionPlan, plan_of
 from anyzarr._convert._execute import LONG_BYTES, RunOptions, job_of, run_job
@@ -106,19 +105,9 @@ class StoredArrays:
     arrays: tuple[tuple[str, Mapping[str, Any]], ...]
     engine: str | None = None
 
-    @property
-    def reader(self) -> str:
-        """What reads them."""
-        return "zarr"
-
-    @property
-    def axes(self) -> None:
-        """Not asked for: arrays are taken as they are."""
-
-    @property
-    def changes(self) -> Changes:
-        """None."""
-        return Changes()
+    def to_document(self) -> dict[str, Any]:
+        """Return what a resumed conversion must have in common with the interrupted one."""
+        return {"arrays": [[path, dict(document)] for path, document in self.arrays]}
 
     def open(self) -> OpenArrays:
         """Open them."""

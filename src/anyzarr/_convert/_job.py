@@ -72,19 +72,8 @@ class Pixels(Protocol):
 class Reference(Protocol):
     """How to open a source again, in another process or on another host."""
 
-    @property
-    def reader(self) -> str:
-        """Name of the reader."""
-        ...
-
-    @property
-    def axes(self) -> str | None:
-        """Names of the axes, where they were given."""
-        ...
-
-    @property
-    def changes(self) -> Changes:
-        """What is to be different."""
+    def to_document(self) -> dict[str, Any]:
+        """Return what a resumed conversion must have in common with the interrupted one."""
         ...
 
     def open(self) -> Pixels:
@@ -115,6 +104,15 @@ class SourceRef:
     axes: str | None = None
     changes: Changes = Changes()  # noqa: RUF009 - immutable
     plate: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return what a resumed conversion must have in common with the interrupted one."""
+        return {
+            "reader": self.reader,
+            "axes": self.axes,
+            "plate": self.plate,
+            "changes": self.changes.to_document(),
+        }
 
     def open(self) -> ImageSource:
         """Open it."""
@@ -197,10 +195,7 @@ class Job:
     def fingerprint(self) -> dict[str, Any]:
         """Return what a resumed conversion must have in common with the interrupted one."""
         return {
-            "reader": self.source.reader,
-            "axes": self.source.axes,
-            "plate": self.source.plate,
-            "changes": self.source.changes.to_document(),
+            **self.source.to_document(),
             "method": self.method,
             "images": [
                 {"index": i.index, "path": i.path, "documents": list(map(dict, i.documents))}
