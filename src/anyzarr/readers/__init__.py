@@ -4,6 +4,7 @@ One file per format. Another package adds a format by an entry point of the grou
 ``anyzarr.readers`` that names a :class:`ReaderKind`, or by calling :func:`register_reader`.
 """
 
+from anyzarr.readers._clearcontrol import CLEARCONTROL
 from anyzarr.readers._files import FILES, TABLE, open_plate
 from anyzarr.readers._gray import GraySource
 from anyzarr.readers._mmstack import MMSTACK
@@ -24,10 +25,11 @@ from anyzarr.readers._source import (
 )
 from anyzarr.readers._tiff import TIFF
 
-for _kind in (NDTIFF, MMSTACK, TIFF, NPY, TABLE, FILES):
+for _kind in (NDTIFF, CLEARCONTROL, MMSTACK, TIFF, NPY, TABLE, FILES):
     register_reader(_kind)
 
 __all__ = [
+    "CLEARCONTROL",
     "FILES",
     "MMSTACK",
     "NDTIFF",
