@@ -7,9 +7,13 @@ One file per format. Another package adds a format by an entry point of the grou
 from anyzarr.readers._clearcontrol import CLEARCONTROL
 from anyzarr.readers._files import FILES, TABLE, open_plate
 from anyzarr.readers._gray import GraySource
+from anyzarr.readers._hdf5 import HDF5
 from anyzarr.readers._mmstack import MMSTACK
+from anyzarr.readers._mrc import MRC
 from anyzarr.readers._ndtiff import NDTIFF
-from anyzarr.readers._npy import NPY
+from anyzarr.readers._nifti import NIFTI
+from anyzarr.readers._npy import NPY, NPZ
+from anyzarr.readers._photo import PHOTO
 from anyzarr.readers._source import (
     ImageSource,
     ReaderKind,
@@ -25,15 +29,33 @@ from anyzarr.readers._source import (
 )
 from anyzarr.readers._tiff import TIFF
 
-for _kind in (NDTIFF, CLEARCONTROL, MMSTACK, TIFF, NPY, TABLE, FILES):
+for _kind in (
+    NDTIFF,
+    CLEARCONTROL,
+    MMSTACK,
+    TIFF,
+    NPY,
+    NPZ,
+    HDF5,
+    MRC,
+    NIFTI,
+    PHOTO,
+    TABLE,
+    FILES,
+):
     register_reader(_kind)
 
 __all__ = [
     "CLEARCONTROL",
     "FILES",
+    "HDF5",
     "MMSTACK",
+    "MRC",
     "NDTIFF",
+    "NIFTI",
     "NPY",
+    "NPZ",
+    "PHOTO",
     "TABLE",
     "TIFF",
     "GraySource",

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from anyzarr._optional import require
 from anyzarr._pyramid import Region
 from anyzarr.errors import CorruptDataError, StoreError
-from anyzarr.ome import Axis, Channel, axes_of
+from anyzarr.ome import Channel
+from anyzarr.readers._axis_map import AxisMap
+from anyzarr.readers._calibration import RGB_CHANNELS, Calibration, described, rgb_channels
 from anyzarr.readers._mmstack import is_stack, open_mmstack
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
-from anyzarr.readers._tiff_axes import AxisMap, map_axes
+from anyzarr.readers._tiff_axes import map_axes
 from anyzarr.readers._tiff_chain import check_chain
 from anyzarr.readers._tiff_metadata import (
-    Calibration,
     OmeXml,
     from_aperio,
     from_imagej,
@@ -31,8 +30,6 @@ from anyzarr.readers._tiff_metadata import (
 from anyzarr.readers._tiff_pixels import SeriesPixels, pixels_of
 
 __all__ = ["TIFF", "open_tiff"]
-
-_RGB = (("Red", "FF0000"), ("Green", "00FF00"), ("Blue", "0000FF"), ("Alpha", "FFFFFF"))
 
 
 class _TiffImage:
@@ -58,34 +55,7 @@ class _TiffImage:
 
     def read(self, region: Region) -> npt.NDArray[Any]:
         """Return the elements of a region, in the order of the image's axes."""
-        merged = [i for i, source in enumerate(self._map.sources) if len(source) > 1]
-        if not merged:
-            return self._read_plain(region)
-        # Axes run together have no slices of their own: one index after the other.
-        out = np.empty(tuple(s.stop - s.start for s in region), self.description.dtype)
-        for index in itertools.product(*(range(region[i].start, region[i].stop) for i in merged)):
-            part = list(region)
-            place: list[slice] = [slice(None)] * len(region)
-            for axis, i in zip(merged, index, strict=True):
-                part[axis] = slice(i, i + 1)
-                place[axis] = slice(i - region[axis].start, i - region[axis].start + 1)
-            out[tuple(place)] = self._read_plain(tuple(part))
-        return out
-
-    def _read_plain(self, region: Region) -> npt.NDArray[Any]:
-        wanted = [slice(0, 1)] * len(self._map.sizes)
-        for part, source in zip(region, self._map.sources, strict=True):
-            if len(source) == 1:
-                wanted[source[0]] = part
-            elif source:
-                sizes = tuple(self._map.sizes[i] for i in source)
-                for axis, i in zip(source, np.unravel_index(part.start, sizes), strict=True):
-                    wanted[axis] = slice(int(i), int(i) + 1)
-        values = self._opened().read(tuple(wanted))
-        first = [source[0] for source in self._map.sources if source]
-        rest = [i for i in range(len(wanted)) if i not in first]
-        moved = values.transpose(*first, *rest)
-        return moved.reshape(tuple(s.stop - s.start for s in region))
+        return self._map.read(region, self._opened().read, self.description.dtype)
 
     def _opened(self) -> SeriesPixels:
         with self._lock:
@@ -250,42 +220,23 @@ def _warn_about_pages(series: Any, warnings: list[str]) -> None:
 
 
 def _describe(series: Any, axis_map: AxisMap, calibration: Calibration) -> SourceImage:
-    known = [calibration.sizes.get(name.upper()) for name in axis_map.names]
-    axes = tuple(
-        replace(axis, unit=size[1]) if size is not None and axis.type != "channel" else axis
-        for axis, size in zip(axes_of(axis_map.names), known, strict=True)
-    )
-    scale = tuple(
-        size[0] if size is not None and axis.type != "channel" else 1.0
-        for axis, size in zip(axes, known, strict=True)
-    )
-    channels, windows = _channels(series, axes, axis_map, calibration)
-    rgb = channels is not None and tuple(c.label for c in channels[:3]) == ("Red", "Green", "Blue")
-    return SourceImage(
-        calibration.name,
-        axis_map.shape,
-        np.dtype(series.dtype).newbyteorder("="),
-        axes,
-        scale,
-        channels,
-        windows,
-        spot=calibration.spot,
-        is_rgb=rgb and windows,
-    )
+    channels, windows = _channels(series, axis_map, calibration)
+    known = replace(calibration, channels=channels, windows_are_known=windows)
+    return described(axis_map, series.dtype, known)
 
 
 def _channels(
-    series: Any, axes: Sequence[Axis], axis_map: AxisMap, calibration: Calibration
+    series: Any, axis_map: AxisMap, calibration: Calibration
 ) -> tuple[tuple[Channel, ...] | None, bool]:
     """Return what is known of the channels, and whether their windows are to be kept."""
-    index = next((i for i, axis in enumerate(axes) if axis.type == "channel"), None)
-    if index is None:
+    if "c" not in axis_map.names:
         return None, False
+    index = axis_map.names.index("c")
     n = axis_map.shape[index]
     source = axis_map.sources[index]
     letters = [series.axes[i] for i in source]
     if letters == ["S"] and n in {3, 4}:
-        return tuple(Channel(label, color) for label, color in _RGB[:n]), True
+        return rgb_channels(n), True
     known = calibration.channels
     samples = series.shape[source[-1]] if source else 1
     if known is not None and letters == ["C", "S"] and samples <= 4 and len(known) * samples == n:
@@ -296,5 +247,5 @@ def _channels(
 
 
 def _sample_of(channel: Channel, index: int) -> Channel:
-    label, color = _RGB[index]
+    label, color = RGB_CHANNELS[index]
     return Channel(label if channel.label is None else f"{channel.label} {label}", color)

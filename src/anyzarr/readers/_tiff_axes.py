@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from anyzarr.errors import MetadataError, UnsupportedError
-from anyzarr.readers._tiff_metadata import Calibration
+from anyzarr.readers._axis_map import AxisMap
+from anyzarr.readers._calibration import Calibration
 
-__all__ = ["AxisMap", "map_axes"]
-
-
-@dataclass(frozen=True, slots=True)
-class AxisMap:
-    """Which axes of a series make up each axis of the image.
-
-    Attributes
-    ----------
-    names
-        Axes of the image in OME-Zarr's order.
-    sources
-        Per axis of the image, the numbers of the axes of the series it is made of: one as a
-        rule, several where they are run together to channels (samples, filters, …).
-    sizes
-        Shape of the series.
-    """
-
-    names: tuple[str, ...]
-    sources: tuple[tuple[int, ...], ...]
-    sizes: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the image."""
-        return tuple(math.prod(self.sizes[i] for i in source) for source in self.sources)
+__all__ = ["map_axes"]
 
 
 def map_axes(

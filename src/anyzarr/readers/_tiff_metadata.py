@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from anyzarr.ome import Channel, Spot, Window
+from anyzarr.ome import Channel, Window
+from anyzarr.readers._calibration import Calibration, add_size, length_unit, time_unit
 from anyzarr.readers._ome_plate import spots_of
 
-__all__ = ["Calibration", "OmeXml", "from_aperio", "from_imagej", "from_resolution"]
-
-_LENGTHS = {
-    "m": "meter", "dm": "decimeter", "cm": "centimeter", "mm": "millimeter",
-    "µm": "micrometer", "μm": "micrometer", "um": "micrometer", "micron": "micrometer",
-    "microns": "micrometer", "nm": "nanometer", "pm": "picometer", "fm": "femtometer",
-    "km": "kilometer", "å": "angstrom", "in": "inch", "inch": "inch", "ft": "foot",
-    "yd": "yard", "mi": "mile", "pc": "parsec",
-}  # fmt: skip
-_TIMES = {
-    "s": "second", "sec": "second", "ms": "millisecond", "µs": "microsecond",
-    "μs": "microsecond", "us": "microsecond", "ns": "nanosecond", "min": "minute",
-    "h": "hour", "hour": "hour", "d": "day",
-}  # fmt: skip
+__all__ = ["OmeXml", "from_aperio", "from_imagej", "from_resolution"]
 
 # Printers' resolutions (72, 96, 300, 600, 1200 dpi, …) say nothing about a specimen.
 _LARGEST_MEANINGFUL_MICROMETERS = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """What is known of an image beside its pixels.
-
-    Attributes
-    ----------
-    name
-        The image's name, or None.
-    sizes
-        Physical size of an element by axis letter (``X Y Z T``), with its unit or None.
-    channels
-        What is known of the channels, or None.
-    windows_are_known
-        Whether a person or program chose the contrast windows.
-    spot
-        The well and field of view it shows, if it is of a plate.
-    """
-
-    name: str | None = None
-    sizes: Mapping[str, tuple[float, str | None]] = field(default_factory=dict)
-    channels: tuple[Channel, ...] | None = None
-    windows_are_known: bool = False
-    spot: Spot | None = None
 
 
 class OmeXml:
@@ -94,30 +55,12 @@ class OmeXml:
         sizes: dict[str, tuple[float, str | None]] = {}
         for letter in "XYZ":
             unit = pixels.get(f"PhysicalSize{letter}Unit", "µm")
-            _add(sizes, letter, pixels.get(f"PhysicalSize{letter}"), length_unit(unit))
-        time_unit = _TIMES.get(pixels.get("TimeIncrementUnit", "s").lower())
-        _add(sizes, "T", pixels.get("TimeIncrement"), time_unit)
+            add_size(sizes, letter, pixels.get(f"PhysicalSize{letter}"), length_unit(unit))
+        unit_of_time = time_unit(pixels.get("TimeIncrementUnit", "s"))
+        add_size(sizes, "T", pixels.get("TimeIncrement"), unit_of_time)
         channels = tuple(_ome_channel(element) for element in pixels.findall("{*}Channel"))
         spot = self._spots.get(image.get("ID", ""))
         return Calibration(image.get("Name"), sizes, channels or None, spot=spot)
-
-
-def _add(
-    sizes: dict[str, tuple[float, str | None]], letter: str, value: Any, unit: str | None
-) -> None:
-    """Note a size if it is a number greater than zero, in a unit that is known."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return
-    if math.isfinite(number) and number > 0 and unit is not None:
-        sizes[letter] = (number, unit)
-
-
-def length_unit(text: str | None) -> str | None:
-    """Return the UDUNITS name of a unit of length, or None where it is none."""
-    cleaned = (text or "").replace("\\u00B5", "µ").strip()
-    return _LENGTHS.get(cleaned.lower())
 
 
 def _ome_channel(element: ElementTree.Element) -> Channel:
@@ -138,9 +81,9 @@ def from_imagej(description: Mapping[str, Any], page: Any) -> Calibration:
     sizes: dict[str, tuple[float, str | None]] = {}
     unit = length_unit(str(description.get("unit", "")))
     for letter, tag in (("X", "XResolution"), ("Y", "YResolution")):
-        _add(sizes, letter, _per_unit(page, tag), unit)
-    _add(sizes, "Z", description.get("spacing"), unit)
-    _add(sizes, "T", description.get("finterval"), "second")
+        add_size(sizes, letter, _per_unit(page, tag), unit)
+    add_size(sizes, "Z", description.get("spacing"), unit)
+    add_size(sizes, "T", description.get("finterval"), "second")
     colors = [_lut_color(lut) for lut in description.get("LUTs", ())]
     windows = _imagej_windows(description)
     n = max(len(colors), len(windows))
@@ -177,7 +120,7 @@ def from_aperio(description: str) -> Calibration:
     known = {name.strip(): value.strip() for name, _, value in fields}
     sizes: dict[str, tuple[float, str | None]] = {}
     for letter in "XY":
-        _add(sizes, letter, known.get("MPP"), "micrometer")
+        add_size(sizes, letter, known.get("MPP"), "micrometer")
     return Calibration(None, sizes)
 
 
