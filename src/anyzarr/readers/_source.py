@@ -205,14 +205,16 @@ def stem_of(path: Path) -> str:
     >>> from pathlib import Path
     >>> stem_of(Path("run/cells.ome.tif")), stem_of(Path("run/img_t{t:03}.tif"))
     ('cells', 'img_t')
+    >>> stem_of(Path("brain.nii.gz"))
+    'brain'
     >>> stem_of(Path("run/*.tif"))
     'run'
     """
     _load_plugins()
     endings = {".ome", *(ending for kind in _readers.values() for ending in kind.suffixes)}
     stem = re.sub(r"\{[^{}]*\}|[*?]", "", path.name)
-    while Path(stem).suffix.lower() in endings or stem.lower() in endings:
-        stem = stem[: -len(Path(stem).suffix or stem)]
+    while ending := max((e for e in endings if stem.lower().endswith(e)), key=len, default=""):
+        stem = stem[: -len(ending)]
     return stem.strip("_-. ") or path.parent.name
 
 
