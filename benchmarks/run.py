@@ -29,6 +29,7 @@ BENCHMARKS = (
     "updates",
     "remote",
     "pyramid",
+    "convert",
     "vectors",
 )  # table1 prints the floor
 

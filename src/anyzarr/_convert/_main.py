@@ -126,8 +126,8 @@ def convert(
         processes of this host (2), for sources that decode in Python.
     memory
         About what the pixels that are held may take: bytes, or ``"4GB"``. By default a quarter of
-        what is free, and not more than 1 GiB. Shards are small enough for it, unless they are
-        given.
+        what is free, and not more than 1 GiB. Shards are small enough for what
+        is said here, unless they are given.
     cluster
         Do the work on a Dask cluster: a ``distributed.Client``, the address of a scheduler
         (``"tcp://host:8786"``), or a batch system that dask-jobqueue knows (``"slurm"``). Its
@@ -180,7 +180,7 @@ def convert(
     run_options = RunOptions(workers, processes, memory_of(memory), cluster, resume, verify)
     options = ImageOptions(
         chunks, shards, compressor, levels, method, name, version, engine_name(engine),
-        run_options.memory_bytes_each, zarr_format,
+        None if memory is None else run_options.memory_bytes_each, zarr_format,
     )  # fmt: skip
     conversion = Conversion(
         Location(source, source_backend, source_options),
