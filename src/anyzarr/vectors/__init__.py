@@ -10,6 +10,7 @@ from anyzarr.vectors._constants import (
 )
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata, is_vector_store
 from anyzarr.vectors._edit import EditSummary, delete_objects
+from anyzarr.vectors._edit_attributes import set_object_attributes, set_vertex_attributes
 from anyzarr.vectors._graphs import Graph, read_graph, write_graph
 from anyzarr.vectors._job import WriteSummary
 from anyzarr.vectors._lazy import ZVStore, open_zv
@@ -62,6 +63,8 @@ __all__ = [
     "read_points",
     "read_polylines",
     "remove_resolution_level",
+    "set_object_attributes",
+    "set_vertex_attributes",
     "store_info",
     "vacuum",
     "validate",

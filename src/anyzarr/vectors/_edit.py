@@ -20,7 +20,7 @@ from anyzarr.vectors._open import open_root, require_known_capabilities
 from anyzarr.vectors._relink import RowMap, relink
 from anyzarr.vectors._transaction import Transaction, editing
 
-__all__ = ["EditSummary", "delete_objects", "mark_stale", "open_for_edit"]
+__all__ = ["EditSummary", "delete_objects", "mark_stale", "object_rows", "open_for_edit"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,8 @@ def delete_objects(
         levels: list[int] = []
         for number in metadata.levels:
             level = StoredLevel.of(root, metadata, number, objects=True)
-            rows = _rows(level, ids, must=number == 0)
+            rows = object_rows(level, ids, must=number == 0)
+            rows = rows[rows >= 0]
             if not len(rows):
                 continue
             live, n_vertices = drop_fragments(tx, level, rows)
@@ -123,8 +124,8 @@ def delete_objects(
     return EditSummary(sum(counts[:1]), len(ids), tuple(levels), stale)
 
 
-def _rows(level: StoredLevel, ids: Ints, *, must: bool) -> Ints:
-    """Return the rows of objects in the index of a level; of those that it has, or must have."""
+def object_rows(level: StoredLevel, ids: Ints, *, must: bool) -> Ints:
+    """Return the row of each object in the index of a level; -1 where it may be missing, and is."""
     index = level.objects
     rows = np.full(len(ids), -1, np.int64) if index is None else index.rows_of(ids)
     if must and (rows < 0).any():
@@ -132,7 +133,7 @@ def _rows(level: StoredLevel, ids: Ints, *, must: bool) -> Ints:
             f"there is no object {int(ids[rows < 0][0])} in {level.root.url}; nothing was changed",
             path=f"{level.number}/object_index",
         )
-    return rows[rows >= 0]
+    return rows
 
 
 def mark_stale(tx: Transaction, metadata: RootMetadata, levels: list[int]) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from anyzarr.crud._nodes import put_document
 from anyzarr.errors import MetadataError, UnsupportedError
 from anyzarr.metadata import ArrayMetadata, array_document, group_document, parse_array
 from anyzarr.stores import join
-from anyzarr.vectors._attributes import encode_column
+from anyzarr.vectors._attributes import StoredColumn, encode_column
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._geometry import Columns
 from anyzarr.vectors._manifests import ManifestTable, encode_manifests
@@ -24,8 +24,10 @@ from anyzarr.vectors._objects import ObjectIndex, read_groups
 __all__ = [
     "MANIFEST_ROWS",
     "Documents",
+    "all_rows",
     "dense_rows",
     "extended",
+    "object_attribute",
     "write_groups",
     "write_object_attributes",
     "write_objects",
@@ -245,20 +247,26 @@ def write_object_attributes(
         array = stored.get(name)
         coded = encode_column(name, column, None if array is None else array.metadata.attributes)
         path = f"{base}/{name}"
-        values = _all_rows(array, coded.values, rows, n_objects)
-        about = {**coded.attributes, "zv_array": "object_attribute", "shape": list(values.shape),
-                 "fill_sentinel_meaning": "absent"}  # fmt: skip
-        documents |= _write_rows(
-            root, path, array, 0, values,
-            chunks=(_ATTRIBUTE_ROWS, *values.shape[1:]), compressors="zstd",
-            fill_value=_absent(values.dtype), attributes=about,
-        )  # fmt: skip
+        values = all_rows(array, coded.values, rows, n_objects)
+        documents |= _write_rows(root, path, array, 0, values, **object_attribute(coded, values))
     if documents:
         documents[base] = group_at()
     return documents
 
 
-def _all_rows(
+def object_attribute(coded: StoredColumn, values: npt.NDArray[Any]) -> dict[str, Any]:
+    """Return how an attribute of objects is stored, if it is new."""
+    about = {**coded.attributes, "zv_array": "object_attribute", "shape": list(values.shape),
+             "fill_sentinel_meaning": "absent"}  # fmt: skip
+    return {
+        "chunks": (_ATTRIBUTE_ROWS, *values.shape[1:]),
+        "compressors": "zstd",
+        "fill_value": _absent(values.dtype),
+        "attributes": about,
+    }
+
+
+def all_rows(
     array: Array | None, values: npt.NDArray[Any], rows: Ints, n_objects: int
 ) -> npt.NDArray[Any]:
     """Return the values of all rows: those stored, with these put in."""
