@@ -10,7 +10,6 @@ from anyzarr.errors import NodeNotFoundError
 from anyzarr.vectors import delete_objects
 
 KINDS = ["point", "polyline", "graph", "skeleton", "mesh"]
-WIDE = (100.0, 100.0)
 
 
 @pytest.mark.parametrize(
@@ -39,10 +38,10 @@ def test_an_object_that_is_not_there_is_named_and_nothing_is_deleted(made) -> No
     assert store == before
 
 
-@pytest.mark.parametrize("kind", ["polyline", pytest.param("mesh", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["polyline"])
 def test_a_deletion_cut_off_anywhere_leaves_the_old_or_the_new(made, kind) -> None:
     before: dict[str, bytes] = {}
-    made.write(before, kind, made.IDS, shard_shape=2, chunk_shape=WIDE)
+    made.write(before, kind, made.IDS, shard_shape=2)
     old, new = made.content(before, kind), made.expected(kind, [2, 6, 9])
 
     def state(store: Any) -> str:
@@ -50,5 +49,5 @@ def test_a_deletion_cut_off_anywhere_leaves_the_old_or_the_new(made, kind) -> No
 
     made.cut_off_anywhere(
         before, lambda store: delete_objects(store, [5]), state,
-        lambda store: made.write(store, kind, [11], mode="append", chunk_shape=WIDE),
+        lambda store: made.write(store, kind, [11], mode="append"),
     )  # fmt: skip

@@ -69,11 +69,10 @@ def test_bins_keep_their_numbers() -> None:
     assert store == before
 
 
-@pytest.mark.parametrize("kind", ["polyline", pytest.param("mesh", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["polyline"])
 def test_a_vacuum_cut_off_anywhere_leaves_the_same_content(made, kind: str) -> None:
     before: dict[str, bytes] = {}
-    wide = (100.0, 100.0)
-    made.write(before, kind, made.IDS, shard_shape=2, chunk_shape=wide)
+    made.write(before, kind, made.IDS, shard_shape=2)
     delete_objects(before, [9, 5])
     content = made.content(before, kind)
 
@@ -84,7 +83,7 @@ def test_a_vacuum_cut_off_anywhere_leaves_the_same_content(made, kind: str) -> N
 
     made.cut_off_anywhere(
         before, vacuum, state,
-        lambda store: made.write(store, kind, [11], mode="append", chunk_shape=wide),
+        lambda store: made.write(store, kind, [11], mode="append"),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from anyzarr.errors import NodeNotFoundError
 from anyzarr.metadata import group_document
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._documents import RootMetadata
-from anyzarr.vectors._edit_objects import drop_fragments, put_level, without_objects
+from anyzarr.vectors._edit_objects import drop_fragments, live_rows, put_level, without_objects
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._open import open_root, require_known_capabilities
 from anyzarr.vectors._relink import RowMap, relink
@@ -110,9 +110,9 @@ def delete_objects(
             rows = rows[rows >= 0]
             if not len(rows):
                 continue
-            live, n_vertices = drop_fragments(tx, level, rows)
-            if live is not None:
-                maps[number] = live
+            cells, n_vertices = drop_fragments(tx, level, rows)
+            if len(cells):
+                maps[number] = live_rows(tx, level, cells)
             without_objects(tx, level, rows)
             put_level(tx, level.level, level.level.vertex_count - n_vertices)
             counts.append(n_vertices)

@@ -29,7 +29,7 @@ from anyzarr.vectors._relink import padded_rows
 from anyzarr.vectors._transaction import Transaction, editing
 from anyzarr.vectors._write import storage_of
 
-__all__ = ["set_object_attributes", "set_vertex_attributes"]
+__all__ = ["put_object_columns", "set_object_attributes", "set_vertex_attributes"]
 
 
 def set_object_attributes(
@@ -84,9 +84,9 @@ def set_object_attributes(
         changed = []
         for number in metadata.levels:
             level = StoredLevel.of(root, metadata, number, objects=True)
-            rows = object_rows(level, ids, must=number == 0)
-            if (rows >= 0).any():
-                _put_object_columns(tx, level, rows, columns)
+            rows, index = object_rows(level, ids, must=number == 0), level.objects
+            if index is not None and (rows >= 0).any():
+                put_object_columns(tx, level, rows, columns, index.n_objects)
                 changed.append(number)
         stale = mark_stale(tx, metadata, changed) if changed else ()
         if changed:
@@ -94,23 +94,26 @@ def set_object_attributes(
     return EditSummary(0, len(ids), tuple(changed), stale)
 
 
-def _put_object_columns(tx: Transaction, level: StoredLevel, rows: Ints, columns: Columns) -> None:
-    index, base = level.objects, f"{level.number}/object_attributes"
-    assert index is not None
+def put_object_columns(
+    tx: Transaction, level: StoredLevel, rows: Ints, columns: Columns, n_objects: int
+) -> None:
+    """Give objects, by their rows in the index, attributes; -1 stands for those not there."""
+    base = f"{level.number}/object_attributes"
     known = rows >= 0
     stored = level.root.get_many([f"{base}/{name}" for name in columns])
     for name, column in columns.items():
         array = stored.get(f"{base}/{name}")
         before = array if isinstance(array, Array) else None
         if before is None:
-            coded = encode_column(name, _full(column[known], rows[known], index.n_objects))
+            coded = encode_column(name, _full(column[known], rows[known], n_objects))
             values = coded.values
         else:
             coded = encode_column(name, column[known], before.metadata.attributes)
-            values = all_rows(before, coded.values, rows[known], index.n_objects)
+            values = all_rows(before, coded.values, rows[known], n_objects)
         values = values.astype(values.dtype.newbyteorder("="), copy=False)
         tx.rows(f"{base}/{name}", before, values, **object_attribute(coded, values))
-    tx.document(base, group_document())
+    if columns:
+        tx.document(base, group_document())
 
 
 def set_vertex_attributes(

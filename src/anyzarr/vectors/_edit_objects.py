@@ -24,10 +24,18 @@ from anyzarr.vectors._objects_write import MANIFEST_ROWS, dense_rows
 from anyzarr.vectors._relink import RowMap
 from anyzarr.vectors._transaction import Transaction
 
-__all__ = ["drop_fragments", "put_index", "put_level", "without_members", "without_objects"]
+__all__ = [
+    "drop_fragments",
+    "live_rows",
+    "put_index",
+    "put_level",
+    "with_members",
+    "without_members",
+    "without_objects",
+]
 
 
-def drop_fragments(tx: Transaction, level: StoredLevel, rows: Ints) -> tuple[RowMap | None, int]:
+def drop_fragments(tx: Transaction, level: StoredLevel, rows: Ints) -> tuple[Coords, int]:
     """Let the fragments of objects hold nothing; those that others have too stay.
 
     Parameters
@@ -41,10 +49,10 @@ def drop_fragments(tx: Transaction, level: StoredLevel, rows: Ints) -> tuple[Row
 
     Returns
     -------
-    rows
-        The rows that no longer count; None if the objects have none.
+    cells
+        The cells that have fewer rows that count.
     n_vertices
-        How many they are.
+        How many rows count no longer.
     """
     index, array = level.objects, tx.cell_array(f"{level.number}/vertex_fragments")
     assert index is not None
@@ -53,15 +61,21 @@ def drop_fragments(tx: Transaction, level: StoredLevel, rows: Ints) -> tuple[Row
     gone = np.isin(blocks.object_row, rows)
     cells = np.unique(blocks.coords[gone], axis=0)
     if not len(cells):
-        return None, 0
+        return blocks.coords[:0], 0
     table = decode_fragments(array.read(cells), Origin(array.path, cells))
     chosen = _named(cells, table, blocks, gone) & ~_named(cells, table, blocks, ~gone)
     after = empty_fragments(table, chosen)
     tx.cells(array, cells, encode_fragments(after))
-    row_bytes = level.dtype.itemsize * level.ndim
-    counts = level.vertices.read(cells).lengths // row_bytes
-    live = RowMap.of_live(cells, np.maximum(counts, after.extent()), after, moved=False)
-    return live, int(table.count.sum() - after.count.sum())
+    return cells, int(table.count.sum() - after.count.sum())
+
+
+def live_rows(tx: Transaction, level: StoredLevel, cells: Coords) -> RowMap:
+    """Return which rows of cells will count."""
+    array = tx.cell_array(f"{level.number}/vertex_fragments")
+    assert array is not None
+    table = decode_fragments(array.read(cells), Origin(array.path, cells))
+    counts = level.vertices.read(cells).lengths // (level.dtype.itemsize * level.ndim)
+    return RowMap.of_live(cells, np.maximum(counts, table.extent()), table, moved=False)
 
 
 def _named(
@@ -155,10 +169,41 @@ def without_members(tx: Transaction, level: StoredLevel, ids: Ints) -> None:
     stays = ~np.isin(members, ids)
     if stays.all():
         return
-    lengths = 8 * np.bincount(number[stays], minlength=len(groups)).astype(np.int64)
-    order = np.argsort(number[stays], kind="stable")
-    blobs = Ragged(members[stays][order].astype("<i8").view(np.uint8), starts_of(lengths))
-    tx.blobs(path, array, blobs, {"group_ranges": {}}, MANIFEST_ROWS)
+    _put_groups(tx, level, array, number[stays], members[stays], len(groups))
+
+
+def with_members(tx: Transaction, level: StoredLevel, groups: Mapping[int, Ints]) -> None:
+    """Let the groups of a level have some objects, too; each once."""
+    if not groups:
+        return
+    path = f"{level.number}/groups"
+    array = level.root.get_many([path]).get(path)
+    before = read_groups(level.root, level.number)
+    every = [*before.items(), *groups.items()]
+    members = np.concatenate([ids for _, ids in every])
+    number = np.repeat([n for n, _ in every], [len(ids) for _, ids in every])
+    pairs = np.stack([number, members], axis=1)
+    first = np.sort(np.unique(pairs, axis=0, return_index=True)[1])
+    n_groups = max(len(before), max(groups) + 1)
+    stored = array if isinstance(array, Array) else None
+    _put_groups(tx, level, stored, number[first], members[first], n_groups)
+
+
+def _put_groups(
+    tx: Transaction,
+    level: StoredLevel,
+    array: Array | None,
+    number: Ints,
+    members: Ints,
+    n_groups: int,
+) -> None:
+    lengths = 8 * np.bincount(number, minlength=n_groups).astype(np.int64)
+    order = np.argsort(number, kind="stable")
+    blobs = Ragged(members[order].astype("<i8").view(np.uint8), starts_of(lengths))
+    about: dict[str, object] = {"zv_array": "groups", "num_groups": n_groups}
+    if array is not None and "group_ranges" in array.metadata.attributes:
+        about["group_ranges"] = {}
+    tx.blobs(f"{level.number}/groups", array, blobs, about, MANIFEST_ROWS)
 
 
 def put_level(

@@ -26,7 +26,7 @@ from anyzarr.vectors._scatter import Scattered
 __all__ = ["Job", "Kind", "Mode", "OutOfBounds", "Part", "Pieces", "WriteOptions", "WriteSummary"]
 
 OutOfBounds: TypeAlias = Literal["raise", "ignore", "expand"]
-Mode: TypeAlias = Literal["create", "append", "overwrite"]
+Mode: TypeAlias = Literal["create", "append", "replace", "overwrite"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class WriteOptions:
     compressor, shard_shape
         How a new store's arrays are stored.
     mode
-        ``"create"`` refuses to touch data, ``"append"`` adds to it, ``"overwrite"`` replaces it.
+        ``"create"`` refuses to touch data, ``"append"`` adds to it, ``"replace"`` replaces the
+        objects of the same ids and adds the others, ``"overwrite"`` replaces everything.
     """
 
     chunk_shape: Sequence[float] | None = None
@@ -62,7 +63,7 @@ class WriteOptions:
     def __post_init__(self) -> None:
         for name, value, allowed in (
             ("out_of_bounds", self.out_of_bounds, ("raise", "ignore", "expand")),
-            ("mode", self.mode, ("create", "append", "overwrite")),
+            ("mode", self.mode, ("create", "append", "replace", "overwrite")),
         ):
             if value not in allowed:
                 raise MetadataError(

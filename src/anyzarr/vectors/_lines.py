@@ -108,7 +108,8 @@ def write_lines(
     compressor, shard_shape
         Codecs, and chunks per shard, of a new store.
     mode
-        ``"create"`` refuses to touch data, ``"append"`` adds to it, ``"overwrite"`` replaces it.
+        ``"create"`` refuses to touch data, ``"append"`` adds to it, ``"replace"`` puts objects in
+        the place of those of the same ids and adds the others, ``"overwrite"`` replaces everything.
     backend, **backend_kwargs
         Where bytes live; see :func:`anyzarr.vectors.open_store`.
 

@@ -133,7 +133,8 @@ def write_mesh(
     preserve_order
         Write the row of each vertex in the input as the attribute ``"input_order"``.
     mode
-        ``"create"`` refuses to touch data, ``"append"`` adds to it, ``"overwrite"`` replaces it.
+        ``"create"`` refuses to touch data, ``"append"`` adds to it, ``"replace"`` puts objects in
+        the place of those of the same ids and adds the others, ``"overwrite"`` replaces everything.
         Vertices of an object that is there are added to it.
     backend, **backend_kwargs
         Where bytes live; see :func:`anyzarr.vectors.open_store`.

@@ -25,9 +25,9 @@ from anyzarr.vectors._objects_input import (
     as_positions,
     rows_of_objects,
 )
+from anyzarr.vectors._replace import write_geometry
 from anyzarr.vectors._results import Result
 from anyzarr.vectors._target import target_of
-from anyzarr.vectors._write import write_level
 
 __all__ = ["INPUT_ORDER", "Points", "read_points", "select_points", "write_points"]
 
@@ -135,7 +135,9 @@ def write_points(
         Write the row of each point in the input as the attribute ``"input_order"``.
     mode
         ``"create"`` refuses to touch data; ``"append"`` adds to a store, or creates it; whatever
-        other processes append meanwhile, nothing is lost; ``"overwrite"`` replaces what is there.
+        other processes append meanwhile, nothing is lost; ``"replace"`` puts objects in the place
+        of those of the same ids, at one moment, and adds the others; ``"overwrite"`` replaces what
+        is there.
         Levels of detail stay as they are: see :func:`anyzarr.vectors.build_pyramid`.
     backend, **backend_kwargs
         As for :func:`anyzarr.vectors.open_store`.
@@ -180,7 +182,7 @@ def write_points(
         group_attributes=as_group_columns(group_attributes, numbers),
     )
     with target_of(path, geometry, options, _POINTS, backend, backend_kwargs) as root:
-        return write_level(root, geometry, options, _POINTS)
+        return write_geometry(root, geometry, options, _POINTS)
 
 
 def _geometry(

@@ -49,6 +49,8 @@ class Transaction:
         The store, under the locks of its levels.
     turns
         The right to write.
+    was_consolidated
+        Whether the store's metadata is to be consolidated afterwards.
     documents
         New documents, by path below the root.
     removed
@@ -56,7 +58,8 @@ class Transaction:
     """
 
     root: Group
-    turns: list[Turn] = field(default_factory=list)
+    turns: list[Turn]
+    was_consolidated: bool
     documents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     _arrays: dict[str, ArrayMetadata] = field(default_factory=dict)
@@ -95,7 +98,7 @@ class Transaction:
         whole
             All other cells become empty.
         """
-        path = self._relative(array.path)
+        path = self.relative(array.path)
         metadata = self._staged(path, array.metadata, copied=not whole)
         held = blobs.lengths > 0
         array = CellArray(metadata, array.store, array.path)
@@ -152,7 +155,8 @@ class Transaction:
         """Let a node go, and all below it."""
         self.removed.append(path)
 
-    def _relative(self, path: str) -> str:
+    def relative(self, path: str) -> str:
+        """Return the path below the root of what is at a path of the store."""
         return path[len(self.root.path) :].lstrip("/")
 
     def _put(self, path: str, metadata: ArrayMetadata) -> None:
@@ -168,8 +172,9 @@ class Transaction:
             return metadata.with_document(chunk_key_encoding=encoding)
         node = self.root.get_many([path]).get(path)
         if not isinstance(node, Array):
+            # Keys that no writer of a new array uses, should this be cut off.
             store.delete_prefix(f"{place}/")
-            return metadata
+            return metadata.with_document(chunk_key_encoding=_encoding("."))
         if node.metadata.document["chunk_key_encoding"]["name"] != "default":
             raise UnsupportedError(
                 f"the chunks of {place!r} in {store.spec} are named as in Zarr v2, and are only "
@@ -179,8 +184,7 @@ class Transaction:
             )
         separator = separator_of(node.metadata)
         delete_objects_but(store, place, separator)
-        other = "." if separator == "/" else "/"
-        encoding = {"name": "default", "configuration": {"separator": other}}
+        encoding = _encoding("." if separator == "/" else "/")
         target = metadata.with_document(chunk_key_encoding=encoding)
         if copied:
             _copy_objects(store, node.metadata, place, target, place)
@@ -213,7 +217,7 @@ class Transaction:
             edit = {
                 "documents": self.documents,
                 "removed": self.removed,
-                "was_consolidated": "consolidated_metadata" in document,
+                "was_consolidated": self.was_consolidated,
             }
             consolidated = {"kind": "inline", "must_understand": False, "metadata": known}
             document = {
@@ -223,6 +227,10 @@ class Transaction:
             }
             put_document(document, store, path)
             settle(self.root.refresh())
+
+
+def _encoding(separator: str) -> dict[str, Any]:
+    return {"name": "default", "configuration": {"separator": separator}}
 
 
 def _is_own(path: str) -> bool:
@@ -259,5 +267,5 @@ def editing(root: Group) -> Iterator[Transaction]:
             for number in metadata.levels or (0,)
         ]
         settle(root.refresh())
-        yield Transaction(root, turns)
+        yield Transaction(root, turns, "consolidated_metadata" in root.metadata.document)
         root.refresh()

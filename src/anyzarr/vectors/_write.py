@@ -38,7 +38,18 @@ from anyzarr.vectors._scatter import scatter
 from anyzarr.vectors._settle import settle
 from anyzarr.vectors._turns import Turn, one_writer
 
-__all__ = ["holds_data", "storage_of", "tiles", "write_level"]
+__all__ = [
+    "completed_level",
+    "completed_root",
+    "grow",
+    "holds_data",
+    "prepare",
+    "storage_of",
+    "summary_of",
+    "tiles",
+    "vertex_parts",
+    "write_level",
+]
 
 
 def write_level(
@@ -70,14 +81,19 @@ def write_level(
     level = plan or LevelMetadata(0)
     with one_writer(root.store, root.path, level.level) as turn:
         settle(root.refresh())
-        _grow(root, geometry, options, level.level)
-        job, ignored = _prepare(root, geometry, options, kind, level, scale)
+        grow(root, geometry, options, level.level)
+        job, ignored = prepare(root, geometry, options, kind, level, scale)
         is_consolidated = "consolidated_metadata" in root.metadata.document
         with changing(root.store, root.path):
             _write(job, kind, turn)
         if is_consolidated:
             crud.consolidate_metadata(root.store, root.path)
         root.refresh()
+    return summary_of(job, ignored)
+
+
+def summary_of(job: Job, ignored: int) -> WriteSummary:
+    """Return what a write did, and how many vertices it left out."""
     geometry = job.geometry
     return WriteSummary(
         vertex_count=geometry.n_vertices,
@@ -89,7 +105,7 @@ def write_level(
     )
 
 
-def _grow(root: Group, geometry: Geometry, options: WriteOptions, number: int) -> None:
+def grow(root: Group, geometry: Geometry, options: WriteOptions, number: int) -> None:
     """Where bounds grow below the first cell of the arrays, make room for what is to come."""
     if options.out_of_bounds != "expand" or not geometry.n_vertices:
         return
@@ -113,7 +129,7 @@ def _grow(root: Group, geometry: Geometry, options: WriteOptions, number: int) -
 
 def _write(job: Job, kind: Kind, turn: Turn) -> None:
     _begin(job)
-    parts, documents = _parts(job)
+    parts, documents = vertex_parts(job)
     if kind.links is not None:
         more, further = kind.links(job)
         parts, documents = [*parts, *more], {**documents, **further}
@@ -133,14 +149,15 @@ def _write(job: Job, kind: Kind, turn: Turn) -> None:
 # ---------------------------------------------------------------------- before anything is written
 
 
-def _prepare(
+def prepare(
     root: Group,
     geometry: Geometry,
     options: WriteOptions,
     kind: Kind,
     plan: LevelMetadata,
-    scale: Sequence[float] | None,
+    scale: Sequence[float] | None = None,
 ) -> tuple[Job, int]:
+    """Return what is to be written, and how many vertices are left out."""
     number = plan.level
     metadata = RootMetadata.parse(root.metadata.attributes)
     if number not in metadata.levels or scale is not None:
@@ -290,7 +307,7 @@ def _begin(job: Job) -> None:
         crud.update_attributes(job.root.store, path, untiled)
 
 
-def _parts(job: Job) -> tuple[list[Part], Documents]:
+def vertex_parts(job: Job) -> tuple[list[Part], Documents]:
     """Return vertices and attributes."""
     geometry, documents = job.geometry, Documents()
     positions = geometry.positions.astype(geometry.positions.dtype.newbyteorder("<"), copy=False)
@@ -352,8 +369,8 @@ def _objects(job: Job) -> Documents:
     return documents | write_groups(job.root, number, geometry.groups, geometry.group_attributes)
 
 
-def _finish(job: Job, kind: Kind, is_tiled: bool) -> None:
-    """Write the documents of the level and of the root, which make the write complete."""
+def completed_level(job: Job, *, is_tiled: bool) -> LevelMetadata:
+    """Return what the level says once what is written counts."""
     geometry = job.geometry
     families = {
         "vertices": True,
@@ -363,25 +380,35 @@ def _finish(job: Job, kind: Kind, is_tiled: bool) -> None:
     }
     present = dict.fromkeys(job.level.arrays_present)
     present.update({name: None for name, is_there in families.items() if is_there})
-    level = replace(
+    return replace(
         job.level,
         vertex_count=job.level.vertex_count + geometry.n_vertices,
         arrays_present=tuple(present),
         fragments_tile=is_tiled and (job.level.fragments_tile or not job.level.vertex_count),
     )
+
+
+def completed_root(job: Job, kind: Kind, before: RootMetadata) -> RootMetadata:
+    """Return what the root says once what is written counts."""
+    kinds = dict.fromkeys([*before.geometry_types, kind.geometry_type])
+    after = replace(
+        before,
+        bounds=job.metadata.bounds,
+        geometry_types=tuple(kinds),
+        links_convention=before.links_convention or kind.links_convention,
+    )
+    number = job.level.level
+    if number in after.levels:
+        return after
+    return after.with_level(number, job.metadata.scale_of(number))
+
+
+def _finish(job: Job, kind: Kind, is_tiled: bool) -> None:
+    """Write the documents of the level and of the root, which make the write complete."""
+    level = completed_level(job, is_tiled=is_tiled)
     put_documents(job.root, {job.path: group_at(level.attributes())})
 
     def final(stored: dict[str, Any]) -> dict[str, Any]:
-        before = RootMetadata.parse(stored)
-        kinds = dict.fromkeys([*before.geometry_types, kind.geometry_type])
-        after = replace(
-            before,
-            bounds=job.metadata.bounds,
-            geometry_types=tuple(kinds),
-            links_convention=before.links_convention or kind.links_convention,
-        )
-        scale = job.metadata.scale_of(level.level)
-        is_named = level.level in after.levels
-        return (after if is_named else after.with_level(level.level, scale)).attributes()
+        return completed_root(job, kind, RootMetadata.parse(stored)).attributes()
 
     crud.update_attributes(job.root.store, job.root.path, final)

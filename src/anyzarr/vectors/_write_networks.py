@@ -24,8 +24,8 @@ from anyzarr.vectors._objects_input import (
 )
 from anyzarr.vectors._objects_write import Documents
 from anyzarr.vectors._points import INPUT_ORDER
+from anyzarr.vectors._replace import write_geometry
 from anyzarr.vectors._target import target_of
-from anyzarr.vectors._write import write_level
 from anyzarr.vectors._write_links import link_parts
 
 __all__ = ["GRAPH", "MESH", "SKELETON", "network_geometry", "tree_geometry", "write_network"]
@@ -202,4 +202,4 @@ def write_network(
             kind="out_of_bounds",
         )
     with target_of(location, geometry, options, kind, backend, backend_kwargs) as root:
-        return write_level(root, geometry, options, kind)
+        return write_geometry(root, geometry, options, kind)

@@ -16,9 +16,9 @@ from anyzarr.vectors._grid import CellGrid
 from anyzarr.vectors._job import Job, Kind, Part, Pieces, WriteOptions, WriteSummary
 from anyzarr.vectors._objects_input import Groups, as_group_columns, as_groups, as_positions
 from anyzarr.vectors._objects_write import Documents
+from anyzarr.vectors._replace import write_geometry
 from anyzarr.vectors._runs import Runs, runs_of
 from anyzarr.vectors._target import target_of
-from anyzarr.vectors._write import write_level
 from anyzarr.vectors._write_links import link_parts
 
 __all__ = ["path_geometry", "path_kind", "polyline_columns", "write_paths"]
@@ -205,6 +205,10 @@ def write_paths(
     backend_kwargs: dict[str, Any],
 ) -> WriteSummary:
     """Write paths, of which no vertex can be left out."""
+    if options.mode == "replace" and kind.admit is _number_anew:
+        raise MetadataError(
+            "mode='replace' replaces paths by their ids: give object_ids", kind="object_ids"
+        )
     if options.out_of_bounds == "ignore":
         raise MetadataError(
             f"out_of_bounds='ignore' would tear a {kind.geometry_type} where vertices are left "
@@ -212,4 +216,4 @@ def write_paths(
             kind="out_of_bounds",
         )
     with target_of(location, geometry, options, kind, backend, backend_kwargs) as root:
-        return write_level(root, geometry, options, kind)
+        return write_geometry(root, geometry, options, kind)
