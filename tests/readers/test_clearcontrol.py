@@ -32,8 +32,9 @@ def write(folder: Path, volumes: dict[str, list[Any]], ending: str) -> None:
         for t, values in enumerate(stacks):
             depth, height, width = values.shape
             lines.append(f"{t}\t{t * 1.5:.4f}\t{width}, {height}, {depth}\n")
-            about.append({"VoxelDimX": 0.4, "VoxelDimY": 0.4, "VoxelDimZ": 2.5, "Channel": channel,
-                          "AcquisitionType": "NA", "TimeStampInNanoSeconds": 1_500_000_000 * t})  # fmt: skip
+            voxel = {"VoxelDimX": 0.4, "VoxelDimY": 0.4, "VoxelDimZ": 2.5, "AcquisitionType": "NA"}
+            stamp = 1_500_000_000 * t
+            about.append({**voxel, "Channel": channel, "TimeStampInNanoSeconds": stamp})
             data = values.tobytes()
             if ending == ".blc":
                 middle = len(data) // 3 // 2 * 2
