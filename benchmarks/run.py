@@ -30,6 +30,7 @@ BENCHMARKS = (
     "remote",
     "pyramid",
     "convert",
+    "micromanager",
     "vectors",
 )  # table1 prints the floor
 
