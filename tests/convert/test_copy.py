@@ -156,6 +156,13 @@ def test_a_full_disk(
     left = [20_000]
     for name in ("write", "pwrite"):
         monkeypatch.setattr(os, name, limited(getattr(os, name), left))
+
+    def copy_file_range(source: int, target: int, size: int) -> int:
+        if left[0] <= 0:
+            raise OSError(28, "No space left on device")
+        return os.write(target, os.read(source, size))
+
+    monkeypatch.setattr(os, "copy_file_range", copy_file_range)
     with pytest.raises(StoreError):
         anyzarr.convert(folder, tmp_path / target)
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
@@ -170,6 +177,39 @@ def limited(write: Callable[..., int], left: list[int]) -> Callable[..., int]:
         return n
 
     return limited_write
+
+
+@pytest.mark.parametrize("error", [18, 22, 95])
+def test_file_systems_the_kernel_cannot_copy_between(
+    folder: Path, tmp_path: Path, error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy_file_range(source: int, target: int, size: int) -> int:
+        raise OSError(error, "not here")
+
+    monkeypatch.setattr(os, "copy_file_range", copy_file_range)
+    anyzarr.convert(folder, tmp_path / "b.zarr", verify=True)
+    assert content(tmp_path / "b.zarr") == content(folder)
+
+
+@pytest.mark.parametrize("new", [b"short", None, bytes(9000)])
+def test_a_file_that_changes(
+    folder: Path, tmp_path: Path, new: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel copies files: one that is replaced, or gone, is found out."""
+    opened = LocalStore._open
+
+    def changing(self: LocalStore, key: str) -> int | None:
+        if key == "0/c/1/0/0":
+            (folder / key).unlink()
+            if new is not None:
+                (folder / key).write_bytes(new)
+        return opened(self, key)
+
+    monkeypatch.setattr(LocalStore, "_open", changing)
+    with pytest.raises(ConflictError) as caught:
+        anyzarr.convert(folder, tmp_path / "b.zarr")
+    assert caught.value.key == "0/c/1/0/0"
+    assert [p.name for p in tmp_path.iterdir()] == ["in"]
 
 
 def test_memory_does_not_grow_with_objects(tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ class _Copying:
         self._target = target
         self._tracker = tracker
         self._put = _putter(target, is_new=is_new)
+        self._copies_files = is_new and isinstance(source, LocalStore) and _is_staged(target)
 
     @property
     def width(self) -> int | None:
@@ -141,6 +142,9 @@ class _Copying:
 
     def copy(self, batch: Sequence[Pair]) -> None:
         for item, key in batch:
+            if self._copies_files:
+                self._copy_file(item, key)
+                continue
             if item.size > _LARGE_BYTES:
                 self._put(item, key, self._parts(item))
                 continue
@@ -149,6 +153,13 @@ class _Copying:
                 raise self._changed(item)
             self._put(item, key, (value,))
             self.advance(item.size)
+
+    def _copy_file(self, item: ObjectInfo, key: str) -> None:
+        source, target = self._source, self._target
+        assert isinstance(source, LocalStore)
+        assert isinstance(target, LocalStore)
+        if not target.put_copy(key, source, item, self.advance):
+            raise self._changed(item)
 
     def _parts(self, item: ObjectInfo) -> Iterator[bytes]:
         done = 0
@@ -178,8 +189,7 @@ _Put: TypeAlias = Callable[[ObjectInfo, str, "Iterator[bytes] | tuple[bytes]"], 
 
 def _putter(target: Store, *, is_new: bool) -> _Put:
     """Return what puts an object into a store; ``is_new``: none of them can be there."""
-    is_staged = isinstance(target, LocalStore) and STAGED.fullmatch(target.root.rpartition("/")[2])
-    if is_new and is_staged:
+    if is_new and _is_staged(target):
         return lambda item, key, parts: target.put_new(key, parts)  # type: ignore[attr-defined]
 
     def put(item: ObjectInfo, key: str, parts: Iterator[bytes] | tuple[bytes]) -> None:
@@ -189,6 +199,13 @@ def _putter(target: Store, *, is_new: bool) -> _Put:
             put_stream(target, key, parts, item.size)
 
     return put
+
+
+def _is_staged(target: Store) -> bool:
+    """Return whether a target is a folder that nobody looks at before it is complete."""
+    if not isinstance(target, LocalStore):
+        return False
+    return STAGED.fullmatch(target.root.rpartition("/")[2]) is not None
 
 
 def _batches(pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from anyzarr._atomic import SET_ASIDE, STAGED
@@ -30,6 +30,7 @@ from anyzarr.abc import (
 from anyzarr.errors import AnyzarrError, ConflictError
 from anyzarr.stores._base import BaseStore, Results
 from anyzarr.stores._keys import validate_key
+from anyzarr.stores._local_copy import copied_ranges
 from anyzarr.stores._locks import key_lock
 
 __all__ = [
@@ -408,11 +409,50 @@ class LocalStore(BaseStore):
         there is such an object.
         """
         path = self._path(validate_key(key, store=self._label))
+        with self._created(path, key) as fd:
+            for part in parts:
+                _write_all(fd, part)
+
+    def put_copy(
+        self, key: str, source: LocalStore, item: ObjectInfo, advance: Callable[[int], None]
+    ) -> bool:
+        """Write an object as :meth:`put_new` does, from another local store, in the kernel.
+
+        Parameters
+        ----------
+        key
+            Of the new object.
+        source, item
+            What to copy, as it was listed.
+        advance
+            Told the bytes that are copied.
+
+        Returns
+        -------
+        bool
+            Whether the source was and is as it was listed; else what was written is of no use.
+        """
+        path = self._path(validate_key(key, store=self._label))
+        fd = source._open(item.key)
+        if fd is None:
+            return False
+        try:
+            if etag_of(os.fstat(fd)) != item.etag:
+                return False
+            with self._created(path, key) as new:
+                for n_bytes in copied_ranges(fd, new):
+                    advance(n_bytes)
+                size = os.fstat(new).st_size
+            return size == item.size and etag_of(os.fstat(fd)) == item.etag
+        finally:
+            os.close(fd)
+
+    @contextlib.contextmanager
+    def _created(self, path: str, key: str) -> Iterator[int]:
         try:
             fd = _create(os.path.dirname(path), path)  # noqa: PTH120
             try:
-                for part in parts:
-                    _write_all(fd, part)
+                yield fd
             finally:
                 os.close(fd)
         except OSError as error:
