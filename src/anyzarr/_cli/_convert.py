@@ -12,11 +12,15 @@ from anyzarr._cli._options import JsonFlag, UsageError, check_option, options_of
 from anyzarr._cli._progress import progress_bar
 from anyzarr._cli._values import (
     by_axis,
+    check_columns,
     check_crop,
+    check_edges,
     check_extents,
     check_levels,
     check_scale,
+    columns_of,
     crop_of,
+    edges_of,
     extents_of,
     levels_of,
 )
@@ -31,6 +35,8 @@ _Extents = Annotated[str | None, Parameter(validator=check_extents)]
 _Levels = Annotated[str | None, Parameter(validator=check_levels)]
 _Scale = Annotated[str | None, Parameter(validator=check_scale)]
 _Crop = Annotated[str | None, Parameter(validator=check_crop)]
+_Columns = Annotated[str | None, Parameter(validator=check_columns)]
+_Edges = Annotated[str | None, Parameter(validator=check_edges)]
 _AtLeast1 = Annotated[int | None, Parameter(validator=validators.Number(gte=1))]
 _AtLeast0 = Annotated[int | None, Parameter(validator=validators.Number(gte=0))]
 
@@ -55,6 +61,9 @@ def convert(
     rgb: str | None = None,
     plate: str | None = None,
     split: Literal["positions"] | None = None,
+    columns: _Columns = None,
+    chunk_shape: _Edges = None,
+    preserve_order: bool = False,
     ome_version: Annotated[str | None, Parameter(name=["--version", "--ome-version"])] = None,
     zarr_format: Annotated[int | None, Parameter(validator=validators.Number(gte=2, lte=3))] = None,
     metadata_only: bool = False,
@@ -78,12 +87,13 @@ def convert(
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Convert an image to OME-Zarr, or Zarr from one place or form to another.
+    """Convert an image to OME-Zarr, vectors from and to files, or Zarr from one form to another.
 
     A TIFF becomes OME-Zarr with a pyramid. Zarr written to a name that ends in .ozx is packed
     into that file, an .ozx written to another name is unpacked, anything else is copied. Zarr for
     which a version, a format, chunks, shards or a compressor is given is brought to them on the
-    way.
+    way. Points, streamlines, skeletons and meshes in files become vector stores, and these such
+    files.
 
     Parameters
     ----------
@@ -126,6 +136,12 @@ def convert(
     split
         positions: write each image of a file that holds several to an OME-Zarr of its own in the
         folder TARGET, named after it; or put {name} or {index} into TARGET.
+    columns
+        Of a table of points: which column is x, y, z or object_id, such as x=PosX,y=PosY.
+    chunk_shape
+        Edge lengths of the chunks of a new vector store, such as 100,100,50.
+    preserve_order
+        Keep the row of each vertex of the file as the attribute input_order.
     ome_version
         OME-Zarr version to write: 0.4, 0.5 or 0.6. Default: 0.5 for an image file, and that of
         OME-Zarr as it is.
@@ -191,6 +207,9 @@ def convert(
         "rgb": rgb,
         "plate": plate,
         "split": split,
+        "columns": None if columns is None else columns_of(columns),
+        "chunk_shape": None if chunk_shape is None else edges_of(chunk_shape),
+        "preserve_order": preserve_order or None,
         "version": ome_version,
         "zarr_format": zarr_format,
         "workers": workers,
@@ -257,6 +276,7 @@ def _print_report(report: ConversionReport) -> None:
         "pack": "packed",
         "upgrade": "upgraded",
         "rewrite": "rewrote",
+        "vectors": "converted",
     }.get(report.kind, "copied")
     rows = [(verb, report.source), ("to", report.target)]
     if report.level_shapes:
@@ -265,6 +285,9 @@ def _print_report(report: ConversionReport) -> None:
         kind = "first image" if report.n_images > 1 else "image"
         rows.append((kind, f"{', '.join(f'{a} {n}' for a, n in sizes)}, {report.dtype}"))
         rows.append(("levels", ", ".join(fmt.extent(shape) for shape in report.level_shapes)))
+    if report.geometry_type is not None:
+        told = f"{fmt.count(report.vertex_count, 'vertex', 'vertices')}, {report.dtype}"
+        rows.append((report.geometry_type, told))
     if report.verification is not None:
         rows.append(("verified", f"{fmt.size(report.verification.n_bytes)} equal to the source"))
     if report.n_resumed:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final
 
-__all__ = ["by_axis", "check_crop", "check_extents", "check_levels", "check_scale", "crop_of",
-           "extents_of", "levels_of"]  # fmt: skip
+__all__ = ["by_axis", "check_columns", "check_crop", "check_edges", "check_extents",
+           "check_levels", "check_scale", "columns_of", "crop_of", "edges_of", "extents_of",
+           "levels_of"]  # fmt: skip
 
 _AXIS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _PART: Final = re.compile(r"(?P<start>-?[0-9]*):(?P<stop>-?[0-9]*)")
@@ -64,6 +66,34 @@ def levels_of(text: str) -> int | str:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{text!r} is neither auto nor a number of at least 1")
     return int(text)
+
+
+def columns_of(text: str) -> dict[str, str]:
+    """Return ``x=PosX,y=PosY`` as the column of each role."""
+    return by_axis(text, "x=PosX,y=PosY")
+
+
+def edges_of(text: str) -> tuple[float, ...]:
+    """Return ``100,100,50.5`` as lengths, which are above 0."""
+    try:
+        edges = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        edges = ()
+    if not edges or not all(0 < edge < math.inf for edge in edges):
+        raise ValueError(f"{text!r} is not a list of lengths above 0 such as 100,100,50")
+    return edges
+
+
+def check_columns(type_: Any, text: str | None) -> None:
+    """Check columns."""
+    if text is not None:
+        columns_of(text)
+
+
+def check_edges(type_: Any, text: str | None) -> None:
+    """Check lengths of edges."""
+    if text is not None:
+        edges_of(text)
 
 
 def check_extents(type_: Any, text: str | None) -> None:

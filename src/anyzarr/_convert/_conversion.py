@@ -18,6 +18,12 @@ from anyzarr._convert._layout import Layout, lay_out
 from anyzarr._convert._report import ConversionReport, Kind
 from anyzarr._convert._rewrite import asks_for_change, planned_rewrite
 from anyzarr._convert._target import ARCHIVE_SUFFIXES, Location, local_base, local_path
+from anyzarr._convert._vectors import (
+    VectorConversion,
+    VectorOptions,
+    refuse_for_vectors,
+    vector_conversion,
+)
 from anyzarr._ozx import arrange, require_root
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.abc import Store
@@ -55,6 +61,8 @@ class Conversion:
         What is to be different from the source.
     plate
         A table or pattern that says which well each file of the source shows, or None.
+    vectors
+        What is for vectors alone.
     progress
         Called at each step.
     """
@@ -69,6 +77,7 @@ class Conversion:
     axes: str | None
     changes: Changes
     plate: str | None
+    vectors: VectorOptions
     progress: ProgressCallback | None
 
     def check(self) -> None:
@@ -93,6 +102,10 @@ class Conversion:
 
     def run(self) -> ConversionReport:
         """Do it."""
+        conversion = vector_conversion(self.source, self.target)
+        if conversion is not None:
+            return self._convert_vectors(conversion)
+        self.vectors.require_none(self.source)
         path = local_path(self.source.value)
         ref = self._image_source()
         if ref is not None:
@@ -106,6 +119,29 @@ class Conversion:
         self._refuse_sharing()
         self._require_format(store)
         return self._pack(store) if self._destination.makes_archive else self._copy(store)
+
+    def _convert_vectors(self, conversion: VectorConversion) -> ConversionReport:
+        options, run = self.options, self.run_options
+        asked = {
+            "chunks": options.chunks, "version": options.version, "engine": options.engine,
+            "zarr_format": options.zarr_format, "plate": self.plate,
+            "levels": None if options.levels == "auto" else options.levels,
+            "method": None if options.method == "mean" else options.method,
+            "series": self.series, "axes": self.axes, "cluster": run.cluster,
+            **{n: True for n in self.changes.names if n not in {"scale", "dtype"}},
+            "resume": run.resume or None, "verify": run.verify or None,
+            "processes": run.processes or None, "dry_run": self.dry_run or None,
+        }  # fmt: skip
+        refuse_for_vectors([name for name, value in asked.items() if value is not None])
+        job = replace(
+            conversion,
+            overwrite=self.overwrite,
+            options=self.vectors,
+            changes=self.changes,
+            images=options,
+            progress=self.progress,
+        )
+        return job.run(self._destination)
 
     def images(self) -> tuple[list[tuple[int, SourceImage]], str]:
         """Return the images of the source that are not about the others, and the source's name.

@@ -16,6 +16,7 @@ from anyzarr._convert._memory import memory_of
 from anyzarr._convert._report import ConversionReport
 from anyzarr._convert._split import convert_apart
 from anyzarr._convert._target import Location, plate_of
+from anyzarr._convert._vectors import VectorOptions
 from anyzarr._progress import ProgressCallback
 from anyzarr.ome import Lengths
 
@@ -44,6 +45,9 @@ def convert(
     rgb: Literal["channels", "gray"] = "channels",
     plate: str | os.PathLike[str] | None = None,
     split: Literal["positions"] | None = None,
+    columns: Mapping[str, str] | None = None,
+    chunk_shape: Sequence[float] | None = None,
+    preserve_order: bool | None = None,
     version: str | None = None,
     zarr_format: Literal[2, 3] | None = None,
     engine: str | None = None,
@@ -60,13 +64,14 @@ def convert(
     backend: str | None = None,
     **backend_kwargs: Any,
 ) -> ConversionReport:
-    """Convert an image to OME-Zarr, or a Zarr hierarchy from one place or form to another.
+    """Convert an image to OME-Zarr, vectors from and to files, or Zarr from one form to another.
 
     An image file (TIFF) becomes OME-Zarr with a pyramid; a hierarchy written to a name that
     ends in ``.ozx`` is packed, an ``.ozx`` written to another name is unpacked, and anything
     else is copied byte for byte. A hierarchy for which other chunks, shards, a compressor, a format
-    or a version is asked for is brought to them on the way, values equal bit for bit. The target
-    appears when it is complete, or not at all.
+    or a version is asked for is brought to them on the way, values equal bit for bit. A file of
+    points, streamlines, skeletons or meshes (:mod:`anyzarr.vectors.formats`) becomes a vector
+    store, and a vector store such a file. The target appears when it is complete, or not at all.
 
     Parameters
     ----------
@@ -114,6 +119,13 @@ def convert(
     split
         ``"positions"``: each image of a file that holds several becomes an OME-Zarr of its own in
         the folder ``target``, named after it; or ``target`` has ``{name}`` or ``{index}`` in it.
+    columns
+        Of a table of points: which column is ``x``, ``y``, ``z`` or ``object_id``, where its name
+        does not say so. All others become attributes.
+    chunk_shape, preserve_order
+        Of a new vector store, as for :func:`anyzarr.vectors.write_points`. There ``scale`` is what
+        the numbers of the file are multiplied by, and their unit then, and ``dtype`` the type of
+        the positions.
     version
         The OME-Zarr version to write: ``0.5``, ``0.4`` or ``0.6``; by default ``0.5`` for an
         image file, and that of OME-Zarr as it is. See :func:`anyzarr.ome.upgrade`.
@@ -193,6 +205,7 @@ def convert(
         axes,
         parse_changes(scale=scale, channels=channels, crop=crop, dtype=dtype, rgb=rgb),
         None if plate is None else plate_of(plate),
+        VectorOptions(columns, chunk_shape, preserve_order),
         progress,
     )
     conversion.check()

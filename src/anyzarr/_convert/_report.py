@@ -11,10 +11,10 @@ from anyzarr._convert._verify import Verification
 
 __all__ = ["ConversionReport", "Kind"]
 
-Kind = Literal["image", "plan", "pack", "copy", "upgrade", "rewrite"]
+Kind = Literal["image", "plan", "pack", "copy", "upgrade", "rewrite", "vectors"]
 """An image read by a reader; a hierarchy put into an archive; one copied as it is; OME-Zarr
 brought to another version, or other chunks and codecs; another hierarchy brought to other chunks,
-codecs or another format; or nothing but a plan."""
+codecs or another format; vectors from or to a file; or nothing but a plan."""
 
 
 _DONE = {
@@ -24,6 +24,7 @@ _DONE = {
     "copy": "copied",
     "upgrade": "upgraded",
     "rewrite": "rewrote",
+    "vectors": "converted",
 }
 
 
@@ -39,7 +40,8 @@ class ConversionReport:
         ``image`` (a file read by a reader), ``plan`` (the same, but nothing was written), ``pack``
         (a hierarchy put into an ``.ozx``), ``copy`` (a hierarchy copied byte for byte; unpacking an
         ``.ozx`` is one), ``upgrade`` (OME-Zarr brought to another version, or other chunks and
-        codecs) or ``rewrite`` (the same of another hierarchy, or one brought to another format).
+        codecs), ``rewrite`` (the same of another hierarchy, or one brought to another format) or
+        ``vectors`` (a vector store from a file, or the other way round).
     seconds
         How long it took, or would take.
     size_bytes
@@ -54,6 +56,8 @@ class ConversionReport:
         element of level 0 per axis. Empty or None otherwise.
     n_arrays
         Of a hierarchy that is changed on its way: how many arrays there are.
+    geometry_type, vertex_count, object_count
+        Of vectors: what they are, vertices, and objects that were written to a store.
     n_resumed
         Parts of the work that an interrupted conversion had done already.
     verification
@@ -77,6 +81,9 @@ class ConversionReport:
     dtype: str | None = None
     scale: tuple[float, ...] = ()
     n_arrays: int = 0
+    geometry_type: str | None = None
+    vertex_count: int = 0
+    object_count: int = 0
     n_resumed: int = 0
     verification: Verification | None = None
     plan: ConversionPlan | None = None
@@ -91,6 +98,8 @@ class ConversionReport:
             n = len(self.level_shapes)
             first = "" if self.n_images == 1 else f"{self.layout} of {self.n_images} images: "
             lines.append(f"  {first}{shape} {self.dtype}, {n} level{'s' if n > 1 else ''}")
+        if self.geometry_type is not None:
+            lines.append(f"  {self.geometry_type} of {self.vertex_count} vertices, {self.dtype}")
         unit = "entries" if self.target.lower().endswith((".ozx", ".zip")) else "objects"
         lines.append(
             f"  {_bytes(self.size_bytes)} in {self.n_objects} {unit}, {self.seconds:.1f} s"

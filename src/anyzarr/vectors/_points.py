@@ -29,7 +29,7 @@ from anyzarr.vectors._replace import write_geometry
 from anyzarr.vectors._results import Result
 from anyzarr.vectors._target import target_of
 
-__all__ = ["INPUT_ORDER", "Points", "read_points", "select_points", "write_points"]
+__all__ = ["INPUT_ORDER", "POINTS", "Points", "read_points", "select_points", "write_points"]
 
 INPUT_ORDER = "input_order"
 """Name of the attribute that ``preserve_order=True`` writes: the row of the input."""
@@ -71,7 +71,7 @@ def _cut(geometry: Geometry, grid: CellGrid) -> Pieces:
     return Pieces(by_number=True)
 
 
-_POINTS = Kind("point_cloud", "implicit_sequential", _cut)
+POINTS = Kind("point_cloud", "implicit_sequential", _cut)
 
 
 def write_points(
@@ -181,8 +181,8 @@ def write_points(
         groups=numbers,
         group_attributes=as_group_columns(group_attributes, numbers),
     )
-    with target_of(path, geometry, options, _POINTS, backend, backend_kwargs) as root:
-        return write_geometry(root, geometry, options, _POINTS)
+    with target_of(path, geometry, options, POINTS, backend, backend_kwargs) as root:
+        return write_geometry(root, geometry, options, POINTS)
 
 
 def _geometry(

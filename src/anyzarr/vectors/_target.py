@@ -23,7 +23,7 @@ from anyzarr.vectors._open import (
 )
 from anyzarr.vectors._write import holds_data
 
-__all__ = ["target_of"]
+__all__ = ["chunk_shape_for", "target_of"]
 
 _CHUNK_VERTICES = 50_000
 _DEFAULT_SIDE = 128.0
@@ -117,7 +117,7 @@ def _metadata_for(
     positions = finite_positions(geometry.positions, options.dtype)
     bounds = _bounds(positions, options)
     ndim = geometry.ndim
-    chunk_shape = options.chunk_shape or _chunk_shape(bounds, len(positions))
+    chunk_shape = options.chunk_shape or chunk_shape_for(bounds, len(positions))
     for name, value in (("chunk_shape", chunk_shape), ("bin_shape", options.bin_shape)):
         if value is not None and len(value) != ndim:
             raise MetadataError(
@@ -145,7 +145,7 @@ def _bounds(positions: Any, options: WriteOptions) -> Bounds:
     return tuple(positions.min(axis=0).tolist()), tuple(positions.max(axis=0).tolist())
 
 
-def _chunk_shape(bounds: Bounds, n_vertices: int) -> tuple[float, ...]:
+def chunk_shape_for(bounds: Bounds, n_vertices: int) -> tuple[float, ...]:
     """Return cubes that hold about 50,000 vertices each, were they evenly spread."""
     low, high = np.asarray(bounds, dtype=np.float64)
     extent = high - low

@@ -1,0 +1,278 @@
+"""Conversion between vector stores and files of points, paths, skeletons and meshes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from anyzarr import _atomic
+from anyzarr._convert._changes import Changes
+from anyzarr._convert._destination import Destination
+from anyzarr._convert._image import ImageOptions
+from anyzarr._convert._report import ConversionReport
+from anyzarr._convert._target import Location, local_path
+from anyzarr._progress import ProgressCallback, Tracker
+from anyzarr.abc import Store
+from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
+from anyzarr.vectors.formats import (
+    FormatOptions,
+    StoredSource,
+    StoreOptions,
+    VectorFacts,
+    VectorFormat,
+    VectorSource,
+    Written,
+    format_of_name,
+    format_of_path,
+    write_store,
+)
+
+__all__ = [
+    "VectorConversion",
+    "VectorOptions",
+    "refuse_for_vectors",
+    "vector_conversion",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorOptions:
+    """What a caller says of a conversion of vectors alone, as given; None: not said.
+
+    Attributes
+    ----------
+    columns
+        Of a table: the column of a role.
+    chunk_shape
+        Edge lengths of a chunk of the new store.
+    preserve_order
+        Whether the row of each vertex is kept.
+    """
+
+    columns: Mapping[str, str] | None = None
+    chunk_shape: Sequence[float] | None = None
+    preserve_order: bool | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """Names of what was said."""
+        names = ("columns", "chunk_shape", "preserve_order")
+        return [name for name in names if getattr(self, name) is not None]
+
+    def require_none(self, source: Location) -> None:
+        """Refuse what was said where no vectors are converted.
+
+        Raises
+        ------
+        UnsupportedError
+            There is such a thing.
+        """
+        if self.given:
+            raise UnsupportedError(
+                f"{', '.join(self.given)}: this is for vectors that come from or go to a file, and "
+                f"neither {source} nor the target is one; leave it out"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class VectorConversion:
+    """A conversion to a vector store, or from one, or from file to file.
+
+    Attributes
+    ----------
+    source, target
+        The locations.
+    reads, writes
+        Format of the source and of the target; None: a vector store.
+    overwrite
+        Whether what is at the target may be replaced.
+    options, changes, images
+        What was said of it: of vectors alone; scale and type; compressor, shards and name.
+    progress
+        Told how far it is.
+    """
+
+    source: Location
+    target: Location
+    reads: VectorFormat | None
+    writes: VectorFormat | None
+    overwrite: bool = False
+    options: VectorOptions = field(default_factory=VectorOptions)
+    changes: Changes = field(default_factory=Changes)
+    images: ImageOptions = field(default_factory=ImageOptions)
+    progress: ProgressCallback | None = None
+
+    def run(self, destination: Destination) -> ConversionReport:
+        """Do it; the destination is for a store that is written."""
+        with closing(self._open()) as source:
+            facts = source.facts
+            row_bytes = facts.dtype.itemsize * len(facts.axes)
+            tracker = Tracker(self.progress)
+            tracker.start("vectors", facts.vertex_count * row_bytes)
+
+            def advance(n: int) -> None:
+                tracker.advance(n * row_bytes)
+
+            if self.writes is not None:
+                return self._to_file(source, facts, self.writes, advance)
+            return self._to_store(source, facts, advance, destination)
+
+    def _open(self) -> VectorSource:
+        if self.reads is None:
+            self._refuse([*self.options.given, *self.changes.names], "files that become a store")
+            return StoredSource(self.source.open("r"))
+        path = local_path(self.source.value)
+        assert path is not None
+        if self.reads.open is None:
+            raise UnsupportedError(
+                f"{self.reads.name} is written and not read, so {str(path)!r} cannot be a source"
+            )
+        return self.reads.open(path, self._format_options())
+
+    def _format_options(self) -> FormatOptions:
+        changes = self.changes
+        return FormatOptions(dict(self.options.columns or {}), changes.scale, changes.dtype)
+
+    def _refuse(self, asked: Sequence[str], what: str) -> None:
+        if asked:
+            raise UnsupportedError(
+                f"{', '.join(asked)}: this is for {what}, and {self.source} is taken to "
+                f"{self.target} as it is; leave it out"
+            )
+
+    def _to_store(
+        self,
+        source: VectorSource,
+        facts: VectorFacts,
+        advance: Callable[[int], None],
+        destination: Destination,
+    ) -> ConversionReport:
+        images = self.images
+        options = StoreOptions(
+            chunk_shape=self.options.chunk_shape,
+            shard_shape=_shard_shape(images.shards),
+            compressor=images.compressor,
+            dtype=self.changes.dtype,
+            name=images.name or _stem(self.source),
+            preserve_order=bool(self.options.preserve_order),
+        )
+
+        def write(store: Store, *, is_resumable: bool) -> Written:
+            return write_store(source, store, options, advance)
+
+        done = destination.deliver(write)
+        report = self._report(facts, done.size_bytes, done.n_objects)
+        return replace(
+            report,
+            object_count=done.written.object_count,
+            warnings=(*facts.warnings, *done.warnings),
+        )
+
+    def _to_file(
+        self,
+        source: VectorSource,
+        facts: VectorFacts,
+        kind: VectorFormat,
+        advance: Callable[[int], None],
+    ) -> ConversionReport:
+        self._refuse_store_options()
+        if kind.write is None:
+            raise UnsupportedError(f"{kind.name} is read and not written; choose another format")
+        kind.require(facts.geometry_type)
+        path = local_path(self.target.value)
+        if path is None:
+            raise UnsupportedError(
+                f"{self.target} is no local path, and {kind.name} is written to one; write it "
+                "there and copy it"
+            )
+        with _file_target(path, kind, overwrite=self.overwrite) as staging:
+            warnings = kind.write(source, staging, self._format_options(), advance)
+            size, n = _size(staging)
+        return replace(self._report(facts, size, n), warnings=(*facts.warnings, *warnings))
+
+    def _refuse_store_options(self) -> None:
+        images = self.images
+        asked: list[str] = [n for n in ("chunk_shape", "preserve_order") if n in self.options.given]
+        asked += [n for n in ("compressor", "shards", "name") if getattr(images, n) is not None]
+        asked += ["dtype"] if self.changes.dtype is not None else []
+        self._refuse(asked, "a vector store that is written")
+
+    def _report(self, facts: VectorFacts, size_bytes: int, n_stored: int) -> ConversionReport:
+        return ConversionReport(
+            str(self.source), str(self.target), "vectors", 0.0, size_bytes, n_stored,
+            axes=tuple(str(axis["name"]) for axis in facts.axes), dtype=str(facts.dtype),
+            geometry_type=facts.geometry_type, vertex_count=facts.vertex_count,
+        )  # fmt: skip
+
+
+def vector_conversion(source: Location, target: Location) -> VectorConversion | None:
+    """Return how vectors get from one location to another; None where neither is such a file."""
+    here = None if source.backend or source.zarr_format else local_path(source.value)
+    reads = None if here is None else format_of_path(here)
+    there = None if target.backend or target.zarr_format else local_path(target.value)
+    writes = None if there is None else format_of_name(there.name)
+    if reads is None and writes is None:
+        return None
+    return VectorConversion(source, target, reads, writes)
+
+
+def _shard_shape(shards: Any) -> Any:
+    if isinstance(shards, Mapping):
+        raise MetadataError(
+            f"shards={dict(shards)!r}: for vectors, give one number of chunks per axis, in order"
+        )
+    if shards is None or shards == "auto":
+        return "auto"
+    return None if shards is False else tuple(shards)
+
+
+def _stem(location: Location) -> str | None:
+    path = local_path(location.value)
+    return None if path is None else path.name.partition(".")[0]
+
+
+@contextmanager
+def _file_target(path: Path, kind: VectorFormat, *, overwrite: bool) -> Iterator[Path]:
+    """Yield a free path; what is written there takes the target's place on success."""
+    if overwrite and path.is_dir() and not _is_replaceable_folder(path, kind):
+        raise NodeExistsError(
+            f"{os.fspath(path)!r} is a folder and not {kind.name}, so it is not replaced; choose "
+            "another name, or remove it yourself",
+            path=os.fspath(path),
+        )
+    with _atomic.replacing(path, overwrite=overwrite) as staging:
+        if not kind.is_folder:
+            yield staging
+            return
+        with _atomic.new_folder(staging):
+            yield staging
+
+
+def _is_replaceable_folder(path: Path, kind: VectorFormat) -> bool:
+    return not any(path.iterdir()) or (kind.is_folder and kind.claims_folder(path))
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Return bytes and number of the files of a target."""
+    if path.is_file():
+        return path.stat().st_size, 1
+    sizes = [file.stat().st_size for file in path.rglob("*") if file.is_file()]
+    return sum(sizes), len(sizes)
+
+
+def refuse_for_vectors(asked: Sequence[str]) -> None:
+    """Refuse what is for images, where vectors are converted.
+
+    Raises
+    ------
+    UnsupportedError
+        There is such a thing.
+    """
+    if asked:
+        raise UnsupportedError(
+            f"{', '.join(asked)}: this is for images, and vectors are converted here; leave it out"
+        )

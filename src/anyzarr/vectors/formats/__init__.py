@@ -1,0 +1,41 @@
+"""File formats of vectors: what :func:`anyzarr.convert` reads into vector stores, and writes.
+
+One file per format. Another package adds a format by calling :func:`register_format`.
+"""
+
+from anyzarr.vectors.formats._csv import CSV
+from anyzarr.vectors.formats._format import (
+    FormatOptions,
+    VectorFacts,
+    VectorFormat,
+    VectorSource,
+    format_of_name,
+    format_of_path,
+    list_formats,
+    register_format,
+)
+from anyzarr.vectors.formats._parquet import PARQUET
+from anyzarr.vectors.formats._stored import StoredSource
+from anyzarr.vectors.formats._swc import SWC
+from anyzarr.vectors.formats._to_store import StoreOptions, Written, write_store
+
+for _kind in (CSV, PARQUET, SWC):
+    register_format(_kind)
+
+__all__ = [
+    "CSV",
+    "PARQUET",
+    "SWC",
+    "FormatOptions",
+    "StoreOptions",
+    "StoredSource",
+    "VectorFacts",
+    "VectorFormat",
+    "VectorSource",
+    "Written",
+    "format_of_name",
+    "format_of_path",
+    "list_formats",
+    "register_format",
+    "write_store",
+]
