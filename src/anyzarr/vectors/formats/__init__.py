@@ -18,14 +18,19 @@ from anyzarr.vectors.formats._parquet import PARQUET
 from anyzarr.vectors.formats._stored import StoredSource
 from anyzarr.vectors.formats._swc import SWC
 from anyzarr.vectors.formats._to_store import StoreOptions, Written, write_store
+from anyzarr.vectors.formats._tractograms import TCK, TRK
+from anyzarr.vectors.formats._trx import TRX
 
-for _kind in (CSV, PARQUET, SWC):
+for _kind in (CSV, PARQUET, SWC, TRK, TCK, TRX):
     register_format(_kind)
 
 __all__ = [
     "CSV",
     "PARQUET",
     "SWC",
+    "TCK",
+    "TRK",
+    "TRX",
     "FormatOptions",
     "StoreOptions",
     "StoredSource",
