@@ -37,6 +37,7 @@ from anyzarr.readers import (
     require_known,
     stem_of,
 )
+from anyzarr.vectors.formats import format_of_name
 
 __all__ = ["Conversion", "engine_name"]
 
@@ -87,7 +88,7 @@ class Conversion:
         if self.options.zarr_format not in {None, 2, 3}:
             raise MetadataError(f"zarr_format={self.options.zarr_format!r} must be 2 or 3")
         path = local_path(self.target.value)
-        if path is not None and is_image_name(path.name):
+        if path is not None and is_image_name(path.name) and format_of_name(path.name) is None:
             raise UnsupportedError(
                 f"{str(self.target)!r} is the name of an image file, and only OME-Zarr is written; "
                 "give a target that ends in .zarr or .ozx"
@@ -102,7 +103,7 @@ class Conversion:
 
     def run(self) -> ConversionReport:
         """Do it."""
-        conversion = vector_conversion(self.source, self.target)
+        conversion = vector_conversion(self.source, self.target, self.vectors)
         if conversion is not None:
             return self._convert_vectors(conversion)
         self.vectors.require_none(self.source)

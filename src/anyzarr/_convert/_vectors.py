@@ -209,10 +209,12 @@ class VectorConversion:
         )  # fmt: skip
 
 
-def vector_conversion(source: Location, target: Location) -> VectorConversion | None:
+def vector_conversion(
+    source: Location, target: Location, options: VectorOptions
+) -> VectorConversion | None:
     """Return how vectors get from one location to another; None where neither is such a file."""
     here = None if source.backend or source.zarr_format else local_path(source.value)
-    reads = None if here is None else format_of_path(here)
+    reads = None if here is None else format_of_path(here, is_told=options.columns is not None)
     there = None if target.backend or target.zarr_format else local_path(target.value)
     writes = None if there is None else format_of_name(there.name)
     if reads is None and writes is None:

@@ -213,7 +213,6 @@ def test_round_trips_are_exact(
 @pytest.mark.parametrize(
     ("text", "error", "says"),
     [
-        ("", CorruptDataError, "Empty"),
         ("a,b\n1,2\n", MetadataError, "'x'"),
         ("x,b\n1,2\n", MetadataError, "'y'"),
         ("x,y\n1,2\n3\n", CorruptDataError, "Expected 2 columns"),
@@ -305,3 +304,15 @@ def test_progress_is_told(tmp_path: Path) -> None:
     steps: list[anyzarr._progress.Progress] = []
     anyzarr.convert(path, tmp_path / "p.zv", progress=steps.append)
     assert steps[-1].done_bytes == steps[-1].total_bytes == 32
+
+
+def test_a_table_of_image_files_is_none_of_points(tmp_path: Path) -> None:
+    """The readers of images have tables, too: a column of files tells them."""
+    path = tmp_path / "layout.csv"
+    path.write_text("file,well\nmissing.tif,A01\n")
+    with pytest.raises(anyzarr.errors.NodeNotFoundError, match=r"missing\.tif"):
+        anyzarr.convert(path, tmp_path / "plate.zarr")
+    path.write_text("file,x,y\nmissing.tif,1,2\n")
+    anyzarr.convert(path, tmp_path / "points.zv")
+    found = read_points(tmp_path / "points.zv", attribute_names="all").vertex_attributes
+    assert found["file"].tolist() == ["missing.tif"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,11 @@ __all__ = ["CSV", "open_csv", "write_csv"]
 _BLOCK_BYTES: Final = 16 << 20
 _TYPES: Final = ("int64", "uint64", "float64", "bool", "string")
 """What a column may be, the first that holds all its values."""
+
+_HEAD_LENGTH: Final = 1 << 20
+
+_OF_IMAGES: Final = {"", "file", "path", "filename", "row", "column", "well", "field", "fov"}
+"""Columns of tables that say where files of images belong (``anyzarr.readers``)."""
 
 _MISSING: Final = ["", "NA", "N/A", "NaN", "nan", "NULL", "null"]
 
@@ -144,5 +150,16 @@ def write_csv(
     return warnings
 
 
-CSV = VectorFormat("CSV", (".csv", ".tsv"), open_csv, write_csv, frozenset({"point_cloud"}))
+def _holds_points(path: Path) -> bool:
+    """Return whether a table lists points, and not files of images."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        head = re.split("[,;\t]", file.readline(_HEAD_LENGTH))
+    names = {name.strip().strip('"').lower() for name in head}
+    return {"x", "y"} <= names or not names & _OF_IMAGES
+
+
+CSV = VectorFormat(
+    "CSV", (".csv", ".tsv"), open_csv, write_csv, frozenset({"point_cloud"}),
+    claims_file=_holds_points,
+)  # fmt: skip
 """The format, for the registry."""

@@ -113,6 +113,10 @@ def _is_none(path: Path) -> bool:
     return False
 
 
+def _is_any(path: Path) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class VectorFormat:
     """One file format of vectors.
@@ -134,6 +138,8 @@ class VectorFormat:
         Whether it is a folder that is written.
     claims_folder
         Whether a folder is of this format; quick, and certain.
+    claims_file
+        Whether a file of such a name holds vectors, where it may hold something else.
     """
 
     name: str
@@ -143,6 +149,7 @@ class VectorFormat:
     geometry_types: frozenset[str] = frozenset()
     is_folder: bool = False
     claims_folder: Callable[[Path], bool] = _is_none
+    claims_file: Callable[[Path], bool] = _is_any
 
     def require(self, geometry_type: str) -> None:
         """Refuse a geometry that the format does not hold.
@@ -181,12 +188,17 @@ def format_of_name(name: str) -> VectorFormat | None:
     return next((f for f in _formats.values() if lower.endswith(f.suffixes)), None)
 
 
-def format_of_path(path: Path) -> VectorFormat | None:
-    """Return the format of a file or folder that is there; None: it is of none."""
+def format_of_path(path: Path, *, is_told: bool = False) -> VectorFormat | None:
+    """Return the format of a file or folder that is there; None: it is of none.
+
+    ``is_told``: the caller says that it holds vectors.
+    """
     if path.is_dir():
         return next((f for f in _formats.values() if f.claims_folder(path)), None)
     found = format_of_name(path.name)
-    return found if found is not None and path.is_file() else None
+    if found is None or not path.is_file():
+        return None
+    return found if is_told or found.claims_file(path) else None
 
 
 def _listed(names: Sequence[str] | frozenset[str]) -> str:
