@@ -1,6 +1,6 @@
 """Reading regions of a TIFF series without decoding more than they touch.
 
-A series is either one run of raw samples in the file, which is mapped, or pages cut into
+A series is either one run of raw samples in the file, or pages cut into
 strips or tiles, of which those that meet the region are read and decoded. This needs neither
 the whole image nor zarr-python, and works from several threads.
 """
@@ -14,6 +14,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ from anyzarr import _parallel
 from anyzarr._optional import require
 from anyzarr._pyramid import Region
 from anyzarr.errors import CorruptDataError, StoreError, UnsupportedError
+from anyzarr.readers._stored import StoredArray
 
 __all__ = ["SeriesPixels", "pixels_of"]
 
@@ -55,36 +57,27 @@ def pixels_of(tiff: Any, series: Any) -> SeriesPixels:
             "pages as a whole, which is not possible; save them as OME-TIFF first"
         )
     if series.dataoffset is not None and not series.is_multifile:
-        return _MappedPixels(tiff, series)
+        return _StoredPixels(tiff, series)
     if series.keyframe.dtype is None:
         raise UnsupportedError(f"the pixel type of {tiff.filename!r} cannot be read by tifffile")
     return _PagedPixels(tiff, series)
 
 
-class _MappedPixels:
+class _StoredPixels:
     """Samples that lie in the file as they do in memory."""
 
     def __init__(self, tiff: Any, series: Any) -> None:
-        path, offset = _path_of(tiff), series.dataoffset
+        path = Path(_path_of(tiff))
         dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
-        needed = offset + math.prod(series.shape) * dtype.itemsize
-        there = os.stat(path).st_size  # noqa: PTH116
-        if there < needed:
-            raise CorruptDataError(
-                f"{path!r} is truncated: its pixels need {needed} bytes, and it has {there}",
-                key=path,
-            )
-        self._values: npt.NDArray[Any] | None = np.memmap(
-            path, dtype=dtype, mode="r", offset=offset, shape=tuple(series.shape)
-        )
+        self._array = StoredArray(path, series.dataoffset, dtype, tuple(series.shape))
+        self._array.require_bytes(path.stat().st_size)
         self._native = np.dtype(series.dtype).newbyteorder("=")
 
     def read(self, region: Region) -> npt.NDArray[Any]:
-        assert self._values is not None
-        return np.array(self._values[region], dtype=self._native)
+        return self._array.read(region).astype(self._native, copy=False)
 
     def close(self) -> None:
-        self._values = None
+        """There is nothing open."""
 
 
 class _PagedPixels:
