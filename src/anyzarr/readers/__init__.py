@@ -5,9 +5,11 @@ One file per format. Another package adds a format by an entry point of the grou
 """
 
 from anyzarr.readers._clearcontrol import CLEARCONTROL
+from anyzarr.readers._czi import CZI
 from anyzarr.readers._files import FILES, TABLE, open_plate
 from anyzarr.readers._gray import GraySource
 from anyzarr.readers._hdf5 import HDF5
+from anyzarr.readers._lif import LIF
 from anyzarr.readers._mmstack import MMSTACK
 from anyzarr.readers._mrc import MRC
 from anyzarr.readers._ndtiff import NDTIFF
@@ -40,6 +42,8 @@ for _kind in (
     MRC,
     NIFTI,
     PHOTO,
+    CZI,
+    LIF,
     TABLE,
     FILES,
 ):
@@ -47,8 +51,10 @@ for _kind in (
 
 __all__ = [
     "CLEARCONTROL",
+    "CZI",
     "FILES",
     "HDF5",
+    "LIF",
     "MMSTACK",
     "MRC",
     "NDTIFF",

@@ -1,0 +1,104 @@
+"""What the XML in a CZI file says of its images."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import numpy as np
+
+from anyzarr.ome import Channel, Window
+from anyzarr.readers._calibration import add_size
+
+__all__ = ["CziXml"]
+
+_CHANNELS = ".//Information/Image/Dimensions/Channels/Channel"
+_SHOWN = ".//DisplaySetting/Channels/Channel"
+_SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+class CziXml:
+    """The metadata of a file, parsed.
+
+    Parameters
+    ----------
+    text
+        The XML, or nothing.
+
+    Raises
+    ------
+    ElementTree.ParseError
+        It is not well-formed.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._root = ElementTree.fromstring(text) if text else ElementTree.Element("ImageDocument")
+
+    @property
+    def has_names(self) -> bool:
+        """Whether channels have names."""
+        return any(_name(element) for element in self._root.findall(_CHANNELS))
+
+    def channels(self, dtype: np.dtype[Any]) -> tuple[Channel, ...] | None:
+        """Return the channels, in the order they are listed, or None if they are not."""
+        shown = {element.get("Id"): element for element in self._root.findall(_SHOWN)}
+        found = [
+            _channel(element, shown.get(element.get("Id")), dtype)
+            for element in self._root.findall(_CHANNELS)
+        ]
+        return tuple(found) or None
+
+    def sizes(self) -> dict[str, tuple[float, str | None]]:
+        """Return the size of an element by axis: micrometres, and seconds."""
+        sizes: dict[str, tuple[float, str | None]] = {}
+        for element in self._root.findall(".//Scaling/Items/Distance"):
+            value = _number(element.findtext("Value"))
+            if value is not None and element.get("Id") in {"X", "Y", "Z"}:
+                # In metres; to 12 digits, as they are no more exact.
+                add_size(sizes, str(element.get("Id")), float(f"{value * 1e6:.12g}"), "micrometer")
+        span = self._root.find(".//Interval/TimeSpan")
+        if span is not None and (value := _number(span.findtext("Value"))) is not None:
+            unit = _SECONDS.get((span.findtext("DefaultUnitFormat") or "s").lower(), 1.0)
+            add_size(sizes, "T", value * unit, "second")
+        return sizes
+
+    def scene_name(self, number: int) -> str | None:
+        """Return the name of a scene, or None."""
+        for element in self._root.findall(".//Dimensions/S/Scenes/Scene"):
+            if element.get("Index") == str(number):
+                return element.get("Name")
+        return None
+
+
+def _name(element: ElementTree.Element) -> str | None:
+    return element.get("Name") or element.findtext("Name") or None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _channel(
+    element: ElementTree.Element, shown: ElementTree.Element | None, dtype: np.dtype[Any]
+) -> Channel:
+    color = element.findtext("Color")
+    window = None
+    if shown is not None:
+        color = shown.findtext("Color") or color
+        low, high = _number(shown.findtext("Low")), _number(shown.findtext("High"))
+        if low is not None and high is not None and low < high and dtype.kind == "u":
+            # Both are parts of what the type can hold.
+            top = float(np.iinfo(dtype).max)
+            window = Window(0, top, round(low * top), round(high * top))
+    return Channel(_name(element), _rgb(color), window=window)
+
+
+def _rgb(text: str | None) -> str | None:
+    """Return six digits for ``#AARRGGBB`` or ``#RRGGBB``."""
+    digits = (text or "").lstrip("#")
+    if len(digits) not in {6, 8} or set(digits.upper()) - set("0123456789ABCDEF"):
+        return None
+    return digits[-6:].upper()
