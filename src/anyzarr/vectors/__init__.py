@@ -25,6 +25,7 @@ from anyzarr.vectors._selection import ZVColumn, ZVLevel, ZVSelection
 from anyzarr.vectors._summary import StoreInfo, VectorLevelInfo, store_info
 from anyzarr.vectors._vacuum import VacuumSummary, vacuum
 from anyzarr.vectors._validate import validate
+from anyzarr.vectors._writer import ZVWriter
 
 __all__ = [
     "CAP_FRAGMENT_INDEX",
@@ -51,6 +52,7 @@ __all__ = [
     "ZVLevel",
     "ZVSelection",
     "ZVStore",
+    "ZVWriter",
     "build_pyramid",
     "create_store",
     "delete_objects",

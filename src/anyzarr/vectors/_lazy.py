@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from anyzarr._nodes import Group
 from anyzarr.errors import NodeNotFoundError
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._grid import Bounds
+from anyzarr.vectors._job import OutOfBounds
 from anyzarr.vectors._open import open_root
 from anyzarr.vectors._selection import ZVLevel
+from anyzarr.vectors._writer import ZVWriter
 
 __all__ = ["ZVStore", "open_zv"]
 
@@ -36,7 +38,8 @@ def open_zv(path: Any, *, backend: str | None = None, **backend_kwargs: Any) -> 
     >>> chosen.compute().positions.tolist(), chosen.attributes["i"].compute().tolist()
     ([[1.0, 1.0], [8.0, 2.0]], [5, 6])
     """
-    return ZVStore(*open_root(path, "r", backend=backend, **backend_kwargs))
+    root, metadata = open_root(path, "r", backend=backend, **backend_kwargs)
+    return ZVStore(root, metadata, (path, backend, backend_kwargs))
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,32 @@ class ZVStore:
         The root group.
     metadata
         What it says.
+    opened
+        The location, backend and options with which it was opened.
     """
 
     root: Group
     metadata: RootMetadata
+    opened: tuple[Any, str | None, Mapping[str, Any]] | None = field(default=None, repr=False)
+
+    def writer(
+        self, *, buffer_vertices: int = 1_000_000, out_of_bounds: OutOfBounds = "raise"
+    ) -> ZVWriter:
+        """Return a handle through which threads and processes add to the store.
+
+        Parameters
+        ----------
+        buffer_vertices, out_of_bounds
+            As for :class:`ZVWriter`, which has an example.
+        """
+        location, backend, options = self.opened or (self.root, None, {})
+        return ZVWriter(
+            location,
+            buffer_vertices=buffer_vertices,
+            out_of_bounds=out_of_bounds,
+            backend=backend,
+            backend_kwargs=options,
+        )
 
     @property
     def url(self) -> str:

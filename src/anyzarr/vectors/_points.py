@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,7 +29,15 @@ from anyzarr.vectors._replace import write_geometry
 from anyzarr.vectors._results import Result
 from anyzarr.vectors._target import target_of
 
-__all__ = ["INPUT_ORDER", "POINTS", "Points", "read_points", "select_points", "write_points"]
+__all__ = [
+    "INPUT_ORDER",
+    "POINTS",
+    "Points",
+    "point_geometry",
+    "read_points",
+    "select_points",
+    "write_points",
+]
 
 INPUT_ORDER = "input_order"
 """Name of the attribute that ``preserve_order=True`` writes: the row of the input."""
@@ -175,23 +183,30 @@ def write_points(
     options = WriteOptions(
         chunk_shape, bin_shape, bounds, dtype, out_of_bounds, compressor, shard_shape, mode
     )
-    numbers = as_groups(groups)
-    geometry = replace(
-        _geometry(positions, vertex_attributes, object_ids, object_attributes, preserve_order),
-        groups=numbers,
-        group_attributes=as_group_columns(group_attributes, numbers),
+    geometry = point_geometry(
+        positions,
+        vertex_attributes,
+        object_ids,
+        object_attributes,
+        groups,
+        group_attributes,
+        preserve_order=preserve_order,
     )
     with target_of(path, geometry, options, POINTS, backend, backend_kwargs) as root:
         return write_geometry(root, geometry, options, POINTS)
 
 
-def _geometry(
+def point_geometry(
     values: npt.ArrayLike,
     vertex_attributes: Mapping[str, npt.ArrayLike] | None,
     object_ids: npt.ArrayLike | None,
     object_attributes: Mapping[str, npt.ArrayLike] | None,
-    preserve_order: bool,
+    groups: Groups | None,
+    group_attributes: Mapping[str, npt.ArrayLike] | None = None,
+    *,
+    preserve_order: bool = False,
 ) -> Geometry:
+    """Return points as a geometry; parameters as of :func:`write_points`."""
     positions = as_positions(values)
     columns = dict(as_columns("vertex", vertex_attributes, len(positions)))
     if preserve_order:
@@ -206,13 +221,15 @@ def _geometry(
             "object",
             kind="object_ids",
         )
-    n_objects = 0 if ids is None else len(ids)
+    n_objects, numbers = 0 if ids is None else len(ids), as_groups(groups)
     return Geometry(
         positions=positions,
         vertex_attributes=columns,
         object_rows=rows,
         object_ids=ids,
         object_attributes=as_columns("object", object_attributes, n_objects),
+        groups=numbers,
+        group_attributes=as_group_columns(group_attributes, numbers),
     )
 
 

@@ -23,7 +23,7 @@ from anyzarr.vectors._open import (
 )
 from anyzarr.vectors._write import holds_data
 
-__all__ = ["chunk_shape_for", "target_of"]
+__all__ = ["check_target", "chunk_shape_for", "target_of"]
 
 _CHUNK_VERTICES = 50_000
 _DEFAULT_SIDE = 128.0
@@ -52,7 +52,7 @@ def target_of(
         root = _existing(location, backend, backend_kwargs)
     if root is None:
         root = _create(location, geometry, options, kind, backend, backend_kwargs)
-    _check(root, geometry, options, kind)
+    check_target(root, geometry, options, kind)
     if options.mode == "create":
         require_empty(root, 0)
     try:
@@ -158,7 +158,7 @@ def chunk_shape_for(bounds: Bounds, n_vertices: int) -> tuple[float, ...]:
     return (edge,) * len(extent)
 
 
-def _check(root: Group, geometry: Geometry, options: WriteOptions, kind: Kind) -> None:
+def check_target(root: Group, geometry: Geometry, options: WriteOptions, kind: Kind) -> None:
     """Refuse what does not go with the store that is there."""
     metadata = RootMetadata.parse(root.metadata.attributes)
     require_known_capabilities(metadata, root.url)

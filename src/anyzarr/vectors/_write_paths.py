@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +13,7 @@ from anyzarr.vectors._blobs import Ints, index_ranges, starts_of
 from anyzarr.vectors._geometry import Geometry, as_columns
 from anyzarr.vectors._grid import CellGrid
 from anyzarr.vectors._job import Job, Kind, Part, Pieces, WriteOptions, WriteSummary
+from anyzarr.vectors._joined import numbered_anew
 from anyzarr.vectors._objects_input import Groups, as_group_columns, as_groups, as_positions
 from anyzarr.vectors._objects_write import Documents
 from anyzarr.vectors._replace import write_geometry
@@ -41,7 +41,7 @@ def path_kind(geometry_type: str, *, has_ids: bool) -> Kind:
         links_convention="implicit_sequential",
         cut=_cut,
         links=_bridges,
-        admit=_refuse_known if has_ids else _number_anew,
+        admit=_refuse_known if has_ids else numbered_anew,
     )
 
 
@@ -59,11 +59,6 @@ def _cut(geometry: Geometry, grid: CellGrid) -> Pieces:
 def _bridges(job: Job) -> tuple[list[Part], Documents]:
     bridges = _runs(job.geometry, job.grid).bridges
     return link_parts(job, bridges, {}, has_intra=False)
-
-
-def _number_anew(geometry: Geometry, stored: Ints) -> Geometry:
-    ids = np.arange(geometry.n_objects, dtype=np.int64) + int(stored.max(initial=-1)) + 1
-    return replace(geometry, object_ids=ids)
 
 
 def _refuse_known(geometry: Geometry, stored: Ints) -> Geometry:
@@ -205,7 +200,7 @@ def write_paths(
     backend_kwargs: dict[str, Any],
 ) -> WriteSummary:
     """Write paths, of which no vertex can be left out."""
-    if options.mode == "replace" and kind.admit is _number_anew:
+    if options.mode == "replace" and kind.admit is numbered_anew:
         raise MetadataError(
             "mode='replace' replaces paths by their ids: give object_ids", kind="object_ids"
         )
