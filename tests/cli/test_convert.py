@@ -241,3 +241,35 @@ def test_upgrades(run: Run, tmp_path: Path) -> None:
         [old, "--metadata-only", "--shards", "auto"],
     ):
         assert run("convert", *wrong).code == 2
+
+
+def test_several_sources_as_a_shell_makes_them_of_a_star(run: Run, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    paths = []
+    for z in range(3):
+        paths.append(tmp_path / f"z{z}.tif")
+        tifffile.imwrite(paths[-1], PIXELS[0] + z)
+    assert run("convert", *paths, tmp_path / "a.zarr").code == 0
+    assert run("convert", "-o", tmp_path / "b.zarr", *paths).code == 0
+    assert run("convert", tmp_path / "z{z}.tif", tmp_path / "c.zarr").code == 0
+    expected = np.stack([PIXELS[0] + z for z in range(3)])
+    for name in "abc":
+        found = anyzarr.open_ome_zarr(tmp_path / f"{name}.zarr").data[...]
+        np.testing.assert_array_equal(found, expected)
+    result = run("convert", *paths)
+    assert result.code != 0
+    assert "only OME-Zarr is written" in result.err
+    assert run("convert").code == 2
+
+
+def test_plate_and_rgb_are_passed_on(run: Run, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    (tmp_path / "in").mkdir()
+    colours = np.zeros((20, 30, 3), "u1")
+    tifffile.imwrite(tmp_path / "in" / "B03.tif", colours, photometric="rgb")
+    report = run(
+        "convert", tmp_path / "in", tmp_path / "a.zarr", "--json",
+        "--plate", "{row}{column:02}.tif", "--rgb", "gray",
+    ).json  # fmt: skip
+    assert report["layout"] == "plate"
+    assert report["axes"] == ["y", "x"]

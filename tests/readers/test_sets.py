@@ -309,3 +309,36 @@ def test_a_folder_with_one_set_of_ome_tiff_is_that_set(tmp_path: Path) -> None:
     np.testing.assert_array_equal(whole(source)[:, 0], values)
     assert "OME/METADATA.ome.xml" in source.documents
     source.close()
+
+
+def test_a_channel_that_one_well_lacks_is_missed(tmp_path: Path) -> None:
+    screen(tmp_path)
+    for path in tmp_path.glob("A11_*_w2.tif"):
+        path.unlink()
+    with pytest.raises(NodeNotFoundError, match=r"A11_s1_w2\.tif, A11_s2_w2\.tif;"):
+        open_files(tmp_path)
+
+
+def test_several_sources_are_one_set(tmp_path: Path) -> None:
+    fields = screen(tmp_path / "in")
+    paths = sorted((tmp_path / "in").iterdir())
+    wells = [tmp_path / "in" / "A11*", *(path for path in paths if path.name.startswith("B03"))]
+    report = anyzarr.convert(wells, tmp_path / "out.zarr")
+    assert report.layout == "plate"
+    check_plate(tmp_path / "out.zarr", fields)
+    for path in paths:  # each channel in a folder of its own
+        channel = tmp_path / "parts" / f"w{path.stem[-1]}"
+        channel.mkdir(parents=True, exist_ok=True)
+        path.rename(channel / f"{path.stem[:-3]}.tif")
+    parts = [tmp_path / "parts" / "w1", tmp_path / "parts" / "w2"]
+    pattern = "w{c}/{well}_s{field}.tif"
+    anyzarr.convert(parts, tmp_path / "again.zarr", plate=pattern, processes=True, verify=True)
+    check_plate(tmp_path / "again.zarr", fields)
+    with pytest.raises(MetadataError, match="2 folders"):
+        anyzarr.convert(parts, tmp_path / "no.zarr")
+    with pytest.raises(MetadataError, match="8 files"):
+        anyzarr.convert(parts, tmp_path / "no.zarr", plate="{well}_{field}_x.tif")
+    with pytest.raises(NodeNotFoundError, match=r"none\.tif"):
+        anyzarr.convert([*parts, tmp_path / "none.tif"], tmp_path / "no.zarr")
+    with pytest.raises(UnsupportedError, match="one by one"):
+        anyzarr.convert([*parts, {}], tmp_path / "no.zarr")

@@ -42,9 +42,11 @@ _AtLeast0 = Annotated[int | None, Parameter(validator=validators.Number(gte=0))]
 
 
 def convert(
-    source: Annotated[str, Parameter(name=["--input", "-i"])],
+    *paths: Annotated[str, Parameter(name="SOURCE... TARGET")],
+    source: Annotated[
+        tuple[str, ...], Parameter(name=["--input", "-i"], consume_multiple=False)
+    ] = (),
     target: Annotated[str | None, Parameter(name=["--output", "-o"])] = None,
-    *,
     overwrite: bool = False,
     chunks: _Extents = None,
     shards: _Extents = None,
@@ -97,11 +99,14 @@ def convert(
 
     Parameters
     ----------
+    paths
+        An image file, a folder of them, a pattern of their names such as 'img_t{t:03}_c{c}.tif', a
+        table of files (.csv), several files, or Zarr in any store. Last where to write: a folder, a
+        URL, or a name ending in .ozx. The latter is left out with --metadata-only.
     source
-        An image file, a folder of them, a pattern of their names such as 'img_t{t:03}_c{c}.tif', or
-        Zarr in any store.
+        What to convert, instead of the first paths.
     target
-        Where to write: a folder, a URL, or a name ending in .ozx. Left out with --metadata-only.
+        Where to write, instead of the last path.
     overwrite
         Replace what is at the target, once the new is complete.
     chunks
@@ -181,13 +186,16 @@ def convert(
     """
     from anyzarr._convert import convert as library_convert
 
+    sources, target = _sources_and_target(paths, source, target, alone=metadata_only)
     if metadata_only:
         if target is not None or any((chunks, shards, compressor)):
             raise UsageError(
                 "--metadata-only changes the source in place, its chunks untouched: leave out the "
                 "target, --chunks, --shards and --compressor"
             )
-        _upgrade_in_place(source, ome_version, source_backend or backend, source_option or option)
+        _upgrade_in_place(
+            sources[0], ome_version, source_backend or backend, source_option or option
+        )
         return
     if target is None:
         raise UsageError("TARGET is missing: give one, or --metadata-only to upgrade in place")
@@ -225,7 +233,7 @@ def convert(
     }
     with progress_bar(enabled=not quiet) as progress:
         report = library_convert(
-            source,
+            sources,
             target,
             overwrite=overwrite,
             progress=progress,
@@ -240,6 +248,24 @@ def convert(
         print_warning(warning)
     if not quiet:
         _print_report(report)
+
+
+def _sources_and_target(
+    paths: tuple[str, ...], sources: tuple[str, ...], target: str | None, *, alone: bool
+) -> tuple[tuple[str, ...], str | None]:
+    """Return what is to be converted, and where to, however they were given.
+
+    ``alone``: the target may be left out where there is one path.
+    """
+    found = (*sources, *paths)
+    if target is None and len(found) > 1:
+        *first, target = found
+        found = tuple(first)
+    if not found:
+        raise UsageError("SOURCE is missing: give what is to be converted, and TARGET")
+    if alone and len(found) > 1:
+        raise UsageError("--metadata-only takes one OME-Zarr: give one path")
+    return found, target
 
 
 def _shards(text: str | None) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -171,6 +173,8 @@ class Conversion:
 
     def _image_source(self) -> SourceRef | None:
         """Return how to open the source by a reader; None: it is Zarr, or nothing known."""
+        if isinstance(self.source.value, list | tuple):
+            return self._several(self.source.value)
         path = local_path(self.source.value)
         if path is None or self.source.backend is not None or self.source.zarr_format:
             return None
@@ -180,6 +184,18 @@ class Conversion:
         if kind is None:
             return None
         return SourceRef(kind.name, path.absolute(), self.axes, self.changes)
+
+    def _several(self, values: Sequence[Any]) -> SourceRef:
+        """Return how to open several files as one source."""
+        paths = [local_path(value) for value in values]
+        found = tuple(path.absolute() for path in paths if path is not None)
+        if not found or len(found) < len(paths):
+            raise UnsupportedError(
+                f"{self.source}: several sources must be paths of files and folders here; convert "
+                "the others one by one"
+            )
+        folder = Path(os.path.commonpath([path.parent for path in found]))
+        return SourceRef("files", folder, self.axes, self.changes, self.plate, found)
 
     def _refuse_image_options(self) -> None:
         levels = None if self.options.levels == "auto" else self.options.levels

@@ -18,7 +18,7 @@ from anyzarr._nodes import Array
 from anyzarr._pyramid import Region, Work, plan_work
 from anyzarr.abc import Store
 from anyzarr.metadata import parse_array
-from anyzarr.readers import ImageSource, open_plate, reader_named
+from anyzarr.readers import ImageSource, open_plate, open_several, reader_named
 
 __all__ = [
     "ImageJob",
@@ -97,6 +97,8 @@ class SourceRef:
         What is to be different.
     plate
         As for :func:`anyzarr.readers.open_plate`, or None.
+    files
+        The sources, where there are several; ``path`` is the folder they have in common.
     """
 
     reader: str
@@ -104,6 +106,7 @@ class SourceRef:
     axes: str | None = None
     changes: Changes = Changes()  # noqa: RUF009 - immutable
     plate: str | None = None
+    files: tuple[Path, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """Return what a resumed conversion must have in common with the interrupted one."""
@@ -116,7 +119,9 @@ class SourceRef:
 
     def open(self) -> ImageSource:
         """Open it."""
-        if self.plate is not None:
+        if self.files:
+            source = open_several(self.files, axes=self.axes, plate=self.plate)
+        elif self.plate is not None:
             source = open_plate(self.path, self.plate, axes=self.axes)
         else:
             source = reader_named(self.reader).open(self.path, axes=self.axes)

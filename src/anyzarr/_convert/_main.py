@@ -76,7 +76,8 @@ def convert(
     Parameters
     ----------
     source, target
-        Paths, URLs, live stores or dicts of bytes.
+        Paths, URLs, live stores or dicts of bytes. A source may be a folder of images, a pattern of
+        their names (``"img_t{t:03}_c{c}.tif"``), a table of files (``.csv``), or a list of paths.
     overwrite
         Whether a target that exists is replaced, once the new one is complete.
     chunks, shards, compressor
@@ -190,6 +191,8 @@ def convert(
     'copy'
     """
     run_options = RunOptions(workers, processes, memory_of(memory), cluster, resume, verify)
+    if isinstance(source, list | tuple) and len(source) == 1:
+        source = source[0]
     options = ImageOptions(
         chunks, shards, compressor, levels, method, name, version, engine_name(engine),
         None if memory is None else run_options.memory_bytes_each, zarr_format,

@@ -73,6 +73,8 @@ class Location:
     def __str__(self) -> str:
         if isinstance(self.value, dict):
             return "a dict"
+        if isinstance(self.value, list | tuple):
+            return f"{len(self.value)} files"
         if isinstance(self.value, str | os.PathLike):
             return redact(os.fspath(self.value))
         spec = getattr(self.value, "spec", None)

@@ -6,7 +6,7 @@ One file per format. Another package adds a format by an entry point of the grou
 
 from anyzarr.readers._clearcontrol import CLEARCONTROL
 from anyzarr.readers._czi import CZI
-from anyzarr.readers._files import FILES, TABLE, open_plate
+from anyzarr.readers._files import FILES, TABLE, open_plate, open_several
 from anyzarr.readers._gray import GraySource
 from anyzarr.readers._hdf5 import HDF5
 from anyzarr.readers._lif import LIF
@@ -71,6 +71,7 @@ __all__ = [
     "is_image_name",
     "list_readers",
     "open_plate",
+    "open_several",
     "reader_for",
     "reader_named",
     "refuse_series",

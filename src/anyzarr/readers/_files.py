@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from anyzarr.readers._set import SetSource
 from anyzarr.readers._source import ImageSource, ReaderKind, is_image_name, reader_for
 from anyzarr.readers._table import TABLE_SUFFIXES, members_of_table
 
-__all__ = ["FILES", "TABLE", "open_files", "open_plate", "open_table"]
+__all__ = ["FILES", "TABLE", "open_files", "open_plate", "open_several", "open_table"]
 
 _ZARR = ("zarr.json", ".zgroup", ".zarray", "attributes.json")
 
@@ -53,23 +54,75 @@ def open_files(path: Path, *, axes: str | None = None) -> ImageSource:
     UnsupportedError
         The names are of no known form.
     """
-    warnings: tuple[str, ...] = ()
     if path.is_dir():
-        found = _images_in(path)
-    else:
-        pattern = Pattern(path)
-        matching = pattern.find()
-        if pattern.names:
-            return SetSource(grouped(members_of(pattern, matching)), axes)
-        found = [one.path for one in matching]
+        return _open_recognised(_images_in(path), axes)
+    pattern = Pattern(path)
+    matching = pattern.find()
+    if pattern.names:
+        return SetSource(grouped(members_of(pattern, matching)), axes)
+    return _open_recognised([one.path for one in matching], axes)
+
+
+def open_several(
+    paths: Sequence[Path], *, axes: str | None = None, plate: str | None = None
+) -> ImageSource:
+    """Open files, folders and globs as one set.
+
+    Parameters
+    ----------
+    paths
+        All of them; of a folder the images in it are taken.
+    axes
+        Names of the axes within each file, where it does not name them.
+    plate
+        As for :func:`open_plate`; a pattern is that of the ends of the paths, a table's files are
+        those from the folder that all paths have in common.
+
+    Raises
+    ------
+    NodeNotFoundError
+        There is no such file.
+    MetadataError, UnsupportedError
+        As for :func:`open_files`.
+    """
+    found = list(dict.fromkeys(file for path in paths for file in _expanded(path)))
+    if plate is None:
+        return _open_recognised(found, axes)
+    if _is_table(plate):
+        return open_plate(Path(os.path.commonpath([f.parent for f in found])), plate, axes=axes)
+    pattern = Pattern(Path(plate))
+    matching = [(path, pattern.match_end(path)) for path in found]
+    other = [path.name for path, match in matching if match is None]
+    if other:
+        raise MetadataError(
+            f"{other[0]!r} ({len(other)} files) is not of the form {plate!r}; leave it out, or "
+            "change the pattern"
+        )
+    members = members_of(pattern, [match for _, match in matching if match is not None])
+    _require_wells(members, plate)
+    return SetSource(grouped(members), axes)
+
+
+def _expanded(path: Path) -> list[Path]:
+    if path.is_dir():
+        return _images_in(path)
+    if path.is_file():
+        return [path]
+    if is_pattern(path):
+        return [one.path for one in Pattern(path).find()]
+    raise NodeNotFoundError(f"there is no file {str(path)!r}", key=str(path))
+
+
+def _open_recognised(found: Sequence[Path], axes: str | None) -> ImageSource:
+    """Open files whose names say what they are."""
     whole = _one_source(found, axes)
     if whole is not None:
         return whole
     folders = {one.parent for one in found}
     if len(folders) > 1:
         raise MetadataError(
-            f"{str(path)!r} matches files of {len(folders)} folders; name what the folders differ "
-            "in by a placeholder, such as {position} or {well}"
+            f"the files are of {len(folders)} folders ({found[0]}, …); name what the folders "
+            "differ in by a placeholder in a pattern, such as {position} or {well}"
         )
     names = [one.name for one in found]
     pattern, warnings = recognised(folders.pop(), names)
@@ -123,7 +176,7 @@ def open_plate(source: Path, plate: str, *, axes: str | None = None) -> ImageSou
     NodeNotFoundError
         Files are missing.
     """
-    if plate.lower().endswith(TABLE_SUFFIXES):
+    if _is_table(plate):
         members = members_of_table(Path(plate), source)
     elif not is_pattern(Path(plate)):
         raise MetadataError(
@@ -139,6 +192,10 @@ def open_plate(source: Path, plate: str, *, axes: str | None = None) -> ImageSou
         members = members_of(pattern, pattern.find())
     _require_wells(members, plate)
     return SetSource(grouped(members), axes)
+
+
+def _is_table(plate: str) -> bool:
+    return plate.lower().endswith(TABLE_SUFFIXES)
 
 
 def _require_wells(members: Sequence[Member], plate: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -147,37 +148,24 @@ def _require_no_gap(name: str, pattern: Pattern, found: Sequence[Found]) -> None
 def _require_all(pattern: Pattern, found: Sequence[Found]) -> None:
     """Refuse a set in which an image has not all its planes."""
     outer = [name for name in _PLANE_AXES if name in pattern.names]
-    images: dict[tuple[tuple[str, str], ...], dict[tuple[str, ...], Found]] = {}
+    images: dict[tuple[tuple[str, str], ...], dict[tuple[Value, ...], Found]] = {}
     for one in found:
         key = tuple((k, v) for k, v in one.values.items() if k not in outer)
-        images.setdefault(key, {})[tuple(one.values[name] for name in outer)] = one
-    names: list[str] = []
-    n_missing = 0
-    for there in images.values():
-        values = [dict.fromkeys(place[i] for place in there) for i in range(len(outer))]
-        n = math.prod(map(len, values)) - len(there)
-        n_missing += n
-        if n and len(names) < _MOST_NAMES:
-            names += _absent(pattern, there, values, outer)[: _MOST_NAMES - len(names)]
+        images.setdefault(key, {})[tuple(value_of(one.values[name]) for name in outer)] = one
+    values = [_all_values(name, found) for name in outer]
+    n_missing = math.prod(map(len, values)) * len(images) - sum(map(len, images.values()))
     if n_missing:
-        raise _missing(pattern, names, n_missing)
+        absent = (
+            pattern.name_of(dict(zip(outer, place, strict=True)), next(iter(there.values())).values)
+            for there in images.values()
+            for place in itertools.product(*values)
+            if place not in there
+        )
+        raise _missing(pattern, list(itertools.islice(absent, _MOST_NAMES)), n_missing)
 
 
-def _absent(
-    pattern: Pattern,
-    there: Mapping[tuple[str, ...], Found],
-    values: Sequence[Mapping[str, None]],
-    outer: Sequence[str],
-) -> list[str]:
-    places: list[tuple[str, ...]] = [()]
-    for known in values:
-        places = [(*place, value) for place in places for value in known]
-    like = next(iter(there.values())).values
-    return [
-        pattern.name_of(dict(zip(outer, place, strict=True)), like)
-        for place in places
-        if place not in there
-    ]
+def _all_values(name: str, found: Sequence[Found]) -> list[Value]:
+    return values_in_order([value_of(one.values[name]) for one in found])
 
 
 def _missing(pattern: Pattern, names: Sequence[str], n: int) -> NodeNotFoundError:

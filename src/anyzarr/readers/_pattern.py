@@ -159,6 +159,20 @@ class Pattern:
         """Return whether a name is of the form of the last part."""
         return re.fullmatch(_regex(self._components[-1]), name) is not None
 
+    def match_end(self, path: Path) -> Found | None:
+        """Return what the end of a path says, where it is of this form, or None."""
+        parts = path.parts[-len(self._components) :]
+        values: dict[str, str] = {}
+        if len(parts) < len(self._components):
+            return None
+        for part, component in zip(parts, self._components, strict=True):
+            match = re.fullmatch(_regex(component), part)
+            here = {} if match is None else match.groupdict()
+            if match is None or any(values.get(k, v) != v for k, v in here.items()):
+                return None
+            values |= here
+        return Found(path, values)
+
     def name_of(self, values: Mapping[str, Value], like: Mapping[str, str]) -> str:
         """Return the name a file with these values would have.
 
