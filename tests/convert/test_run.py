@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,13 @@ from anyzarr._convert._journal import JOURNAL
 from anyzarr._convert._memory import memory_of, parse_size
 from anyzarr._progress import Progress
 from anyzarr._pyramid import downsample
-from anyzarr.errors import ConflictError, CorruptDataError, MetadataError, UnsupportedError
+from anyzarr.errors import (
+    ConflictError,
+    CorruptDataError,
+    MetadataError,
+    StoreError,
+    UnsupportedError,
+)
 from anyzarr.ome import open_ome_zarr
 from anyzarr.readers import _npy
 
@@ -257,6 +264,37 @@ def test_a_source_that_changes_meanwhile(source: Path, tmp_path: Path) -> None:
         anyzarr.convert(own, tmp_path / "out.zarr", progress=touch, **LAYOUT)
     assert caught.value.kind == "source_changing"
     assert os.listdir(tmp_path) == ["own.npy"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 10 MiB, which the result does not fit into."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount command, and so no small file system to fill up")
+    if done.returncode:
+        pytest.skip(f"no small file system can be mounted to fill it up: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("name", ["out.zarr", "out.ozx"])
+def test_a_full_disk_and_then_more_room(source: Path, small_disk: Path, name: str) -> None:
+    with pytest.raises(StoreError, match="space"):
+        anyzarr.convert(source, small_disk / name, **LAYOUT)
+    assert not (small_disk / name).exists()
+    with pytest.raises(StoreError, match="space"):
+        anyzarr.convert(source, small_disk / name, resume=True, **LAYOUT)
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    report = anyzarr.convert(source, small_disk / name, resume=True, verify=True, **LAYOUT)
+    assert report.n_resumed > 0
+    check(small_disk / name, source)
 
 
 def test_verify_finds_what_differs(
