@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import anyzarr
-from anyzarr.errors import CorruptDataError, MetadataError
+from anyzarr.errors import CorruptDataError, MetadataError, NodeNotFoundError
 from anyzarr.readers._source import reader_for
 from anyzarr.readers._tiff import open_tiff
 from anyzarr.readers._tiff_metadata import OmeXml, length_unit
@@ -323,6 +323,20 @@ def test_data_sets_in_several_files(tmp_path):
     image, pixels = whole(tmp_path / "0.ome.tif")
     assert names(image) == "tcyx"
     np.testing.assert_array_equal(pixels, np.stack([first, second]))
+    (tmp_path / "1.ome.tif").unlink()
+    with pytest.raises(NodeNotFoundError, match=r"1\.ome\.tif"):
+        open_tiff(tmp_path / "0.ome.tif")
+    (tmp_path / "0.ome.tif").rename(tmp_path / "renamed.tif")  # its UUID still says which it is
+    with pytest.raises(NodeNotFoundError, match=r": 1\.ome\.tif;"):
+        open_tiff(tmp_path / "renamed.tif")
+
+
+def test_a_file_that_was_renamed_needs_no_other(tmp_path):
+    values = noise(2, 16, 16)
+    tifffile.imwrite(tmp_path / "a.ome.tif", values, metadata={"axes": "CYX"})
+    (tmp_path / "a.ome.tif").rename(tmp_path / "b.ome.tif")
+    _, pixels = whole(tmp_path / "b.ome.tif")
+    np.testing.assert_array_equal(pixels, values)
 
 
 def test_what_is_no_tiff(tmp_path):

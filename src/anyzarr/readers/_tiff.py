@@ -28,6 +28,7 @@ from anyzarr.readers._tiff_metadata import (
     from_resolution,
 )
 from anyzarr.readers._tiff_pixels import SeriesPixels, pixels_of
+from anyzarr.readers._tiff_set import require_set
 
 __all__ = ["TIFF", "open_tiff"]
 
@@ -174,6 +175,8 @@ def open_tiff(path: Path, *, axes: str | None = None) -> ImageSource:
     ------
     CorruptDataError
         It is no TIFF file, or a broken one.
+    NodeNotFoundError
+        Files of the set that it is one of are missing.
     MissingDependencyError
         tifffile or imagecodecs are not installed.
     """
@@ -195,6 +198,8 @@ def open_tiff(path: Path, *, axes: str | None = None) -> ImageSource:
         # NDPI has offsets of its own; LSM files beyond 4 GiB have offsets that wrap.
         if not (tiff.is_ndpi or tiff.is_lsm):
             check_chain(path)
+        if tiff.is_ome and tiff.ome_metadata:
+            require_set(tiff.ome_metadata, path)
         return TiffSource(tiff, path, axes)
     except BaseException:
         tiff.close()
