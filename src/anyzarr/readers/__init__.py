@@ -12,6 +12,7 @@ from anyzarr.readers._hdf5 import HDF5
 from anyzarr.readers._lif import LIF
 from anyzarr.readers._mmstack import MMSTACK
 from anyzarr.readers._mrc import MRC
+from anyzarr.readers._nd2 import ND2
 from anyzarr.readers._ndtiff import NDTIFF
 from anyzarr.readers._nifti import NIFTI
 from anyzarr.readers._npy import NPY, NPZ
@@ -43,6 +44,7 @@ for _kind in (
     NIFTI,
     PHOTO,
     CZI,
+    ND2,
     LIF,
     TABLE,
     FILES,
@@ -57,6 +59,7 @@ __all__ = [
     "LIF",
     "MMSTACK",
     "MRC",
+    "ND2",
     "NDTIFF",
     "NIFTI",
     "NPY",

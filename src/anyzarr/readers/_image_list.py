@@ -73,16 +73,21 @@ class ImageList:
         In their order.
     files
         The files the pixels are read from.
-    documents
-        Original metadata by the key it is kept under.
+    originals
+        Original metadata by the key it is kept under, or what returns it when it is asked for.
     on_close
         Closes what is open.
     """
 
     images: Sequence[ReadableImage]
     files: Sequence[Path]
-    documents: Mapping[str, bytes]
+    originals: Mapping[str, bytes] | Callable[[], Mapping[str, bytes]]
     on_close: Callable[[], None] | None = None
+
+    @property
+    def documents(self) -> Mapping[str, bytes]:
+        """Original metadata by the key it is kept under."""
+        return self.originals() if callable(self.originals) else self.originals
 
     def __len__(self) -> int:
         """Return the number of images."""
