@@ -99,6 +99,16 @@ def test_it_is_what_ndtiff_and_iohub_read(tmp_path: Path, monkeypatch: pytest.Mo
     assert anyzarr.validate(tmp_path / "out.zarr", deep=True).valid
 
 
+def test_a_file_of_it_stands_for_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _ = write(tmp_path / "in", SIZES, monkeypatch=monkeypatch)
+    kind = reader_for(next(folder.glob("*.tif")))
+    assert kind is not None
+    assert kind.name == "tiff"
+    source = kind.open(next(folder.glob("*.tif")))
+    assert source.image(0).shape == (2, 2, 3, 20, 30)
+    source.close()
+
+
 def test_regions_are_the_same_as_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, planes = write(tmp_path / "in", SIZES, monkeypatch=monkeypatch)
     expected = stacked(planes, range(2), ["DAPI", "GFP"], range(3))

@@ -210,6 +210,26 @@ def test_a_table_places_the_images_of_one_file(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.squeeze(plate["A/1/0"].data[...]), values[1])
 
 
+def test_files_of_several_images_are_taken_apart(tmp_path: Path) -> None:
+    fields = {}
+    for well, path in [("B03", "B/3"), ("A11", "A/11")]:
+        with tifffile.TiffWriter(tmp_path / f"{well}.ome.tif") as writer:
+            for number in range(3):
+                fields[f"{path}/{number}"] = noise(2, 20, 30)
+                writer.write(
+                    fields[f"{path}/{number}"], photometric="minisblack",
+                    metadata={"axes": "CYX", "Name": f"scene {number}"},
+                )  # fmt: skip
+    anyzarr.convert(tmp_path / "{well}.ome.tif", tmp_path / "out.zarr")
+    check_plate(tmp_path / "out.zarr", fields)
+    source = open_files(tmp_path / "{position}.ome.tif")
+    assert [source.image(i).name for i in (0, 5)] == ["A11 scene 0", "B03 scene 2"]
+    np.testing.assert_array_equal(whole(source, 5), fields["B/3/2"])
+    source.close()
+    with pytest.raises(UnsupportedError, match="'series'"):
+        anyzarr.convert(tmp_path / "{c}.ome.tif", tmp_path / "no.zarr")
+
+
 def test_missing_files_are_named(tmp_path: Path) -> None:
     for t, c in np.ndindex(4, 2):
         if (t, c) not in {(1, 0), (1, 1), (2, 1)}:

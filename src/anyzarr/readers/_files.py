@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from anyzarr.errors import MetadataError, NodeNotFoundError
+from anyzarr.readers._apart import taken_apart
 from anyzarr.readers._member import Member, grouped, members_of
 from anyzarr.readers._pattern import Pattern, is_pattern
 from anyzarr.readers._recognise import recognised
@@ -59,7 +60,7 @@ def open_files(path: Path, *, axes: str | None = None) -> ImageSource:
     pattern = Pattern(path)
     matching = pattern.find()
     if pattern.names:
-        return SetSource(grouped(members_of(pattern, matching)), axes)
+        return _set_of(members_of(pattern, matching), axes)
     return _open_recognised([one.path for one in matching], axes)
 
 
@@ -100,7 +101,13 @@ def open_several(
         )
     members = members_of(pattern, [match for _, match in matching if match is not None])
     _require_wells(members, plate)
-    return SetSource(grouped(members), axes)
+    return _set_of(members, axes)
+
+
+def _set_of(
+    members: Sequence[Member], axes: str | None, warnings: tuple[str, ...] = ()
+) -> SetSource:
+    return SetSource(grouped(taken_apart(members, axes)), axes, warnings)
 
 
 def _expanded(path: Path) -> list[Path]:
@@ -127,7 +134,7 @@ def _open_recognised(found: Sequence[Path], axes: str | None) -> ImageSource:
     names = [one.name for one in found]
     pattern, warnings = recognised(folders.pop(), names)
     chosen = [one for one in pattern.find() if one.path.name in set(names)]
-    return SetSource(grouped(members_of(pattern, chosen)), axes, warnings)
+    return _set_of(members_of(pattern, chosen), axes, warnings)
 
 
 def _one_source(found: Sequence[Path], axes: str | None) -> ImageSource | None:
@@ -153,7 +160,7 @@ def open_table(path: Path, *, axes: str | None = None) -> ImageSource:
     axes
         Names of the axes within each file, where it does not name them.
     """
-    return SetSource(grouped(members_of_table(path, path.parent)), axes)
+    return _set_of(members_of_table(path, path.parent), axes)
 
 
 def open_plate(source: Path, plate: str, *, axes: str | None = None) -> ImageSource:
@@ -191,7 +198,7 @@ def open_plate(source: Path, plate: str, *, axes: str | None = None) -> ImageSou
         pattern = Pattern(source / plate)
         members = members_of(pattern, pattern.find())
     _require_wells(members, plate)
-    return SetSource(grouped(members), axes)
+    return _set_of(members, axes)
 
 
 def _is_table(plate: str) -> bool:

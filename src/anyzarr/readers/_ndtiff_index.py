@@ -16,7 +16,7 @@ import numpy as np
 
 from anyzarr.errors import CorruptDataError, UnsupportedError
 
-__all__ = ["INDEX", "Entry", "read_index", "read_plane_metadata", "read_summary"]
+__all__ = ["INDEX", "Entry", "is_ndtiff_file", "read_index", "read_plane_metadata", "read_summary"]
 
 INDEX = "NDTiff.index"
 _FIXED = struct.Struct("<8I")
@@ -124,6 +124,15 @@ def _counted(data: bytes, start: int) -> tuple[bytes, int]:
     if end > len(data):
         raise ValueError("an entry is cut off")
     return data[start + 4 : end], end
+
+
+def is_ndtiff_file(path: Path) -> bool:
+    """Return whether a file begins as those of NDTiff do, and their index is beside it."""
+    if not (path.parent / INDEX).is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(12)
+    return len(head) == 12 and struct.unpack("<I", head[8:])[0] == _MARK
 
 
 def read_summary(path: Path) -> dict[str, Any]:

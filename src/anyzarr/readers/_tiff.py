@@ -18,6 +18,8 @@ from anyzarr.ome import Channel
 from anyzarr.readers._axis_map import AxisMap
 from anyzarr.readers._calibration import RGB_CHANNELS, Calibration, described, rgb_channels
 from anyzarr.readers._mmstack import is_stack, open_mmstack
+from anyzarr.readers._ndtiff import open_ndtiff
+from anyzarr.readers._ndtiff_index import is_ndtiff_file
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 from anyzarr.readers._tiff_axes import map_axes
 from anyzarr.readers._tiff_chain import check_chain
@@ -180,6 +182,8 @@ def open_tiff(path: Path, *, axes: str | None = None) -> ImageSource:
     MissingDependencyError
         tifffile or imagecodecs are not installed.
     """
+    if is_ndtiff_file(path):
+        return open_ndtiff(path.parent, axes=axes)
     if is_stack(path):
         return open_mmstack(path, axes=axes)
     tifffile = require("tifffile", extra="images", purpose="Reading TIFF files")
