@@ -5,6 +5,7 @@ from anyzarr.ome._axes import Axis, axes_of, check_axes, default_axes
 from anyzarr.ome._channels import Channel, Omero, Window, default_channels
 from anyzarr.ome._contrast import window_of
 from anyzarr.ome._image import Image
+from anyzarr.ome._image_vectors import VectorStores
 from anyzarr.ome._label_model import LabelColor, LabelMetadata
 from anyzarr.ome._labels import Labels
 from anyzarr.ome._levels import ImageSpec, level_document, multiscale_of, plan_pyramid
@@ -61,6 +62,7 @@ __all__ = [
     "TiledPosition",
     "UpgradePlan",
     "UpgradeReport",
+    "VectorStores",
     "Well",
     "WellMetadata",
     "Window",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from anyzarr.ome._image_create import ImageCreation
 from anyzarr.ome._image_labels import ImageLabels
 from anyzarr.ome._image_pyramid import ImagePyramid
+from anyzarr.ome._image_vectors import ImageVectors
 from anyzarr.ome._image_xarray import ImageXarray
 
 __all__ = ["Image"]
 
 
-class Image(ImageCreation, ImagePyramid, ImageLabels, ImageXarray):
+class Image(ImageCreation, ImagePyramid, ImageLabels, ImageVectors, ImageXarray):
     """A multiscale image of 2 to 5 axes. Made by :func:`anyzarr.open_ome_zarr`.
 
     Every write is complete when its call returns, and the metadata names a level only once

@@ -27,6 +27,7 @@ from anyzarr.vectors._settle import completed
 
 __all__ = [
     "create_store",
+    "create_store_below",
     "name_of",
     "new_level_arrays",
     "open_root",
@@ -196,6 +197,59 @@ def create_store(
     >>> root["0/vertices"].shape
     (10, 10, 6)
     """
+    metadata = _new_metadata(
+        name or name_of(path),
+        bounds=bounds,
+        chunk_shape=chunk_shape,
+        axes=axes,
+        geometry_types=geometry_types,
+        ndim=ndim,
+        bin_shape=bin_shape,
+        links_convention=links_convention,
+        format_capabilities=format_capabilities,
+        crs=crs,
+    )
+    with vectors_backend(backend):
+        root = create_group(
+            path,
+            attributes=metadata.attributes(),
+            overwrite=overwrite,
+            backend=backend,
+            **backend_kwargs,
+        )
+    return _put_level(root, metadata, Storage(compressor, shard_shape), dtype)
+
+
+def create_store_below(
+    parent: Group,
+    name: str,
+    *,
+    compressor: Any = None,
+    dtype: str = "float32",
+    shard_shape: ShardShape = "auto",
+    overwrite: bool = False,
+    **options: Any,
+) -> Group:
+    """Create an empty vector store in a group; parameters as of :func:`create_store`."""
+    metadata = _new_metadata(name, **options)
+    root = parent.create_group(name, attributes=metadata.attributes(), overwrite=overwrite)
+    return _put_level(root, metadata, Storage(compressor, shard_shape), dtype)
+
+
+def _new_metadata(
+    name: str,
+    *,
+    bounds: Sequence[Sequence[float]] | None = None,
+    chunk_shape: Sequence[float] | None = None,
+    axes: Sequence[str | Mapping[str, Any]] | None = None,
+    geometry_types: Sequence[str] | None = None,
+    ndim: int | None = None,
+    bin_shape: Sequence[float] | None = None,
+    links_convention: str | None = None,
+    format_capabilities: Sequence[str] = (),
+    crs: Mapping[str, Any] | None = None,
+) -> RootMetadata:
+    """Return what the root of a new store says."""
     wrong = {*(geometry_types or ())} - GEOMETRY_TYPES
     if wrong or (links_convention or "explicit") not in LINKS_CONVENTIONS:
         raise MetadataError(
@@ -210,7 +264,7 @@ def create_store(
         {"name": a, "type": "space"} if isinstance(a, str) else dict(a) for a in axes or ()
     )
     own = {"crs": dict(crs)} if crs else {}
-    metadata = RootMetadata(
+    return RootMetadata(
         chunk_shape=tuple(map(float, chunk_shape)) if chunk_shape else _whole(corners),
         bounds=corners,
         geometry_types=tuple(geometry_types or ()),
@@ -218,18 +272,13 @@ def create_store(
         base_bin_shape=tuple(map(float, bin_shape)) if bin_shape else None,
         links_convention=links_convention,
         format_capabilities=tuple(format_capabilities),
-        name=name or name_of(path),
+        name=name,
         raw={"zarr_vectors": own} if own else {},
     ).with_level(0, (1.0,) * n)
-    with vectors_backend(backend):
-        root = create_group(
-            path,
-            attributes=metadata.attributes(),
-            overwrite=overwrite,
-            backend=backend,
-            **backend_kwargs,
-        )
-    storage = Storage(compressor, shard_shape)
+
+
+def _put_level(root: Group, metadata: RootMetadata, storage: Storage, dtype: str) -> Group:
+    """Store the arrays of level 0 of a new store."""
     for array in new_level_arrays(root, metadata, storage, dtype=dtype):
         array.put()
     put_group(root, "0", LevelMetadata(0).attributes())
