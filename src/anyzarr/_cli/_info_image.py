@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         LabelsInfo,
         LevelInfo,
         MultiscaleInfo,
+        VectorLayerInfo,
     )
 
 __all__ = ["image", "image_rows", "image_tables", "labels_of"]
@@ -61,6 +62,8 @@ def image_tables(facts: ImageInfo) -> Iterable[RenderableType]:
         yield from ("", _channels(facts.channels))
     if facts.labels:
         yield from ("", _labels(facts.labels))
+    if facts.vectors:
+        yield from ("", _vectors(facts.vectors))
     for multiscale in facts.more:
         yield from ("", _multiscale(multiscale))
 
@@ -128,6 +131,20 @@ def _labels(labels: Iterable[LabelInfo]) -> Table:
             continue
         cells = (fmt.extent(label.shape), label.dtype or "", str(label.n_levels))
         drawn.add_row(Text(label.name), *cells, str(label.n_colors or "–"))
+    return drawn
+
+
+def _vectors(layers: Iterable[VectorLayerInfo]) -> Table:
+    from rich.text import Text
+
+    drawn = table("vectors", "geometry", "vertices", "levels", "axes")
+    for layer in layers:
+        if layer.error is not None:
+            error = Text(f"cannot be read: {layer.error}", style="red")
+            drawn.add_row(Text(layer.name), error, "", "", "")
+            continue
+        cells = (f"{layer.vertex_count:,}", str(layer.n_levels), " ".join(layer.axes))
+        drawn.add_row(Text(layer.name), ", ".join(layer.geometry_types) or "none yet", *cells)
     return drawn
 
 

@@ -37,6 +37,7 @@ def preview(
     z: Annotated[str, Parameter(name="--z", validator=_check_z)] = "middle",
     time: int = 0,
     labels: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = ("auto",),
+    vectors: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = ("auto",),
     field: str | None = None,
     screen: Annotated[str, Parameter(validator=_check_screen)] = "1600x1000",
     color: str = "auto",
@@ -68,6 +69,8 @@ def preview(
     labels
         Name of a label image to draw, may be repeated; all; or none. Default: all those of a
         single image, none of a plate.
+    vectors
+        Name of a vector store of an image to draw over it, may be repeated; or none. Default: all.
     field
         Name of the field of view to show of each well. Default: the first.
     screen
@@ -93,6 +96,7 @@ def preview(
         z="middle" if z == "middle" else "max" if z == "max" else int(z),
         time=time,
         labels=labels[0] if len(labels) == 1 else labels,
+        vectors=vectors[0] if len(vectors) == 1 else vectors,
         field=field,
         screen=(int(width), int(height)),
         color=color,

@@ -13,6 +13,7 @@ from anyzarr._info._models import (
     MemberInfo,
     MultiscaleInfo,
     StoredSize,
+    VectorLayerInfo,
 )
 from anyzarr._info._packages import PackageInfo, backends, engines
 from anyzarr._info._plate_models import (
@@ -45,6 +46,7 @@ __all__ = [
     "PositionInfo",
     "SeriesInfo",
     "StoredSize",
+    "VectorLayerInfo",
     "VectorsInfo",
     "WellInfo",
     "WellPlace",

@@ -17,6 +17,7 @@ from anyzarr._info._labels import label_facts, label_infos
 from anyzarr._info._members import read_each
 from anyzarr._info._models import AxisInfo, ChannelInfo, ImageInfo, LevelInfo, MultiscaleInfo
 from anyzarr._info._stored import stored_size
+from anyzarr._info._vectors import vector_layers
 from anyzarr._nodes._tree import says_image
 from anyzarr._parallel import map_ordered
 from anyzarr.abc import Store
@@ -67,6 +68,7 @@ def image_info(
     choice = chosen_engine(first, store, paths[0], engine)
     name = ome.image.name or last_part(store, path)
     labels, notes = label_infos(metadata, store, path)
+    vectors, more_notes = vector_layers(metadata, store, path)
     return ImageInfo(
         location=shown_root(store),
         path=path,
@@ -82,7 +84,8 @@ def image_info(
         labels=labels,
         label=label_facts(metadata.attributes, name),
         more=_more(ome, store, path),
-        notes=notes,
+        notes=(*notes, *more_notes),
+        vectors=vectors,
         codecs=codec_chain(first),
         n_bytes=memory_bytes(first),
         engine=choice.name,

@@ -22,6 +22,7 @@ __all__ = [
     "MultiscaleInfo",
     "StoredSize",
     "ToDict",
+    "VectorLayerInfo",
 ]
 
 
@@ -255,6 +256,32 @@ class MultiscaleInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorLayerInfo:
+    """A vector store of an image.
+
+    Attributes
+    ----------
+    name
+        Its name in ``vectors``.
+    geometry_types, axes
+        What it holds, and the names of its axes.
+    vertex_count
+        Number of vertices of level 0.
+    n_levels
+        Number of levels.
+    error
+        Why it cannot be read, or None.
+    """
+
+    name: str
+    geometry_types: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+    vertex_count: int = 0
+    n_levels: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LabelInfo:
     """A label image of an image, or what an image says of itself as one.
 
@@ -305,6 +332,8 @@ class ImageInfo(ToDict):
         Further multiscales of the same group.
     notes
         What could not be found out, in sentences.
+    vectors
+        The vector stores that belong to it.
     dtype, codecs, n_bytes, engine, engine_reason, io
         Of level 0, as for an array.
     archive
@@ -333,6 +362,7 @@ class ImageInfo(ToDict):
     more: tuple[MultiscaleInfo, ...] = ()
     notes: tuple[str, ...] = ()
     archive: ArchiveInfo | None = None
+    vectors: tuple[VectorLayerInfo, ...] = ()
 
 
 def _plain(value: Any) -> Any:

@@ -7,14 +7,17 @@ from typing import ClassVar, Literal
 
 from anyzarr import vectors
 from anyzarr._info._archive import ArchiveInfo
-from anyzarr._info._models import StoredSize, ToDict
+from anyzarr._info._models import StoredSize, ToDict, VectorLayerInfo
 from anyzarr._info._stored import stored_size
 from anyzarr._nodes import Group
+from anyzarr._parallel import map_ordered
 from anyzarr.abc import Store
+from anyzarr.errors import AnyzarrError
 from anyzarr.metadata import GroupMetadata
+from anyzarr.ome import Image
 from anyzarr.stores._shown import holding_backend, shown_root
 
-__all__ = ["VectorsInfo", "vectors_info"]
+__all__ = ["VectorsInfo", "vector_layers", "vectors_info"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +57,27 @@ def vectors_info(metadata: GroupMetadata, store: Store, path: str, stored: bool)
         backend=holding_backend(store),
         stored=stored_size(store, path) if stored else None,
     )
+
+
+def vector_layers(
+    metadata: GroupMetadata, store: Store, path: str
+) -> tuple[tuple[VectorLayerInfo, ...], tuple[str, ...]]:
+    """Return the vector stores of the image at a path, and what could not be found out."""
+    if metadata.zarr_format != 3:
+        return (), ()
+    image = Image(Group(metadata, store, path))
+    try:
+        names = image.vector_names
+    except AnyzarrError as error:
+        return (), (f"its vectors cannot be listed: {error.message}",)
+    return tuple(map_ordered(lambda name: _layer(image, name), names)), ()
+
+
+def _layer(image: Image, name: str) -> VectorLayerInfo:
+    try:
+        found = image.vectors()[name]
+        count = found[0].vertex_count
+    except AnyzarrError as error:
+        return VectorLayerInfo(name, error=error.message)
+    axes = tuple(str(axis.get("name")) for axis in found.metadata.axes)
+    return VectorLayerInfo(name, found.geometry_types, axes, count, len(found.levels))

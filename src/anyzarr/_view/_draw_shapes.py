@@ -30,10 +30,13 @@ class DrawingStyle:
         Whether colours tell how many vertices there are, and nothing else is drawn.
     wireframe
         Whether the edges of faces are drawn instead of these.
+    is_flat
+        Whether what is farther is as bright, and faces let half of what is beneath through.
     """
 
     is_density: bool = False
     wireframe: bool = False
+    is_flat: bool = False
 
 
 def draw_shapes(
@@ -57,7 +60,7 @@ def draw_shapes(
         held = density(at, height, width)
         return np.where((held > 0)[..., None], colored(held, DENSITY), base)
     canvas = Canvas(height, width)
-    light = _faded(at.depth)
+    light = np.ones(len(at.x), np.float32) if style.is_flat else _faded(at.depth)
     segments, colors = shapes.segments, painted.segments
     if style.wireframe and len(shapes.faces):
         edges = shapes.edges
@@ -69,9 +72,10 @@ def draw_shapes(
     canvas.dots(dots, _lit(painted.dots[loose], light[loose]))
     if len(segments) or len(loose):
         canvas.thicken(_radius(at, segments, len(loose), base.shape[:2]))
-    if len(shapes.faces) and not style.wireframe:
-        canvas.faces(at, shapes.faces, _lit(painted.faces, _shade(at, shapes.faces)))
-    return canvas.over(base)
+    if style.wireframe or not len(shapes.faces):
+        return canvas.over(base)
+    canvas.faces(at, shapes.faces, _lit(painted.faces, _shade(at, shapes.faces)))
+    return canvas.over(base, 0.5 if style.is_flat else 1.0)
 
 
 def _radius(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from anyzarr import crud
@@ -24,6 +24,7 @@ from anyzarr._info._collections import fields_below
 from anyzarr._nodes import Array, Group, open_array, open_group
 from anyzarr._view._overlay import LabelLayer
 from anyzarr._view._source import Source, source_of_array
+from anyzarr._view._vector_overlay import VectorLayer
 from anyzarr.abc import Store
 from anyzarr.errors import AnyzarrError, SelectionError, UnsupportedError
 from anyzarr.metadata import parse_group
@@ -48,15 +49,18 @@ class Scene:
     layers
         The label images to show with it.
     notes
-        Label images that cannot be shown, in sentences.
+        Label images and vectors that cannot be shown, in sentences.
     is_label
         Whether the image is a label image, and its only layer.
+    vectors
+        The vector stores to show with it.
     """
 
     source: Source
     layers: tuple[LabelLayer, ...] = ()
     notes: tuple[str, ...] = ()
     is_label: bool = False
+    vectors: tuple[VectorLayer, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class Images:
 
 
 def wanted_labels(labels: str | Sequence[str] | None) -> Wanted:
-    """Return which label images are asked for by ``preview``'s argument."""
+    """Return which label images, or vectors, are asked for by ``preview``'s argument."""
     if labels is None or labels == "none":
         return ()
     if labels == "auto" or labels == "all":
@@ -136,6 +140,7 @@ def open_scene(
     path: str,
     field: str | None,
     labels: Wanted,
+    vectors: Wanted,
     engine: str | None,
     backend: str | None,
     **backend_kwargs: Any,
@@ -159,7 +164,14 @@ def open_scene(
         name = path.rpartition("/")[2] or facts.location.rstrip("/").rpartition("/")[2]
         return Scene(source_of_array(name, _open(store, path, engine), facts.dimension_names))
     if isinstance(facts, ImageInfo):
-        return _scene(facts, store, engine, labels)
+        scene = _scene(facts, store, engine, labels)
+        return replace(scene, vectors=_vector_layers(facts, store, vectors))
+    if vectors not in ("auto", ()):
+        raise UnsupportedError(
+            f"vectors={vectors!r} cannot be shown over the many images of a {facts.kind}; give "
+            "the path of one image",
+            kind="vectors",
+        )
     if isinstance(facts, PlateInfo):
         members = _wells(facts, store, field)
         rows, columns = facts.rows, facts.columns
@@ -210,6 +222,19 @@ def _scene(facts: ImageInfo, store: Store, engine: str | None, labels: Wanted) -
     return Scene(source, tuple(found), tuple(notes))
 
 
+def _vector_layers(facts: ImageInfo, store: Store, wanted: Wanted) -> tuple[VectorLayer, ...]:
+    """Return the vector stores to draw over an image."""
+    known = [layer.name for layer in facts.vectors]
+    names = wanted if isinstance(wanted, tuple) else known
+    if missing := [name for name in names if name not in known]:
+        raise SelectionError(f"there are no vectors {missing[0]!r}; there are {some(known)}")
+    paths = {name: join(facts.path, f"vectors/{name}") for name in names}
+    return tuple(
+        VectorLayer(name, open_zv(open_group(store, path=path, mode="r")))
+        for name, path in paths.items()
+    )
+
+
 def _asked(name: str, known: dict[str, LabelInfo]) -> LabelInfo:
     if name not in known:
         raise SelectionError(f"there is no label image {name!r}; there are {some([*known])}")
@@ -237,6 +262,7 @@ def _source_of_image(facts: ImageInfo, store: Store, engine: str | None) -> Sour
         levels=[_open(store, join(facts.path, level.path), engine) for level in facts.levels],
         scales=[level.scale or (1.0,) * len(facts.axes) for level in facts.levels],
         channels=facts.channels,
+        placement=[level.translation or (0.0,) * len(facts.axes) for level in facts.levels],
     )
 
 

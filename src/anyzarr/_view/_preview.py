@@ -33,6 +33,7 @@ def preview(
     z: ZChoice = "middle",
     time: int = 0,
     labels: str | Sequence[str] | None = "auto",
+    vectors: str | Sequence[str] | None = "auto",
     field: str | None = None,
     screen: tuple[int, int] = SCREEN,
     color: str = "auto",
@@ -45,7 +46,8 @@ def preview(
     """Write what an image, plate, well or series looks like as a PNG.
 
     Of an image: one tile per channel in its colour, contrast from the 1st to the 99.8th
-    percentile of what is shown; their sum; and one tile per label image, drawn over the sum.
+    percentile of what is shown; their sum; and one tile per label image and per vector store,
+    drawn over the sum.
     Red, green and blue channels are shown as one colour picture, as stored. The coarsest level
     that fills the screen is read, no other.
 
@@ -76,6 +78,9 @@ def preview(
     labels
         Names of the label images to show, ``"all"``, or None or ``"none"``. Default: all those of
         a single image; none on a plate, well or series.
+    vectors
+        Names of the vector stores of an image to show over it, ``"all"`` (as by default), or None
+        or ``"none"``. Of a slice what lies in it is drawn.
     field
         Name of the field of view to show of each well of a plate; default the first.
     screen
@@ -121,6 +126,7 @@ def preview(
         path=path,
         field=field,
         labels=wanted,
+        vectors=wanted_labels(vectors),
         engine=engine,
         backend=backend,
         **backend_kwargs,
@@ -129,9 +135,14 @@ def preview(
         sheet, shown = render_vectors(scene, str(target), look)
     elif isinstance(scene, Scene):
         sheet, shown = render(
-            scene.source, str(target), look, scene.layers, is_label=scene.is_label
+            scene.source,
+            str(target),
+            look,
+            scene.layers,
+            scene.vectors,
+            is_label=scene.is_label,
         )
-        shown = dataclasses.replace(shown, notes=scene.notes)
+        shown = dataclasses.replace(shown, notes=(*scene.notes, *shown.notes))
     else:
         sheet, shown = render_images(scene, str(target), look)
     _save(sheet, target)

@@ -28,7 +28,8 @@ from anyzarr._view._planes import (
 from anyzarr._view._sheet import ScaleBar, Tile, compose, lay_out, resized, scale_bar
 from anyzarr._view._shown import DEFAULT_LOOK, Look, Preview
 from anyzarr._view._source import Source
-from anyzarr.errors import UnsupportedError
+from anyzarr._view._vector_overlay import VectorLayer, overlay_vectors
+from anyzarr.errors import AnyzarrError, UnsupportedError
 
 __all__ = ["render", "window_text"]
 
@@ -38,6 +39,7 @@ def render(
     target: str,
     look: Look = DEFAULT_LOOK,
     layers: Sequence[LabelLayer] = (),
+    vectors: Sequence[VectorLayer] = (),
     *,
     is_label: bool = False,
 ) -> tuple[Any, Preview]:
@@ -53,12 +55,14 @@ def render(
         What to show of it.
     layers
         Label images, each shown in a tile of its own.
+    vectors
+        Vector stores, likewise.
     is_label
         The image is a label image: its only layer is shown, on black, and no values.
     """
     chosen = choose_channels(source, look.channels)
     n_tiles = 1 if source.is_rgb else len(chosen) + (len(chosen) > 1)
-    n_all = len(layers) + (0 if is_label else n_tiles)
+    n_all = len(layers) + len(vectors) + (0 if is_label else n_tiles)
     layout = lay_out(n_all, _extent(source, 0), look.screen)
     level = choose_level(source, look.level, (layout.height, layout.width))
     layout = lay_out(n_all, _extent(source, level), look.screen)
@@ -74,9 +78,21 @@ def render(
         _label_tile(layer, base, source, level, cut, FILLED if is_label else OUTLINED)
         for layer in layers
     ]
+    drawn = [_vector_tile(layer, base, source, level, cut, look) for layer in vectors]
+    tiles += [tile for tile, _ in drawn]
     sheet = compose(tiles, layout, source.name, _details(source, level, cut), _bar(source, level))
     labels = tuple(layer.name for layer in layers)
-    shown = Preview(target, sheet.width, sheet.height, level, names, cut.label, labels=labels)
+    shown = Preview(
+        target,
+        sheet.width,
+        sheet.height,
+        level,
+        names,
+        cut.label,
+        labels=labels,
+        notes=tuple(note for _, note in drawn if note),
+        vectors=tuple(v.name for v, (t, _) in zip(vectors, drawn, strict=True) if not t.is_broken),
+    )
     return sheet, shown
 
 
@@ -88,6 +104,19 @@ def _label_tile(
     return Tile(
         overlay(base, labels, layer.colors, fill=fill), f"labels: {layer.name}", f"{n} in view"
     )
+
+
+def _vector_tile(
+    layer: VectorLayer, base: UInt8, source: Source, level: int, cut: Slicing, look: Look
+) -> tuple[Tile, str]:
+    """Return a tile of vectors over the picture, and what of them is not shown."""
+    label = f"vectors: {layer.name}"
+    try:
+        found = overlay_vectors(layer, base, source, level, cut, look)
+    except AnyzarrError as error:
+        note = f"the vectors {layer.name!r} cannot be shown: {error.message}"
+        return Tile(base, label, is_broken=True), note
+    return Tile(found.picture, label, found.detail), found.note
 
 
 def _tiles(source: Source, level: int, cut: Slicing, channels: Sequence[int]) -> list[Tile]:

@@ -54,6 +54,8 @@ class Source:
         Extent of one element per level and axis.
     channels
         One per element of axis ``c``; empty without one.
+    placement
+        Where the centre of the first element lies, per level and axis; empty: at zero.
     """
 
     name: str
@@ -62,6 +64,12 @@ class Source:
     levels: Sequence[Readable]
     scales: Sequence[tuple[float, ...]]
     channels: tuple[ChannelInfo, ...] = ()
+    placement: Sequence[tuple[float, ...]] = ()
+
+    @property
+    def shifts(self) -> Sequence[tuple[float, ...]]:
+        """Where the centre of the first element lies, per level and axis."""
+        return self.placement or [(0.0,) * len(self.axes) for _ in self.levels]
 
     @property
     def plane_axes(self) -> tuple[int, int]:

@@ -20,7 +20,6 @@ from anyzarr._view._source import short_unit
 from anyzarr._view._text import Text
 from anyzarr._view._vector_source import Drawing, Space, auto_color, read_drawing
 from anyzarr.errors import UnsupportedError
-from anyzarr.ome._axes import Axis, metres
 from anyzarr.vectors import ZVStore
 
 __all__ = ["render_vectors"]
@@ -83,7 +82,7 @@ def render_vectors(store: ZVStore, target: str, look: Look) -> tuple[Any, Previe
         tiles.append(Tile(_marked(picture, view, space), *_caption(view, space, low, high)))
     tiles[0] = replace(tiles[0], picture=_with_scale(tiles[0].picture, painted, color))
     unit = short_unit(space.units[space.x]) or ""
-    bar = scale_bar(layout.width / scale / _lengths(space)[space.x], unit)
+    bar = scale_bar(layout.width / scale / space.lengths[space.x], unit)
     details = _details(drawing, store, painted.by or color)
     sheet = compose(tiles, layout, store.metadata.name, details, _trimmed(bar))
     notes = (f"of level {drawing.level}, {drawing.sample} are shown",) if drawing.sample else ()
@@ -103,17 +102,11 @@ def _views(space: Space) -> tuple[_View, ...]:
     return front, side, _View(space.y, space.z, space.x, (up, -up))
 
 
-def _lengths(space: Space) -> npt.NDArray[np.float64]:
-    """Return the length of one unit of each axis, in units of the first."""
-    found = np.array([metres(Axis("x", "space", unit)) for unit in space.units])
-    return np.asarray(found / found[space.x])
-
-
 def _placed(
     drawing: Drawing, space: Space, url: str
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return positions in one unit, and the corners of the box that holds them."""
-    positions = drawing.shapes.positions * _lengths(space)
+    positions = drawing.shapes.positions * space.lengths
     finite = positions[np.isfinite(positions).all(axis=1)]
     if not len(finite):
         raise UnsupportedError(
@@ -159,7 +152,7 @@ def _caption(
     view: _View, space: Space, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
 ) -> tuple[str, str]:
     """Return the name of a view, and what it spans."""
-    lengths = _lengths(space)
+    lengths = space.lengths
     spans = []
     for axis in (view.across, view.down):
         unit = f" {short_unit(space.units[axis])}" if space.units[axis] else ""

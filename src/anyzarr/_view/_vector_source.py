@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from anyzarr._view._shapes import Shapes, shapes_of
 from anyzarr.errors import SelectionError
+from anyzarr.ome._axes import Axis, metres
 from anyzarr.vectors import ZVSelection, ZVStore
 from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._points import select_points
@@ -66,6 +68,12 @@ class Space:
         else:
             x, y, z = 0, 1, 2 if len(names) > 2 else None
         return cls(names, units, x, y, z, is_of_image=y < x)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.float64]:
+        """The length of one unit of each axis, in units of x."""
+        found = np.array([metres(Axis("x", "space", unit)) for unit in self.units])
+        return np.asarray(found / found[self.x])
 
     @property
     def axes(self) -> tuple[int, int, int | None]:

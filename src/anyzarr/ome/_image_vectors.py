@@ -13,7 +13,7 @@ from anyzarr.crud._nodes import normalize_path
 from anyzarr.crud._regions import require_writable
 from anyzarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
 from anyzarr.metadata import parse_group
-from anyzarr.ome._axes import metres
+from anyzarr.ome._axes import Axis, metres
 from anyzarr.ome._image_placement import ImagePlacement
 from anyzarr.stores import join
 from anyzarr.vectors import ZVStore, is_vector_store, open_zv
@@ -118,6 +118,7 @@ class ImageVectors(ImagePlacement):
         self,
         name: str,
         *,
+        axes: Sequence[str | Mapping[str, Any]] | None = None,
         chunk_shape: Sequence[float] | None = None,
         bounds: Sequence[Sequence[float]] | None = None,
         overwrite: bool = False,
@@ -125,12 +126,14 @@ class ImageVectors(ImagePlacement):
     ) -> Group:
         """Create an empty vector store in the image's physical coordinates.
 
-        Its axes are those of space of the image, in their order and with their units.
-
         Parameters
         ----------
         name
             Its name within ``vectors/``.
+        axes
+            Names of the axes in the order of columns (``"xyz"``), which have the image's units; or
+            axes as OME-Zarr describes them, with units of their own. Default: those of space of
+            the image.
         chunk_shape
             Edge lengths of a chunk, in physical units. Default: cubes, eight along the longest
             axis.
@@ -153,6 +156,8 @@ class ImageVectors(ImagePlacement):
             There is one of this name.
         UnsupportedError
             The image is of Zarr v2, or placed by more than scales and translations.
+        MetadataError
+            An axis is none of the image, and ``bounds`` or ``chunk_shape`` is not given.
 
         Examples
         --------
@@ -173,15 +178,17 @@ class ImageVectors(ImagePlacement):
         name = normalize_path(name)
         if not name or "/" in name:
             raise MetadataError(f"{name!r} is no name of a group in {_FOLDER}/; use one segment")
-        edges, corners = self._extent()
-        folder = self._group.require_group(_FOLDER)
-        axes = [axis.to_document() for axis in self.axes if axis.type == "space"]
+        described = self._space_axes() if axes is None else [self._described(a) for a in axes]
+        if bounds is None or chunk_shape is None:
+            edges, corners = self._extent(described)
+            bounds = corners if bounds is None else bounds
+            chunk_shape = edges if chunk_shape is None else chunk_shape
         create_store_below(
-            folder,
+            self._group.require_group(_FOLDER),
             name,
-            axes=axes,
-            chunk_shape=edges if chunk_shape is None else chunk_shape,
-            bounds=corners if bounds is None else bounds,
+            axes=described,
+            chunk_shape=chunk_shape,
+            bounds=bounds,
             overwrite=overwrite,
             **options,
         )
@@ -210,20 +217,35 @@ class ImageVectors(ImagePlacement):
 
         self._group.require_group(_FOLDER)._change_attributes(change)
 
-    def _extent(self) -> tuple[tuple[float, ...], tuple[tuple[float, ...], tuple[float, ...]]]:
-        """Return edges of chunks for vectors, and the corners of the image."""
-        scale, shift = self._multiscale.effective_placement(0)
-        spatial = [i for i, axis in enumerate(self.axes) if axis.type == "space"]
-        size, first = (
-            np.array(scale)[spatial],
-            np.array(shift)[spatial] - np.array(scale)[spatial] / 2,
-        )
-        extent = size * np.array(self.data.shape)[spatial]
-        corners = np.sort(np.stack([first, first + extent]), axis=0).tolist()
-        unit = np.array([metres(self.axes[i]) for i in spatial])
-        edge = float((np.abs(extent) * unit).max()) / _CHUNKS
-        edges = np.where(extent == 0, 1.0, np.minimum(np.abs(extent), edge / unit))
-        return tuple(edges.tolist()), (tuple(corners[0]), tuple(corners[1]))
+    def _space_axes(self) -> list[dict[str, Any]]:
+        return [axis.to_document() for axis in self.axes if axis.type == "space"]
+
+    def _described(self, axis: str | Mapping[str, Any]) -> dict[str, Any]:
+        """Return an axis of vectors; one that is only named has the unit of the image."""
+        if not isinstance(axis, str):
+            return dict(axis)
+        named = {document["name"]: document for document in self._space_axes()}
+        return dict(named.get(axis, {"name": axis, "type": "space"}))
+
+    def _extent(self, axes: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[list[float]]]:
+        """Return edges of chunks for vectors of some axes, and the corners of the image."""
+        scale, shift = map(np.array, self._multiscale.effective_placement(0))
+        names, shape = self.axis_names, np.array(self.data.shape)
+        if missing := [axis.get("name") for axis in axes if axis.get("name") not in names]:
+            raise MetadataError(
+                f"{missing[0]!r} is no axis of the image, which has {', '.join(map(repr, names))}; "
+                "give bounds and chunk_shape",
+                kind="axes",
+            )
+        index = [names.index(axis["name"]) for axis in axes]
+        theirs = np.array([metres(self.axes[i]) for i in index])
+        units = [axis.get("unit") or self.axes[i].unit for axis, i in zip(axes, index, strict=True)]
+        ours = np.array([metres(Axis("x", "space", unit)) for unit in units])
+        first, last = shift - scale / 2, shift + scale * (shape - 0.5)
+        corners = np.sort(np.stack([first, last])[:, index] * (theirs / ours), axis=0)
+        extent = corners[1] - corners[0]
+        edges = np.minimum(extent, (extent * ours).max() / _CHUNKS / ours)
+        return np.where(extent == 0, 1.0, edges).tolist(), corners.tolist()
 
 
 def _listed(attributes: Mapping[str, Any]) -> list[str]:
