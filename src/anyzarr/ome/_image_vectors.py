@@ -12,7 +12,6 @@ from anyzarr._nodes import Group
 from anyzarr.crud._nodes import normalize_path
 from anyzarr.crud._regions import require_writable
 from anyzarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
-from anyzarr.metadata import parse_group
 from anyzarr.ome._axes import Axis, metres
 from anyzarr.ome._image_placement import ImagePlacement
 from anyzarr.stores import join
@@ -104,15 +103,15 @@ class ImageVectors(ImagePlacement):
         NodeNotFoundError
             There is none of this name (also a ``KeyError``).
         """
-        path = join(self.path, f"{_FOLDER}/{name}")
-        try:
-            group = parse_group(crud.read_metadata(self.store, path))
-        except NodeNotFoundError:
-            names = ", ".join(map(repr, self.vector_names)) or "none"
-            raise NodeNotFoundError(
-                f"the image at {self.url!r} has no vectors {name!r}; it has {names}", path=path
-            ) from None
-        return Group(group, self.store, path, self._engine)
+        # Through the image's group, so that its consolidated metadata serves.
+        found = self._group.get(f"{_FOLDER}/{name}")
+        if isinstance(found, Group):
+            return found
+        names = ", ".join(map(repr, self.vector_names)) or "none"
+        raise NodeNotFoundError(
+            f"the image at {self.url!r} has no vectors {name!r}; it has {names}",
+            path=join(self.path, f"{_FOLDER}/{name}"),
+        )
 
     def create_vectors(
         self,
