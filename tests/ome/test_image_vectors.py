@@ -136,6 +136,33 @@ def test_the_image_stays_valid(tmp_path: Path) -> None:
     yaozarrs.validate_zarr_store(str(tmp_path / "a.zarr"))
 
 
+def test_vectors_of_an_image_are_validated_with_it(tmp_path: Path) -> None:
+    with_vectors(tmp_path / "a.zarr")
+    fine = anyzarr.validate(tmp_path / "a.zarr", deep=True)
+    assert fine.valid
+    assert fine.n_nodes > 12
+    document = tmp_path / "a.zarr/vectors/spots/0/vertices/zarr.json"
+    stored = json.loads(document.read_bytes())
+    stored["attributes"]["nonempty_chunks"] = ["0.0.0"]
+    document.write_text(json.dumps(stored))
+    (tmp_path / "a.zarr/vectors/links/zarr.json").unlink()
+    found = anyzarr.validate(tmp_path / "a.zarr", deep=True).errors
+    assert {"vectors-missing", "vectors/links"} <= {
+        text for f in found for text in (f.rule, f.path)
+    }
+    assert any(f.path.startswith("vectors/spots/0") for f in found)
+
+
+def test_a_tree_tells_vector_stores_and_their_levels(tmp_path: Path) -> None:
+    with_vectors(tmp_path / "a.zarr")
+    told = {node.path: node for node in anyzarr.open(tmp_path / "a.zarr").tree().walk()}
+    assert told["vectors/spots"].vectors == "vector store: point_cloud"
+    assert told["vectors/links/0"].vectors == "2 vertices"
+    assert told["vectors"].vectors is None
+    assert told["vectors/spots"].to_dict()["vectors"] == "vector store: point_cloud"
+    assert not told["vectors/spots"].is_image
+
+
 @pytest.mark.oracle
 @pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 def test_the_package_reads_them(tmp_path: Path) -> None:

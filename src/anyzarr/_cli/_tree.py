@@ -94,7 +94,8 @@ def _line(node: TreeNode, engines: bool) -> Text:
 
     line = Text.assemble((node.name, _STYLES[node.kind]), no_wrap=True, overflow="ellipsis")
     if node.kind == "group":
-        return line.append(f"  {node.ome_kind}", style="magenta") if node.ome_kind else line
+        told = node.ome_kind or node.vectors
+        return line.append(f"  {told}", style="magenta") if told else line
     line.append(f"  {fmt.extent(node.shape or ())} {node.dtype}")
     if node.chunks is not None:
         line.append(f"  chunks {fmt.extent(node.chunks)}", style="dim")

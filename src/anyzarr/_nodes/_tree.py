@@ -39,6 +39,9 @@ class TreeNode:
         ``label image``, ``labels``, or None.
     truncated
         Whether it has members below the depth asked for.
+    vectors
+        What a group says of itself as (a level of) a vector store, as in ``vector store:
+        streamline`` and ``1,200 vertices``; None of another group.
     engine
         Which engine reads an array, where that was asked for; None also where none can.
     """
@@ -54,6 +57,7 @@ class TreeNode:
     ome_kind: OmeKind | None = None
     truncated: bool = False
     engine: str | None = None
+    vectors: str | None = None
 
     @property
     def is_image(self) -> bool:
@@ -97,6 +101,7 @@ class TreeNode:
             result |= {
                 "is_image": self.is_image,
                 "ome_kind": self.ome_kind,
+                "vectors": self.vectors,
                 "truncated": self.truncated,
                 "children": [child.to_dict() for child in self.children],
             }
@@ -141,16 +146,31 @@ def _node(
             metadata.grid.chunk_shape if metadata.sharding else None,
             engine=engine_of(metadata, store, path) if engine_of else None,
         )
-    kind = ome_kind(metadata.attributes, name)
+    kind, vectors = ome_kind(metadata.attributes, name), vectors_kind(metadata.attributes)
     members = crud.list_children(store, path)
     if depth == 0:
-        return TreeNode(name, path, "group", ome_kind=kind, truncated=bool(members))
+        return TreeNode(
+            name, path, "group", ome_kind=kind, truncated=bool(members), vectors=vectors
+        )
     below = None if depth is None else depth - 1
     children = tuple(
         _node(store, join(path, child), child, child_document, below, engine_of)
         for child, child_document in sorted(members, key=lambda member: _natural(member[0]))
     )
-    return TreeNode(name, path, "group", children=children, ome_kind=kind)
+    return TreeNode(name, path, "group", children=children, ome_kind=kind, vectors=vectors)
+
+
+def vectors_kind(attributes: Mapping[str, Any]) -> str | None:
+    """Return what a group says of itself as a vector store, or as a level of one, or None."""
+    root, level = attributes.get(_VECTORS), attributes.get(f"{_VECTORS}_level")
+    if isinstance(root, Mapping):
+        kinds = root.get("geometry_types")
+        named = ", ".join(map(str, kinds)) if isinstance(kinds, list) else ""
+        return f"vector store: {named}" if named else "vector store"
+    if isinstance(level, Mapping):
+        count = level.get("vertex_count")
+        return f"{count:,} vertices" if isinstance(count, int) else None
+    return None
 
 
 def ome_kind(attributes: Mapping[str, Any], name: str) -> OmeKind | None:

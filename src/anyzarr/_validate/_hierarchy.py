@@ -66,6 +66,8 @@ class Walk:
         self._look = look
         self._lock = threading.Lock()
         self.n_nodes = 0
+        self.images: list[str] = []
+        """Paths of the images that have been looked at."""
 
     def root(self, path: str) -> Described:
         """Look at the node at a path and all it names.
@@ -161,6 +163,7 @@ class Walk:
             if is_label:
                 _check_label_dtypes(pyramid)
             self._look(pyramid, ome.get("omero"), is_label)
+        self.images.append(path)
         if is_label:
             self._label_source(path, ome)
         self._label_group(path, version, n_levels)

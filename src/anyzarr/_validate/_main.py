@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from anyzarr._nodes import Array, Group
+from anyzarr._parallel import map_ordered
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr._validate._archive_rules import check_archive, check_embedded, split_archive
 from anyzarr._validate._findings import ArchiveRule, Findings, ValidationReport
 from anyzarr._validate._hierarchy import Walk
 from anyzarr._validate._levels import Pyramid
 from anyzarr._validate._pixels import Pixels
-from anyzarr._validate._vectors import vectors_report
+from anyzarr._validate._vectors import check_vectors_of, vectors_report
 from anyzarr.errors import AnyzarrError, UnsupportedError
 from anyzarr.stores import open_store
 from anyzarr.stores._shown import shown_root
@@ -33,7 +34,8 @@ def validate(
     """Check an OME-Zarr image, plate, well, label or series against the specification.
 
     One that lies in a zip archive is checked against RFC-9 as well. A vector store is checked
-    as :func:`anyzarr.vectors.validate` does: its metadata, or with ``deep`` everything.
+    as :func:`anyzarr.vectors.validate` does: its metadata, or with ``deep`` everything; so are
+    those of images.
 
     Parameters
     ----------
@@ -125,6 +127,7 @@ def _validated(
         if path or not findings.errors:
             raise
         return _of_archive(shown_root(store), deep, findings, rules)
+    below = map_ordered(lambda at: check_vectors_of(store, at, findings, deep), walk.images)
     check_embedded(store, path, findings)
     rules = () if path else check_archive(store, findings)
     if deep:
@@ -135,8 +138,8 @@ def _validated(
         version=described.version,
         kinds=described.kinds,
         deep=deep,
-        n_nodes=walk.n_nodes,
-        n_chunks=pixels.n_chunks,
+        n_nodes=walk.n_nodes + sum(n for n, _ in below),
+        n_chunks=pixels.n_chunks + sum(n for _, n in below),
         errors=findings.errors,
         warnings=findings.warnings,
         archive=rules,

@@ -28,7 +28,7 @@ from anyzarr._view._vector_overlay import VectorLayer
 from anyzarr.abc import Store
 from anyzarr.errors import AnyzarrError, SelectionError, UnsupportedError
 from anyzarr.metadata import parse_group
-from anyzarr.ome import Labels
+from anyzarr.ome import Image, Labels
 from anyzarr.stores import join
 from anyzarr.vectors import ZVStore, open_zv
 
@@ -228,11 +228,11 @@ def _vector_layers(facts: ImageInfo, store: Store, wanted: Wanted) -> tuple[Vect
     names = wanted if isinstance(wanted, tuple) else known
     if missing := [name for name in names if name not in known]:
         raise SelectionError(f"there are no vectors {missing[0]!r}; there are {some(known)}")
-    paths = {name: join(facts.path, f"vectors/{name}") for name in names}
-    return tuple(
-        VectorLayer(name, open_zv(open_group(store, path=path, mode="r")))
-        for name, path in paths.items()
-    )
+    if not names:
+        return ()
+    group = Group(parse_group(crud.read_metadata(store, facts.path)), store, facts.path)
+    stores = Image(group).vectors()
+    return tuple(VectorLayer(name, stores[name]) for name in names)
 
 
 def _asked(name: str, known: dict[str, LabelInfo]) -> LabelInfo:
