@@ -301,6 +301,7 @@ def _print_report(report: ConversionReport) -> None:
         "plan": "would convert",
         "pack": "packed",
         "upgrade": "upgraded",
+        "merge": "merged",
         "rewrite": "rewrote",
         "vectors": "converted",
     }.get(report.kind, "copied")
@@ -311,6 +312,8 @@ def _print_report(report: ConversionReport) -> None:
         kind = "first image" if report.n_images > 1 else "image"
         rows.append((kind, f"{', '.join(f'{a} {n}' for a, n in sizes)}, {report.dtype}"))
         rows.append(("levels", ", ".join(fmt.extent(shape) for shape in report.level_shapes)))
+    if report.kind == "merge":
+        rows.append(("plate", fmt.count(report.n_images, "position")))
     if report.geometry_type is not None:
         told = f"{fmt.count(report.vertex_count, 'vertex', 'vertices')}, {report.dtype}"
         rows.append((report.geometry_type, told))

@@ -17,6 +17,7 @@ from anyzarr._convert._image import ImageOptions
 from anyzarr._convert._images import ImageConversion, RunOptions, Written
 from anyzarr._convert._job import SourceRef
 from anyzarr._convert._layout import Layout, lay_out
+from anyzarr._convert._merge import MergeConversion, are_hierarchies
 from anyzarr._convert._report import ConversionReport, Kind
 from anyzarr._convert._rewrite import asks_for_change, planned_rewrite
 from anyzarr._convert._target import ARCHIVE_SUFFIXES, Location, local_base, local_path
@@ -105,6 +106,8 @@ class Conversion:
 
     def run(self) -> ConversionReport:
         """Do it."""
+        if isinstance(self.source.value, list | tuple) and are_hierarchies(self.source.value):
+            return self._merge(self.source.value)
         conversion = vector_conversion(self.source, self.target, self.vectors)
         if conversion is not None:
             return self._convert_vectors(conversion)
@@ -122,6 +125,24 @@ class Conversion:
         self._refuse_sharing()
         self._require_format(store)
         return self._pack(store) if self._destination.makes_archive else self._copy(store)
+
+    def _merge(self, values: Sequence[Any]) -> ConversionReport:
+        options = self.options
+        self._refuse_image_options()
+        self._refuse_sharing()
+        self._refuse(
+            chunks=options.chunks, shards=options.shards, compressor=options.compressor,
+            version=options.version, zarr_format=options.zarr_format,
+            resume=self.run_options.resume or None, verify=self.run_options.verify or None,
+        )  # fmt: skip
+        sources = tuple(replace(self.source, value=value) for value in values)
+        for source in sources:
+            replace(self, source=source).check()
+        merge = MergeConversion(sources, Tracker(self.progress))
+        delivered = self._destination.deliver(merge.write)
+        report = self._report("merge", delivered.size_bytes, delivered.n_objects)
+        warnings = delivered.warnings
+        return replace(report, layout="plate", n_images=delivered.written, warnings=warnings)
 
     def _convert_vectors(self, conversion: VectorConversion) -> ConversionReport:
         options, run = self.options, self.run_options

@@ -77,7 +77,8 @@ def convert(
     ----------
     source, target
         Paths, URLs, live stores or dicts of bytes. A source may be a folder of images, a pattern of
-        their names (``"img_t{t:03}_c{c}.tif"``), a table of files (``.csv``), or a list of paths.
+        their names (``"img_t{t:03}_c{c}.tif"``), a table of files (``.csv``), or a list of paths;
+        several OME-Zarr plates become one.
     overwrite
         Whether a target that exists is replaced, once the new one is complete.
     chunks, shards, compressor

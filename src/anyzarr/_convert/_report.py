@@ -11,7 +11,7 @@ from anyzarr._convert._verify import Verification
 
 __all__ = ["ConversionReport", "Kind"]
 
-Kind = Literal["image", "plan", "pack", "copy", "upgrade", "rewrite", "vectors"]
+Kind = Literal["image", "plan", "pack", "copy", "upgrade", "rewrite", "merge", "vectors"]
 """An image read by a reader; a hierarchy put into an archive; one copied as it is; OME-Zarr
 brought to another version, or other chunks and codecs; another hierarchy brought to other chunks,
 codecs or another format; vectors from or to a file; or nothing but a plan."""
@@ -23,6 +23,7 @@ _DONE = {
     "pack": "packed",
     "copy": "copied",
     "upgrade": "upgraded",
+    "merge": "merged",
     "rewrite": "rewrote",
     "vectors": "converted",
 }
@@ -40,8 +41,9 @@ class ConversionReport:
         ``image`` (a file read by a reader), ``plan`` (the same, but nothing was written), ``pack``
         (a hierarchy put into an ``.ozx``), ``copy`` (a hierarchy copied byte for byte; unpacking an
         ``.ozx`` is one), ``upgrade`` (OME-Zarr brought to another version, or other chunks and
-        codecs), ``rewrite`` (the same of another hierarchy, or one brought to another format) or
-        ``vectors`` (a vector store from a file, or the other way round).
+        codecs), ``rewrite`` (the same of another hierarchy, or one brought to another format),
+        ``merge`` (several plates made one) or ``vectors`` (a vector store from a file, or the
+        other way round).
     seconds
         How long it took, or would take.
     size_bytes
