@@ -14,12 +14,13 @@ from anyzarr.vectors._edit_attributes import set_object_attributes, set_vertex_a
 from anyzarr.vectors._graphs import Graph, read_graph, write_graph
 from anyzarr.vectors._job import WriteSummary
 from anyzarr.vectors._lazy import ZVStore, open_zv
+from anyzarr.vectors._levels import remove_resolution_level
 from anyzarr.vectors._lines import Lines, read_lines, write_lines
 from anyzarr.vectors._meshes import Mesh, read_mesh, write_mesh
 from anyzarr.vectors._open import create_store, open_store
 from anyzarr.vectors._points import Points, read_points, write_points
 from anyzarr.vectors._polylines import Polylines, read_polylines, write_polylines
-from anyzarr.vectors._pyramid import build_pyramid, remove_resolution_level
+from anyzarr.vectors._pyramid import build_pyramid
 from anyzarr.vectors._report import VectorFinding, VectorReport
 from anyzarr.vectors._selection import ZVColumn, ZVLevel, ZVSelection
 from anyzarr.vectors._summary import StoreInfo, VectorLevelInfo, store_info

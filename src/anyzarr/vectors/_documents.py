@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from anyzarr.errors import MetadataError
-from anyzarr.vectors._constants import FORMAT_VERSION
+from anyzarr.vectors._constants import CAP_MULTISCALE_LINKS, FORMAT_VERSION
 from anyzarr.vectors._grid import Bounds, CellGrid
 
 __all__ = ["LevelMetadata", "RootMetadata", "is_vector_store"]
@@ -196,6 +196,22 @@ class RootMetadata:
             [e for e in self._datasets() if str(e.get("path")) != str(level)]
         )
 
+    def with_capability(self, token: str, *, present: bool = True) -> RootMetadata:
+        """Return this with a token among the capabilities, or not."""
+        others = [name for name in self.format_capabilities if name != token]
+        if present == (token in self.format_capabilities):
+            return self
+        return replace(self, format_capabilities=(*others, *([token] if present else [])))
+
+    def with_level_links(self, storage: str, depth: int | None = None) -> RootMetadata:
+        """Return this with what is said of links between levels: none, or those of a storage."""
+        own: dict[str, Any] = {"cross_level_storage": storage}
+        if depth is not None:
+            own["cross_level_depth"] = depth
+        raw = {**self.raw, _ROOT: {**self.raw.get(_ROOT, {}), **own}}
+        told = self.with_capability(CAP_MULTISCALE_LINKS, present=storage != "none")
+        return replace(told, raw=raw)
+
     def _with_datasets(self, datasets: list[Mapping[str, Any]]) -> RootMetadata:
         datasets = sorted(datasets, key=lambda e: int(e["path"]) if str(e["path"]).isdigit() else 0)
         raw = self.attributes()
@@ -261,6 +277,10 @@ class LevelMetadata:
         How it was made, and from which level.
     preserves_object_ids
         Whether objects have their ids of level 0.
+    inherited_num_objects
+        How many objects level 0 had, of which those that are left out keep an empty place.
+    shared_fragments
+        Whether one fragment may belong to several objects, or several times to one.
     chunk_attribute_name, chunk_attribute_values
         Of a level whose chunks are divided by an attribute too: its name, and its values by the
         first coordinate of a chunk.
@@ -277,6 +297,8 @@ class LevelMetadata:
     coarsening_method: str = "none"
     parent_level: int | None = None
     preserves_object_ids: bool = False
+    inherited_num_objects: int | None = None
+    shared_fragments: bool = False
     chunk_attribute_name: str | None = None
     chunk_attribute_values: tuple[Any, ...] | None = None
     raw: Mapping[str, Any] = field(default_factory=lambda: _EMPTY, repr=False, compare=False)
@@ -303,6 +325,8 @@ class LevelMetadata:
             coarsening_method=str(own.get("coarsening_method", "none")),
             parent_level=None if parent is None else _integer(own, "parent_level", 0),
             preserves_object_ids=own.get("preserves_object_ids") is True,
+            inherited_num_objects=own.get("inherited_num_objects"),
+            shared_fragments=own.get("shared_fragments") is True,
             chunk_attribute_name=own.get("chunk_attribute_name"),
             chunk_attribute_values=None if values is None else tuple(values),
             raw=dict(attributes),
@@ -324,6 +348,8 @@ class LevelMetadata:
             own["chunk_shape"] = list(self.chunk_shape)
         if self.preserves_object_ids:
             own["preserves_object_ids"] = True
+        if self.inherited_num_objects is not None:
+            own["inherited_num_objects"] = self.inherited_num_objects
         raw[_LEVEL] = {**raw.get(_LEVEL, {}), **own}
         return raw
 

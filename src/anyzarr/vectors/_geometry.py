@@ -154,6 +154,21 @@ class Geometry:
             link_attributes=link_attributes,
         )
 
+    def ordered(self, order: npt.NDArray[np.int64]) -> Geometry:
+        """Return the geometry with its vertices in another order, a permutation of their rows."""
+        links = self.links
+        if links is not None:
+            place = np.empty_like(order)
+            place[order] = np.arange(len(order))
+            links = place[links]
+        return replace(
+            self,
+            positions=self.positions[order],
+            vertex_attributes={name: rows[order] for name, rows in self.vertex_attributes.items()},
+            object_rows=None if self.object_rows is None else self.object_rows[order],
+            links=links,
+        )
+
     @property
     def n_vertices(self) -> int:
         """Number of vertices."""

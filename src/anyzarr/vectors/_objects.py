@@ -126,6 +126,21 @@ class ObjectIndex:
         return stored
 
     @cached_property
+    def present(self) -> Ints:
+        """Rows of the objects that have something; the others are names of what was left out."""
+        rows = np.arange(self.n_objects, dtype=np.int64)
+        if self.n_present == self.n_objects:
+            return rows
+        held: Ints = np.flatnonzero(self.manifests(rows).blocks)
+        return held
+
+    @property
+    def n_present(self) -> int:
+        """Number of objects that have something, as the index says."""
+        told = self.group.metadata.attributes.get("num_present")
+        return told if isinstance(told, int) else self.n_objects
+
+    @cached_property
     def ids(self) -> Ints:
         """The id of each row."""
         array = self.arrays.get("object_ids")

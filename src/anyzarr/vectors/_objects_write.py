@@ -152,6 +152,7 @@ def write_objects(
     rows = np.full(len(ids), -1, np.int64) if stored is None else stored.rows_of(ids)
     is_new = rows < 0
     rows[is_new] = n_stored + np.arange(np.count_nonzero(is_new))
+    n_held = int(np.count_nonzero(table.blocks[is_new]))
     if stored is not None and not is_new.all():
         table = _after(stored.manifests(rows[~is_new]), table, np.flatnonzero(~is_new))
     n_objects = n_stored + int(np.count_nonzero(is_new))
@@ -169,7 +170,7 @@ def write_objects(
         chunks=MANIFEST_ROWS, compressors="zstd",
     )  # fmt: skip
     about = {} if stored is None else dict(stored.group.metadata.attributes)
-    present = about.get("num_present", n_stored) + int(np.count_nonzero(is_new))
+    present = about.get("num_present", n_stored) + n_held
     about |= {
         "zv_array": "object_index",
         "num_objects": n_objects,

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from anyzarr import crud
 from anyzarr._nodes import Group
-from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError, UnsupportedError
-from anyzarr.stores import join
-from anyzarr.vectors._coarsen import Rule, coarsened, thinned
+from anyzarr._progress import ProgressCallback, Tracker
+from anyzarr.errors import MetadataError, NodeExistsError
+from anyzarr.vectors._blobs import Ints
+from anyzarr.vectors._coarsen import Rule, check_rules, followed
+from anyzarr.vectors._details import Method, Step, coarser, level_kind
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
-from anyzarr.vectors._gather import gather_objects, gather_rows
 from anyzarr.vectors._geometry import Geometry
-from anyzarr.vectors._grid import CellGrid
-from anyzarr.vectors._job import Kind, Pieces, WriteOptions
+from anyzarr.vectors._job import Job, Kind, WriteOptions
 from anyzarr.vectors._level import StoredLevel
-from anyzarr.vectors._objects import read_groups
+from anyzarr.vectors._level_links import LinkEnds, write_links_to
+from anyzarr.vectors._levels import (
+    CrossLevelStorage,
+    capturing,
+    check_chunks,
+    finished,
+    forget_level,
+    write_new_level,
+)
 from anyzarr.vectors._open import open_root
-from anyzarr.vectors._write import storage_of, write_level
+from anyzarr.vectors._whole import Places, Whole, family_of, whole_level
+from anyzarr.vectors._write import storage_of
 
-__all__ = ["build_pyramid", "remove_resolution_level"]
+__all__ = ["build_pyramid"]
 
 
 def build_pyramid(
@@ -33,16 +41,32 @@ def build_pyramid(
     factors: Sequence[tuple[float, float]] = ((2.0, 1.0),),
     attribute_rules: Mapping[str, Rule] | None = None,
     preserve_object_ids: bool = True,
+    method: Method = None,
+    chunk_scale_factors: Sequence[int | Sequence[int]] | None = None,
+    cross_level_storage: CrossLevelStorage = "none",
+    cross_level_depth: int = 1,
     seed: int = 0,
     overwrite: bool = False,
+    progress: ProgressCallback | None = None,
     backend: str | None = None,
     **backend_kwargs: Any,
 ) -> tuple[int, ...]:
-    """Make levels of detail of the points of a store.
+    """Make levels of detail of a store.
 
-    A level has one point for each bin, and for each object in it: the mean of those of the level
-    before. All attributes are kept, and so are the ids of objects, their attributes and groups.
-    A level is stored as level 0 is, and is held in memory while the next is made of it.
+    A level has fewer objects than the one before, and these have fewer vertices:
+
+    - of points one, their mean, for each bin, and for each object in it;
+    - of a polyline one for those that follow each other in a bin; its ends stay where they are;
+    - lines stay as they are (without their ids, one for those that join the same bins);
+    - of a graph one for each bin and object; edges join what their ends have become, each once;
+    - of a skeleton one for those that edges within a bin connect, so that trees stay trees;
+    - of a mesh of triangles, faces are made fewer by the square of the factor, object by object,
+      where that changes the surface least; vertices along an open rim stay. It needs
+      ``pip install "anyzarr[meshes]"``. Other meshes are made coarser as graphs are.
+
+    All attributes are kept, and so are the ids of objects, their attributes and groups.
+    A level is stored as level 0 is, and is held in memory while the next is made of it. One that
+    is being made when the process is killed is not part of the store.
 
     Parameters
     ----------
@@ -50,18 +74,32 @@ def build_pyramid(
         As for :func:`anyzarr.vectors.open_store`.
     factors
         For each level, how many times larger its bins are than those of the level before, and
-        which share of the objects (of the points, where there are no objects) it keeps.
+        which share of the objects (of the points, where there are no objects) it keeps: up to 1 a
+        share, above 1 one of so many.
     attribute_rules
-        How vertex attributes are taken together, by name: ``"mean"``, ``"first"``, ``"sum"``,
-        ``"min"`` or ``"max"``. Default: floating-point numbers by their mean, everything else
-        from one of the points.
+        How attributes of vertices and links are taken together, by name: ``"mean"``, ``"first"``,
+        ``"sum"``, ``"min"`` or ``"max"``. Default: floating-point numbers by their mean,
+        everything else from one of them.
     preserve_object_ids
-        Whether the levels have the objects. Otherwise all points of a bin become one, whatever
-        objects they belong to.
+        Whether the levels have the objects. Otherwise points and the vertices of networks are
+        taken together whatever objects they belong to, and paths are numbered anew.
+    method
+        Of meshes: ``"decimate"``, or ``"bins"`` as for graphs. Default: triangles are decimated.
+    chunk_scale_factors
+        For each level, how many times larger its chunks are than those of the level before: a
+        whole number, or one per dimension. Default: 1.
+    cross_level_storage
+        Which links between levels are stored: ``"none"``; ``"implicit"``, from each vertex to what
+        it has become; ``"explicit"``, back from there, too. Read them with
+        :func:`anyzarr.vectors.read_level_links`.
+    cross_level_depth
+        How many levels such links reach at most; -1: all.
     seed
         Of the choice of what is kept.
     overwrite
         Replace the levels there are. Otherwise there may be none but level 0.
+    progress
+        Called when a level is begun, and when it is done.
 
     Returns
     -------
@@ -73,7 +111,9 @@ def build_pyramid(
     NodeExistsError
         There are levels, and ``overwrite`` is off.
     UnsupportedError
-        The store holds something other than points.
+        The store holds several types of geometry, or the method does not fit it.
+    MissingDependencyError
+        The library that decimates meshes is not installed.
     MetadataError
         A factor is not valid, or a rule does not fit an attribute.
 
@@ -90,125 +130,217 @@ def build_pyramid(
     [5000, 987, 125, 4]
     """
     root, metadata = open_root(path, "r+", backend=backend, **backend_kwargs)
-    _check(root, metadata, factors)
-    for number in reversed(metadata.levels[1:]):
-        if not overwrite:
-            raise NodeExistsError(
-                f"{root.url} has the levels {list(metadata.levels)}; replace them with "
-                "overwrite=True, or remove them",
-                path=str(number),
-            )
-        _remove(root, number)
-    rng = np.random.default_rng(seed)
-    stored = StoredLevel.of(root.refresh(), metadata, 0)
-    geometry, scale, kept = _geometry_of(stored, preserve_object_ids), 1.0, 1.0
-    options = WriteOptions(dtype=str(stored.dtype))
-    storage = storage_of(stored.vertices.metadata, options)
-    options = replace(options, compressor=storage.compressor, shard_shape=storage.shard_shape)
-    for number, (coarsen, share) in enumerate(factors, start=1):
-        scale, kept = scale * coarsen, kept * share
-        bin_shape = [edge * scale for edge in metadata.bin_shape]
-        geometry = coarsened(geometry, bin_shape, attribute_rules or {})
-        if share < 1:
-            geometry = thinned(geometry, share, rng)
-        level = LevelMetadata(
-            number,
-            arrays_present=("vertices",),
-            object_sparsity=kept,
-            coarsening_method="per_object",
-            parent_level=number - 1,
-        )
-        kind = Kind("point_cloud", "implicit_sequential", _cutting(metadata))
-        write_level(root, geometry, options, kind, level, (scale,) * metadata.ndim)
-    return tuple(range(1, len(factors) + 1))
-
-
-def remove_resolution_level(
-    path: Any, level: int, *, backend: str | None = None, **backend_kwargs: Any
-) -> None:
-    """Remove a level of detail.
-
-    Parameters
-    ----------
-    path, backend, **backend_kwargs
-        As for :func:`anyzarr.vectors.open_store`.
-    level
-        Its number; level 0 cannot be removed.
-
-    Raises
-    ------
-    NodeNotFoundError
-        There is no such level.
-    MetadataError
-        It is level 0.
-    """
-    root, metadata = open_root(path, "r+", backend=backend, **backend_kwargs)
-    if level == 0:
-        raise MetadataError("level 0 holds the data, and cannot be removed", kind="level")
-    if level not in metadata.levels:
-        raise NodeNotFoundError(
-            f"{root.url} has no level {level}; it has {list(metadata.levels)}", path=str(level)
-        )
-    _remove(root, level)
-
-
-def _remove(root: Group, level: int) -> None:
-    """Remove a level: the root forgets it first."""
+    family_of(metadata)
+    links = _LinkPlan(cross_level_storage, cross_level_depth)
+    scales = _chunk_scales(metadata, factors, chunk_scale_factors)
+    rules = attribute_rules or {}
+    steps = list(_steps(metadata, factors, scales, preserve_object_ids, rules, method))
     is_consolidated = "consolidated_metadata" in root.metadata.document
-
-    def without(stored: dict[str, Any]) -> dict[str, Any]:
-        return RootMetadata.parse(stored).without_level(level).attributes()
-
-    crud.update_attributes(root.store, root.path, without)
-    crud.delete_node(root.store, join(root.path, str(level)))
-    if is_consolidated:
-        crud.consolidate_metadata(root.store, root.path)
-
-
-def _check(root: Group, metadata: RootMetadata, factors: Sequence[tuple[float, float]]) -> None:
-    if set(metadata.geometry_types) - {"point_cloud"}:
-        raise UnsupportedError(
-            f"{root.url} holds {', '.join(metadata.geometry_types)}, and levels are made of points "
-            "only",
-            kind="geometry_types",
+    if metadata.levels[1:] and not overwrite:
+        raise NodeExistsError(
+            f"{root.url} has the levels {list(metadata.levels)}; replace them with "
+            "overwrite=True, or remove them",
+            path=str(metadata.levels[-1]),
         )
-    for coarsen, share in factors:
-        if not (1 <= coarsen < math.inf and 0 < share <= 1):
+    for number in reversed(metadata.levels[1:]):
+        forget_level(root, number)
+    build = _Build(root, links, Tracker(progress), np.random.default_rng(seed))
+    build.run(steps, scales, rules)
+    finished(root, links.storage if steps else "none", links.depth, consolidate=is_consolidated)
+    return tuple(range(1, len(steps) + 1))
+
+
+# ---------------------------------------------------------------------- what is asked
+
+
+@dataclass(frozen=True)
+class _LinkPlan:
+    """Which links between levels are stored."""
+
+    storage: CrossLevelStorage
+    depth: int
+
+    def __post_init__(self) -> None:
+        if self.storage not in ("none", "implicit", "explicit"):
             raise MetadataError(
-                f"the factors {(coarsen, share)} are not valid: bins grow by at least 1, and a "
-                "share above 0 and up to 1 is kept",
+                f"cross_level_storage={self.storage!r} is not known: use 'none', 'implicit' or "
+                "'explicit'",
+                kind="cross_level_storage",
+            )
+        if self.depth < -1:
+            raise MetadataError(
+                f"cross_level_depth={self.depth} is not valid: a number of levels, or -1 for all",
+                kind="cross_level_depth",
+            )
+
+    def reaches(self, delta: int) -> bool:
+        """Return whether levels so far from each other are linked."""
+        return self.storage != "none" and (self.depth == -1 or delta <= self.depth)
+
+
+def _steps(
+    metadata: RootMetadata,
+    factors: Sequence[tuple[float, float]],
+    scales: Sequence[Ints],
+    objects: bool,
+    rules: Mapping[str, Rule],
+    method: Method,
+) -> Iterator[Step]:
+    """Return what is asked of each level, after checking it."""
+    scale = 1.0
+    for (coarsen, sparsity), chunks in zip(factors, scales, strict=True):
+        if not (1 <= coarsen < math.inf and 0 < sparsity < math.inf):
+            raise MetadataError(
+                f"the factors {(coarsen, sparsity)} are not valid: bins grow by at least 1, and a "
+                "share above 0 is kept (above 1: one of so many)",
                 kind="factors",
             )
+        scale *= coarsen
+        bins = tuple(edge * scale for edge in metadata.bin_shape)
+        check_chunks(metadata, chunks, bins)
+        share = 1 / sparsity if sparsity > 1 else sparsity
+        yield Step(coarsen, bins, share, objects, rules, method)
 
 
-def _geometry_of(level: StoredLevel, with_objects: bool) -> Geometry:
-    """Return all points of a level, with everything that belongs to them."""
-    names = level.attribute_names()
-    index = level.objects if with_objects else None
-    if index is None:
-        positions, columns = gather_rows(level, level.cells, names)
-        return Geometry(positions, columns)
-    order = np.argsort(index.ids, kind="stable")
-    gathered = gather_objects(level, index.manifests(order), names)
-    assert gathered.fragment_object is not None
-    return Geometry(
-        gathered.positions,
-        gathered.attributes,
-        object_rows=gathered.fragment_object[gathered.fragment_of_vertex],
-        object_ids=index.ids[order],
-        object_attributes=index.attributes(order),
-        groups=read_groups(level.root, level.number),
+def _chunk_scales(
+    metadata: RootMetadata,
+    factors: Sequence[tuple[float, float]],
+    chunk_scale_factors: Sequence[int | Sequence[int]] | None,
+) -> list[Ints]:
+    """Return for each level how many chunks of the root one of its chunks measures."""
+    if chunk_scale_factors is None:
+        return [np.ones(metadata.ndim, np.int64)] * len(factors)
+    scale, found = np.ones(metadata.ndim, np.int64), []
+    for factor in chunk_scale_factors:
+        by = np.asarray(factor)
+        if by.dtype.kind not in "iu" or by.shape not in ((), (metadata.ndim,)) or (by < 1).any():
+            raise MetadataError(
+                f"the chunk scale factor {factor!r} is not valid: a whole number of at least 1, or "
+                f"{metadata.ndim} of them",
+                kind="chunk_scale_factors",
+            )
+        scale = scale * by
+        found.append(scale)
+    if len(found) != len(factors):
+        raise MetadataError(
+            f"there are {len(found)} chunk_scale_factors and {len(factors)} factors: give one for "
+            "each level",
+            kind="chunk_scale_factors",
+        )
+    return found
+
+
+# ---------------------------------------------------------------------- building
+
+
+@dataclass(eq=False)
+class _Finer:
+    """A finer level, and what its vertices have become at the one that was made last."""
+
+    number: int
+    places: Places
+    parent: Ints
+
+
+@dataclass(eq=False)
+class _Build:
+    """A pyramid that is being built."""
+
+    root: Group
+    links: _LinkPlan
+    tracker: Tracker
+    rng: np.random.Generator
+    finer: list[_Finer] = field(default_factory=list)
+
+    def run(self, steps: Sequence[Step], scales: Sequence[Ints], rules: Mapping[str, Rule]) -> None:
+        """Make the levels, one after the other."""
+        if not steps:
+            return
+        self.root.refresh()
+        metadata = RootMetadata.parse(self.root.metadata.attributes)
+        stored = StoredLevel.of(self.root, metadata, 0)
+        source = whole_level(stored, objects=steps[0].objects)
+        names = {*source.geometry.vertex_attributes, *source.geometry.link_attributes}
+        check_rules(rules, names | {*source.geometry.object_attributes})
+        options = WriteOptions(dtype=str(stored.dtype))
+        storage = storage_of(stored.vertices.metadata, options)
+        options = replace(options, compressor=storage.compressor, shard_shape=storage.shard_shape)
+        family, kept, objects = family_of(metadata), 1.0, None
+        if steps[0].objects and source.geometry.object_ids is not None:
+            objects = source.geometry
+        for number, (step, chunks) in enumerate(zip(steps, scales, strict=True), start=1):
+            kept *= step.share
+            level = LevelMetadata(
+                number,
+                arrays_present=("vertices",),
+                chunk_shape=_chunk_shape(metadata, chunks),
+                object_sparsity=kept,
+                coarsening_method="per_object",
+                parent_level=number - 1,
+                preserves_object_ids=objects is not None,
+                inherited_num_objects=None if objects is None else objects.n_objects,
+            )
+            kind = level_kind(family, metadata)
+            source = self._level(source, step, level, kind, options, objects)
+
+    def _level(
+        self,
+        source: Whole,
+        step: Step,
+        level: LevelMetadata,
+        kind: Kind,
+        options: WriteOptions,
+        objects: Geometry | None,
+    ) -> Whole:
+        """Make and write a level of the one before, with the objects of level 0; return it."""
+        self.tracker.start(f"level {level.level}", source.geometry.positions.nbytes)
+        metadata = RootMetadata.parse(self.root.metadata.attributes)
+        coarse = coarser(family_of(metadata), source.geometry, step, self.rng)
+        scale = np.divide(step.bin_shape, metadata.bin_shape).tolist()
+        jobs: list[Job] = []
+        written = _with_places(coarse.geometry, objects)
+        write_new_level(self.root, written, options, capturing(kind, jobs), level, scale)
+        made = Whole(coarse.geometry, Places.given_by(jobs[0]))
+        if self.links.storage != "none":
+            for finer in self.finer:
+                finer.parent = followed(finer.parent, coarse.parent)
+            self.finer.append(_Finer(level.level - 1, source.places, coarse.parent))
+            self.finer = [f for f in self.finer if self.links.reaches(level.level - f.number)]
+            self._link(made, level.level, options)
+        self.tracker.advance(source.geometry.positions.nbytes)
+        return made
+
+    def _link(self, made: Whole, number: int, options: WriteOptions) -> None:
+        """Write the links between a level and those that are finer."""
+        metadata = RootMetadata.parse(self.root.metadata.attributes)
+        level = StoredLevel.of(self.root, metadata, number)
+        storage = storage_of(level.vertices.metadata, options)
+        for finer in self.finer:
+            below = StoredLevel.of(self.root, metadata, finer.number)
+            kept = np.flatnonzero(finer.parent >= 0)
+            ends = LinkEnds(
+                finer.places.of_vertices(kept), made.places.of_vertices(finer.parent[kept])
+            )
+            write_links_to(below, level, ends, storage)
+            if self.links.storage == "explicit":
+                write_links_to(level, below, ends.turned(), storage)
+
+
+def _chunk_shape(metadata: RootMetadata, scale: Ints) -> tuple[float, ...] | None:
+    if (scale == 1).all():
+        return None
+    return tuple((np.asarray(metadata.chunk_shape) * scale).tolist())
+
+
+def _with_places(geometry: Geometry, objects: Geometry | None) -> Geometry:
+    """Return a geometry with a place for each of these objects, those too that it has not."""
+    ids = None if objects is None else objects.object_ids
+    if objects is None or ids is None or geometry.object_ids is None:
+        return geometry
+    assert geometry.object_rows is not None
+    return replace(
+        geometry,
+        object_rows=np.searchsorted(ids, geometry.object_ids)[geometry.object_rows],
+        object_ids=ids,
+        object_attributes=objects.object_attributes,
     )
-
-
-def _cutting(metadata: RootMetadata) -> Callable[[Geometry, CellGrid], Pieces]:
-    """Return what cuts points along the bins of level 0, as readers of the format expect it."""
-
-    def cut(geometry: Geometry, grid: CellGrid) -> Pieces:
-        if geometry.object_rows is not None:
-            return Pieces(geometry.object_rows)
-        fine = replace(grid, bin_shape=metadata.bin_shape)
-        numbers = fine.bin_numbers(geometry.positions)
-        return Pieces(numbers, by_number=True, n_pieces=fine.n_bins)
-
-    return cut

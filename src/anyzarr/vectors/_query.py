@@ -72,9 +72,11 @@ class Query:
         if objects is None:
             return np.empty(0, np.int64)
         if not self.names_objects:
-            return np.arange(objects.n_objects, dtype=np.int64)
+            return objects.present
         rows = objects.rows_of(wanted_objects(level, self.object_ids, self.group_ids))
-        return rows[rows >= 0]
+        rows = rows[rows >= 0]
+        is_whole = objects.n_present == objects.n_objects
+        return rows if is_whole else rows[np.isin(rows, objects.present)]
 
     def cropping_cells(self, level: StoredLevel) -> Coords | None:
         """Return the cells that hold all that a cropping query returns; None: it does not crop."""

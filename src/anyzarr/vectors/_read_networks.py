@@ -16,11 +16,13 @@ from anyzarr.vectors._gather import Gathered, gather_cells, gather_objects
 from anyzarr.vectors._grid import Coords
 from anyzarr.vectors._intersect import LinksOf, links_near, objects_met, vertices_touched
 from anyzarr.vectors._level import Names, StoredLevel
+from anyzarr.vectors._manifests import ManifestTable
 from anyzarr.vectors._query import Query
 from anyzarr.vectors._read_links import StoredLinks, absent
 from anyzarr.vectors._read_paths import manifests_of_rows
+from anyzarr.vectors._scatter_links import groups_of
 
-__all__ = ["Network", "read_network"]
+__all__ = ["Network", "network_links", "network_manifests", "read_network"]
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -84,9 +86,7 @@ def read_network(level: StoredLevel, query: Query, attribute_names: Names, width
 
 def _read(level: StoredLevel, query: Query, attribute_names: Names, width: int) -> Network:
     """Return what :func:`read_network` returns, of a level that does not change."""
-    settled = level.level.fragments_tile
-    links = StoredLinks.open(level.root, level.number, settled=settled, nodes=level.nodes)
-    links_of = _parents if level.metadata.links_convention == _WITH_BRANCHES else _stored
+    links, links_of = _links_of(level)
     rows = query.object_rows(level)
     box = query.box(level)
     if box is not None:
@@ -98,7 +98,7 @@ def _read(level: StoredLevel, query: Query, attribute_names: Names, width: int) 
     if level.objects is None:
         gathered = gather_cells(level, level.cells if cells is None else cells, names)
     else:
-        gathered = gather_objects(level, manifests_of_rows(level, rows), names, cells)
+        gathered = gather_objects(level, network_manifests(level, rows), names, cells)
     found, columns = _joined(gathered, links, links_of, width)
     keep = np.ones(len(gathered.positions), np.bool_)
     if box is not None and (query.bbox_mode == "clip" or level.objects is None):
@@ -123,6 +123,53 @@ def _cells_needed(
         return cells
     # A vertex follows the one before it unless a link says otherwise, so that all are needed.
     return links.joined_to(cells)
+
+
+def network_links(
+    level: StoredLevel, gathered: Gathered, width: int
+) -> tuple[Ints, dict[str, npt.NDArray[Any]]]:
+    """Return the links between vertices that were gathered, and their attributes.
+
+    Parameters
+    ----------
+    level
+        The level.
+    gathered
+        Vertices of it.
+    width
+        Vertices of a link where no link is stored.
+    """
+    links, links_of = _links_of(level)
+    return _joined(gathered, links, links_of, width)
+
+
+def _links_of(level: StoredLevel) -> tuple[StoredLinks | None, LinksOf]:
+    """Return the stored links of a level, and what makes links of them and of the order."""
+    settled = level.level.fragments_tile
+    links = StoredLinks.open(level.root, level.number, settled=settled, nodes=level.nodes)
+    return links, _parents if level.metadata.links_convention == _WITH_BRANCHES else _stored
+
+
+def network_manifests(level: StoredLevel, rows: Ints) -> ManifestTable:
+    """Return the manifests of objects, in which each fragment belongs to the first that names it.
+
+    Parameters
+    ----------
+    level
+        The level.
+    rows
+        Rows of the objects in the index.
+    """
+    manifests = manifests_of_rows(level, rows)
+    if not level.level.shared_fragments:
+        return manifests
+    blocks = manifests.expand()
+    if not len(blocks.start):
+        return blocks
+    _, first = groups_of(np.column_stack([blocks.coords, blocks.start]))
+    kept = np.sort(first)
+    per_object = np.bincount(blocks.object_row[kept], minlength=blocks.n_objects)
+    return ManifestTable.of_fragments(per_object, blocks.coords[kept], blocks.start[kept])
 
 
 def _stored(gathered: Gathered, links: StoredLinks | None) -> Ints:

@@ -15,7 +15,7 @@ from anyzarr.vectors._grid import Coords
 from anyzarr.vectors._links import LinkFamily, offsets_name, permutation_codes
 from anyzarr.vectors._scatter import Scattered, stable_order
 
-__all__ = ["LinkCells", "scatter_links"]
+__all__ = ["LinkCells", "groups_of", "row_numbers", "scatter_links"]
 
 _MOST_NUMBERS = 2**62
 
@@ -138,7 +138,7 @@ def _across(
         cell, row = np.take_along_axis(cell, order, 1), np.take_along_axis(row, order, 1)
         row = np.concatenate([permutation_codes(order)[:, None], row], axis=1)
     offsets = where.cells[cell[:, 1:]] - where.cells[cell[:, :1]]
-    key = _numbered(offsets.reshape(len(offsets), -1))
+    key = row_numbers(offsets.reshape(len(offsets), -1))
     by_array = stable_order(key)
     first = np.flatnonzero(np.diff(key[by_array], prepend=-1))
     bounds = [*first.tolist(), len(key)]
@@ -151,7 +151,7 @@ def _across(
     return arrays
 
 
-def _numbered(columns: Ints) -> Ints:
+def row_numbers(columns: Ints) -> Ints:
     """Return a number for each row, equal for equal rows and ascending with them."""
     number, size = np.zeros(len(columns), np.int64), 1
     for column in columns.T:
@@ -164,6 +164,16 @@ def _numbered(columns: Ints) -> Ints:
         number = number * span + (column - low)
         size *= span
     return number
+
+
+def groups_of(rows: npt.NDArray[np.int64]) -> tuple[Ints, Ints]:
+    """Return for each row the number of those equal to it, and the first row of each number."""
+    number = row_numbers(rows)
+    order = stable_order(number)
+    leads = np.diff(number[order], prepend=-1) != 0
+    place = np.empty(len(rows), np.int64)
+    place[order] = np.cumsum(leads) - 1
+    return place, order[leads]
 
 
 def _cells(

@@ -203,7 +203,7 @@ class ZVLevel(ZVSelection):
     def ids(self) -> npt.NDArray[np.int64]:
         """Ids of the objects in the level."""
         objects = self._stored.objects
-        return np.empty(0, np.int64) if objects is None else objects.ids
+        return np.empty(0, np.int64) if objects is None else objects.ids[objects.present]
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def _level(root: Group, metadata: RootMetadata, number: int) -> VectorLevelInfo:
     return VectorLevelInfo(
         level=number,
         vertex_count=level.level.vertex_count,
-        object_count=0 if objects is None else objects.n_objects,
+        object_count=0 if objects is None else objects.n_present,
         chunk_count=len(level.cells),
         chunk_shape=level.grid.chunk_shape,
         bin_shape=level.grid.bin_shape,

@@ -20,7 +20,7 @@ from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._open import open_root
 from anyzarr.vectors._report import VectorFindings, VectorReport
 from anyzarr.vectors._validate_cells import check_cells
-from anyzarr.vectors._validate_links import check_links
+from anyzarr.vectors._validate_links import check_level_links, check_links
 from anyzarr.vectors._validate_objects import check_objects
 
 __all__ = ["validate"]
@@ -81,13 +81,15 @@ def validate(
         _root_metadata(metadata, findings)
         for part in stored:
             _level_metadata(part, findings)
-    n_vertices = 0
+    n_vertices, seen = 0, {}
     if level >= 3 and not findings.errors:
         for part in stored:
             summary = check_cells(part, findings, places=level >= 4)
             check_objects(part, summary, findings)
             check_links(part, summary, findings)
+            seen[part.number] = part, summary
             n_vertices += summary.n_vertices
+        check_level_links(seen, findings)
     if level == 5:
         _pyramid(stored, findings)
     errors, warnings = sorted(findings.errors), sorted(findings.warnings)

@@ -1,16 +1,20 @@
-"""The links of a level: whether what they join is there."""
+"""Links within a level and between levels: whether what they join is there."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from anyzarr.vectors._cell_index import CellIndex
 from anyzarr.vectors._level import StoredLevel
+from anyzarr.vectors._level_links import linked_levels, read_links_to
 from anyzarr.vectors._read_links import StoredLinks
 from anyzarr.vectors._report import VectorFindings
 from anyzarr.vectors._validate_cells import CellSummary, check_listed
+from anyzarr.vectors._whole import Places
 
-__all__ = ["check_links"]
+__all__ = ["check_level_links", "check_links"]
 
 
 def check_links(level: StoredLevel, summary: CellSummary, findings: VectorFindings) -> None:
@@ -41,3 +45,43 @@ def check_links(level: StoredLevel, summary: CellSummary, findings: VectorFindin
                     f"{level.number}/link_attributes/{name}", "link-attribute",
                     f"it has {len(column)} rows, and there are {len(found.vertices)} links",
                 )  # fmt: skip
+
+
+def check_level_links(
+    levels: Mapping[int, tuple[StoredLevel, CellSummary]], findings: VectorFindings
+) -> None:
+    """Check that links between levels join vertices that are there.
+
+    Parameters
+    ----------
+    levels
+        The levels by number, and what has been seen of their cells.
+    findings
+        Takes what is wrong.
+    """
+    for number, (level, summary) in levels.items():
+        for other in linked_levels(level.root, number):
+            path = f"{number}/links/{other - number:+d}"
+            if other not in levels:
+                findings.error(path, "level-links", f"links lead to level {other}, not there")
+                continue
+            with findings.caught(path, "level-links"):
+                coarse, seen = levels[other]
+                ends = read_links_to(level, coarse)
+                if ends is not None:
+                    _check_ends(path, level, ends.source, summary, findings)
+                    _check_ends(path, coarse, ends.target, seen, findings)
+
+
+def _check_ends(
+    path: str, level: StoredLevel, ends: Places, summary: CellSummary, findings: VectorFindings
+) -> None:
+    cells, rows = summary.all_cells(level.fragments or level.vertices)
+    place = CellIndex(cells).find(ends.cells)
+    known = np.where(place >= 0, np.append(rows, 0)[place], 0)[ends.cell]
+    wrong = (ends.row < 0) | (ends.row >= known)
+    if wrong.any():
+        findings.error(
+            path, "level-links", f"{np.count_nonzero(wrong)} links end at vertices of level "
+            f"{level.number} that are not there"
+        )  # fmt: skip

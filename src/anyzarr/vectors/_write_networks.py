@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -128,22 +127,12 @@ def tree_geometry(geometry: Geometry) -> Geometry:
     """
     edges = geometry.links
     assert edges is not None
-    assert geometry.object_rows is not None
     if edges.shape[1] != 2:
         raise MetadataError(
             f"edges of a skeleton have the shape (M, 2), [child, parent], and not {edges.shape}",
             kind="links",
         )
-    order = depth_first(parents_of(edges, geometry.n_vertices)).order
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return replace(
-        geometry,
-        positions=geometry.positions[order],
-        vertex_attributes={name: c[order] for name, c in geometry.vertex_attributes.items()},
-        object_rows=geometry.object_rows[order],
-        links=place[edges],
-    )
+    return geometry.ordered(depth_first(parents_of(edges, geometry.n_vertices)).order)
 
 
 def _tree_pieces(geometry: Geometry, grid: CellGrid) -> Pieces:

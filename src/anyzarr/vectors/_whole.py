@@ -1,0 +1,172 @@
+"""A whole level as one geometry, and where each of its vertices lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from anyzarr._nodes import Group
+from anyzarr.errors import UnsupportedError
+from anyzarr.vectors._attributes import decode_column
+from anyzarr.vectors._blobs import Ints
+from anyzarr.vectors._documents import RootMetadata
+from anyzarr.vectors._gather import Gathered, gather_cells, gather_objects
+from anyzarr.vectors._geometry import Geometry
+from anyzarr.vectors._grid import Coords
+from anyzarr.vectors._job import Job
+from anyzarr.vectors._level import StoredLevel
+from anyzarr.vectors._objects import read_groups
+from anyzarr.vectors._read_networks import network_links, network_manifests
+from anyzarr.vectors._read_paths import manifests_of_rows
+
+__all__ = ["NETWORKS", "PATHS", "Places", "Whole", "family_of", "gather_whole", "whole_level"]
+
+PATHS = frozenset({"line", "polyline", "streamline"})
+NETWORKS = frozenset({"graph", "skeleton", "mesh"})
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where vertices lie.
+
+    Attributes
+    ----------
+    cells
+        Absolute coordinates of cells, shape ``(C, D)``.
+    cell, row
+        For each vertex its cell, as a row of ``cells``, and its row in the cell, shape ``(N,)``.
+    """
+
+    cells: Coords
+    cell: Ints
+    row: Ints
+
+    @classmethod
+    def of(cls, gathered: Gathered) -> Places:
+        """Return where vertices that were read lie."""
+        return cls(gathered.cells, gathered.vertex_cell, gathered.vertex_row)
+
+    @classmethod
+    def given_by(cls, job: Job) -> Places:
+        """Return where a write puts the vertices of its geometry."""
+        cell, row = job.scattered.places()
+        return cls(job.scattered.cells, cell, row + job.rows[cell])
+
+    def of_vertices(self, vertices: Ints) -> Places:
+        """Return where some vertices lie."""
+        return Places(self.cells, self.cell[vertices], self.row[vertices])
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """A level as one geometry.
+
+    Attributes
+    ----------
+    geometry
+        All of it; the vertices of a path follow each other.
+    places
+        Where its vertices lie.
+    """
+
+    geometry: Geometry
+    places: Places
+
+
+def family_of(metadata: RootMetadata) -> str:
+    """Return the type of geometry of a store that holds one.
+
+    Raises
+    ------
+    UnsupportedError
+        It holds none, or several that are stored in different ways.
+    """
+    types = metadata.geometry_types
+    if len(types) == 1 or (types and {*types} <= PATHS):
+        return types[0]
+    raise UnsupportedError(
+        f"the store holds {', '.join(types) or 'no geometry yet'}, and levels are made of one "
+        "type of geometry",
+        kind="geometry_types",
+    )
+
+
+def gather_whole(
+    level: StoredLevel, names: tuple[str, ...] = (), rows: Ints | None = None
+) -> Gathered:
+    """Return all vertices of a level, object by object where there are objects.
+
+    Parameters
+    ----------
+    level
+        The level.
+    names
+        Vertex attributes.
+    rows
+        Rows of the objects, by default of all, in their order: so the level is read whole.
+    """
+    index = level.objects
+    if index is None:
+        return gather_cells(level, level.cells, names)
+    rows = index.present if rows is None else rows
+    manifests = network_manifests if family_of(level.metadata) in NETWORKS else manifests_of_rows
+    return gather_objects(level, manifests(level, rows), names)
+
+
+def whole_level(level: StoredLevel, *, objects: bool = True) -> Whole:
+    """Return a whole level.
+
+    Parameters
+    ----------
+    level
+        The level.
+    objects
+        Whether to keep objects apart, where they need not be: those of points.
+    """
+    kind = family_of(level.metadata)
+    names = level.attribute_names()
+    if kind == "point_cloud" and not objects:
+        gathered = gather_cells(level, level.cells, names)
+        return Whole(Geometry(gathered.positions, gathered.attributes), Places.of(gathered))
+    index, order = level.objects, None
+    if index is not None:
+        order = index.present[np.argsort(index.ids[index.present], kind="stable")]
+    gathered = gather_whole(level, names, order)
+    geometry = Geometry(gathered.positions, gathered.attributes)
+    if kind in NETWORKS:
+        links, columns = network_links(level, gathered, 3 if kind == "mesh" else 2)
+        geometry = replace(geometry, links=links, link_attributes=columns)
+    if order is not None:
+        geometry = _with_objects(level, geometry, gathered.object_of_vertex, order)
+    elif kind != "point_cloud":
+        none = np.zeros(geometry.n_vertices, np.int64)
+        geometry = replace(geometry, object_rows=none, object_ids=none[:1])
+    return Whole(geometry, Places.of(gathered))
+
+
+def _with_objects(level: StoredLevel, geometry: Geometry, owners: Ints, order: Ints) -> Geometry:
+    """Return a geometry with its objects, in an order of the rows of the index."""
+    index = level.objects
+    assert index is not None
+    return replace(
+        geometry,
+        object_rows=owners,
+        object_ids=index.ids[order],
+        object_attributes=index.attributes(order),
+        groups=read_groups(level.root, level.number),
+        group_attributes=_group_attributes(level.root, level.number),
+    )
+
+
+def _group_attributes(root: Group, level: int) -> Mapping[str, npt.NDArray[Any]]:
+    """Return the attributes of groups by name."""
+    path = f"{level}/group_attributes"
+    family = root.get_many([path]).get(path)
+    return {
+        name: decode_column(name, np.asarray(array[:]), array.metadata.attributes)
+        for name, array in (family.arrays() if isinstance(family, Group) else ())
+    }
