@@ -35,11 +35,19 @@ def store(facts: VectorsInfo) -> Iterable[RenderableType]:
     rows += [*stored_rows(facts.stored, None), ("backend", facts.backend)]
     yield title(told.name, "vector store")
     yield pairs(rows)
-    drawn = table("level", "vertices", "objects", "chunks", "dtype", "attributes")
+    drawn = table(
+        "level", "vertices", "objects", "links", "chunks", "of", "dtype", "attributes", "linked to"
+    )
     for level in told.levels:
-        names = ", ".join(level.attributes)
-        counts = (level.vertex_count, level.object_count, level.chunk_count)
-        drawn.add_row(str(level.level), *(f"{n:,}" for n in counts), level.dtype, names)
+        counts = (level.vertex_count, level.object_count, level.link_count, level.chunk_count)
+        drawn.add_row(
+            str(level.level),
+            *(f"{n:,}" for n in counts),
+            _edges(level.chunk_shape),
+            level.dtype,
+            ", ".join(level.attributes),
+            ", ".join(map(str, level.linked_levels)),
+        )
     yield from ("", drawn)
 
 

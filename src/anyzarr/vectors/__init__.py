@@ -16,8 +16,10 @@ from anyzarr.vectors._job import WriteSummary
 from anyzarr.vectors._lazy import ZVStore, open_zv
 from anyzarr.vectors._levels import remove_resolution_level
 from anyzarr.vectors._lines import Lines, read_lines, write_lines
+from anyzarr.vectors._linked import LevelLinks, read_level_links
 from anyzarr.vectors._meshes import Mesh, read_mesh, write_mesh
 from anyzarr.vectors._open import create_store, open_store
+from anyzarr.vectors._own_levels import add_resolution_level
 from anyzarr.vectors._points import Points, read_points, write_points
 from anyzarr.vectors._polylines import Polylines, read_polylines, write_polylines
 from anyzarr.vectors._pyramid import build_pyramid
@@ -37,6 +39,7 @@ __all__ = [
     "FORMAT_VERSION",
     "EditSummary",
     "Graph",
+    "LevelLinks",
     "LevelMetadata",
     "Lines",
     "Mesh",
@@ -54,6 +57,7 @@ __all__ = [
     "ZVSelection",
     "ZVStore",
     "ZVWriter",
+    "add_resolution_level",
     "build_pyramid",
     "create_store",
     "delete_objects",
@@ -61,6 +65,7 @@ __all__ = [
     "open_store",
     "open_zv",
     "read_graph",
+    "read_level_links",
     "read_lines",
     "read_mesh",
     "read_points",

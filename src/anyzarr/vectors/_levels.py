@@ -21,15 +21,19 @@ from anyzarr.vectors._job import Job, Kind, Part, WriteOptions, WriteSummary
 from anyzarr.vectors._level_links import drop_links_to
 from anyzarr.vectors._objects_write import Documents
 from anyzarr.vectors._open import open_root
+from anyzarr.vectors._read_links import absent
 from anyzarr.vectors._write import write_level
 
 __all__ = [
     "CrossLevelStorage",
+    "as_chunk_scale",
     "capturing",
     "check_chunks",
     "finished",
     "forget_level",
     "remove_resolution_level",
+    "scaled_chunks",
+    "with_places",
     "write_new_level",
 ]
 
@@ -120,6 +124,62 @@ def finished(
     if consolidate:
         crud.consolidate_metadata(root.store, root.path)
     root.refresh()
+
+
+def as_chunk_scale(metadata: RootMetadata, factor: int | Sequence[int]) -> Ints:
+    """Return how many times larger chunks become, per dimension.
+
+    Raises
+    ------
+    MetadataError
+        The factor is not one whole number, or one per dimension.
+    """
+    by = np.asarray(factor)
+    if by.dtype.kind not in "iu" or by.shape not in ((), (metadata.ndim,)) or (by < 1).any():
+        raise MetadataError(
+            f"the chunk scale factor {factor!r} is not valid: a whole number of at least 1, or "
+            f"{metadata.ndim} of them",
+            kind="chunk_scale_factors",
+        )
+    return np.broadcast_to(by.astype(np.int64), (metadata.ndim,))
+
+
+def scaled_chunks(metadata: RootMetadata, scale: Ints) -> tuple[float, ...] | None:
+    """Return the edge lengths of chunks that measure so many of the root's; None: one."""
+    if (scale == 1).all():
+        return None
+    return tuple((np.asarray(metadata.chunk_shape) * scale).tolist())
+
+
+def with_places(geometry: Geometry, ids: Ints) -> Geometry:
+    """Return a geometry with a place for each of these objects, those too that it has not.
+
+    So do readers of the format find objects by their numbers. Attributes of objects that are not
+    there are absent.
+
+    Parameters
+    ----------
+    geometry
+        The geometry, whose objects are among them.
+    ids
+        Ids of objects, ascending.
+    """
+    if geometry.object_ids is None or geometry.object_rows is None:
+        return geometry
+    place = np.searchsorted(ids, geometry.object_ids)
+    columns = {}
+    for name, column in geometry.object_attributes.items():
+        is_text = column.dtype.kind in "UTO"
+        dtype = np.dtype(object) if is_text else column.dtype
+        fill = None if is_text else absent(dtype)
+        columns[name] = np.full((len(ids), *column.shape[1:]), fill, dtype)
+        columns[name][place] = column
+    return replace(
+        geometry,
+        object_rows=place[geometry.object_rows],
+        object_ids=ids,
+        object_attributes=columns,
+    )
 
 
 def check_chunks(metadata: RootMetadata, scale: Ints, bin_shape: Sequence[float]) -> None:

@@ -16,16 +16,18 @@ from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._coarsen import Rule, check_rules, followed
 from anyzarr.vectors._details import Method, Step, coarser, level_kind
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
-from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors._job import Job, Kind, WriteOptions
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._level_links import LinkEnds, write_links_to
 from anyzarr.vectors._levels import (
     CrossLevelStorage,
+    as_chunk_scale,
     capturing,
     check_chunks,
     finished,
     forget_level,
+    scaled_chunks,
+    with_places,
     write_new_level,
 )
 from anyzarr.vectors._open import open_root
@@ -142,8 +144,6 @@ def build_pyramid(
             "overwrite=True, or remove them",
             path=str(metadata.levels[-1]),
         )
-    for number in reversed(metadata.levels[1:]):
-        forget_level(root, number)
     build = _Build(root, links, Tracker(progress), np.random.default_rng(seed))
     build.run(steps, scales, rules)
     finished(root, links.storage if steps else "none", links.depth, consolidate=is_consolidated)
@@ -212,14 +212,7 @@ def _chunk_scales(
         return [np.ones(metadata.ndim, np.int64)] * len(factors)
     scale, found = np.ones(metadata.ndim, np.int64), []
     for factor in chunk_scale_factors:
-        by = np.asarray(factor)
-        if by.dtype.kind not in "iu" or by.shape not in ((), (metadata.ndim,)) or (by < 1).any():
-            raise MetadataError(
-                f"the chunk scale factor {factor!r} is not valid: a whole number of at least 1, or "
-                f"{metadata.ndim} of them",
-                kind="chunk_scale_factors",
-            )
-        scale = scale * by
+        scale = scale * as_chunk_scale(metadata, factor)
         found.append(scale)
     if len(found) != len(factors):
         raise MetadataError(
@@ -253,11 +246,11 @@ class _Build:
     finer: list[_Finer] = field(default_factory=list)
 
     def run(self, steps: Sequence[Step], scales: Sequence[Ints], rules: Mapping[str, Rule]) -> None:
-        """Make the levels, one after the other."""
-        if not steps:
-            return
-        self.root.refresh()
+        """Make the levels, one after the other; those that are there go once the first is made."""
         metadata = RootMetadata.parse(self.root.metadata.attributes)
+        if not steps:
+            self._forget(metadata)
+            return
         stored = StoredLevel.of(self.root, metadata, 0)
         source = whole_level(stored, objects=steps[0].objects)
         names = {*source.geometry.vertex_attributes, *source.geometry.link_attributes}
@@ -265,23 +258,22 @@ class _Build:
         options = WriteOptions(dtype=str(stored.dtype))
         storage = storage_of(stored.vertices.metadata, options)
         options = replace(options, compressor=storage.compressor, shard_shape=storage.shard_shape)
-        family, kept, objects = family_of(metadata), 1.0, None
-        if steps[0].objects and source.geometry.object_ids is not None:
-            objects = source.geometry
+        family, kept = family_of(metadata), 1.0
+        ids = source.geometry.object_ids if steps[0].objects else None
         for number, (step, chunks) in enumerate(zip(steps, scales, strict=True), start=1):
             kept *= step.share
             level = LevelMetadata(
                 number,
                 arrays_present=("vertices",),
-                chunk_shape=_chunk_shape(metadata, chunks),
+                chunk_shape=scaled_chunks(metadata, chunks),
                 object_sparsity=kept,
                 coarsening_method="per_object",
                 parent_level=number - 1,
-                preserves_object_ids=objects is not None,
-                inherited_num_objects=None if objects is None else objects.n_objects,
+                preserves_object_ids=ids is not None,
+                inherited_num_objects=None if ids is None else len(ids),
             )
             kind = level_kind(family, metadata)
-            source = self._level(source, step, level, kind, options, objects)
+            source = self._level(source, step, level, kind, options, ids)
 
     def _level(
         self,
@@ -290,15 +282,17 @@ class _Build:
         level: LevelMetadata,
         kind: Kind,
         options: WriteOptions,
-        objects: Geometry | None,
+        ids: Ints | None,
     ) -> Whole:
         """Make and write a level of the one before, with the objects of level 0; return it."""
         self.tracker.start(f"level {level.level}", source.geometry.positions.nbytes)
         metadata = RootMetadata.parse(self.root.metadata.attributes)
         coarse = coarser(family_of(metadata), source.geometry, step, self.rng)
+        if level.level == 1:
+            self._forget(metadata)
         scale = np.divide(step.bin_shape, metadata.bin_shape).tolist()
         jobs: list[Job] = []
-        written = _with_places(coarse.geometry, objects)
+        written = coarse.geometry if ids is None else with_places(coarse.geometry, ids)
         write_new_level(self.root, written, options, capturing(kind, jobs), level, scale)
         made = Whole(coarse.geometry, Places.given_by(jobs[0]))
         if self.links.storage != "none":
@@ -309,6 +303,12 @@ class _Build:
             self._link(made, level.level, options)
         self.tracker.advance(source.geometry.positions.nbytes)
         return made
+
+    def _forget(self, metadata: RootMetadata) -> None:
+        """Remove the levels that a store had before."""
+        for number in reversed(metadata.levels[1:]):
+            forget_level(self.root, number)
+        self.root.refresh()
 
     def _link(self, made: Whole, number: int, options: WriteOptions) -> None:
         """Write the links between a level and those that are finer."""
@@ -324,23 +324,3 @@ class _Build:
             write_links_to(below, level, ends, storage)
             if self.links.storage == "explicit":
                 write_links_to(level, below, ends.turned(), storage)
-
-
-def _chunk_shape(metadata: RootMetadata, scale: Ints) -> tuple[float, ...] | None:
-    if (scale == 1).all():
-        return None
-    return tuple((np.asarray(metadata.chunk_shape) * scale).tolist())
-
-
-def _with_places(geometry: Geometry, objects: Geometry | None) -> Geometry:
-    """Return a geometry with a place for each of these objects, those too that it has not."""
-    ids = None if objects is None else objects.object_ids
-    if objects is None or ids is None or geometry.object_ids is None:
-        return geometry
-    assert geometry.object_rows is not None
-    return replace(
-        geometry,
-        object_rows=np.searchsorted(ids, geometry.object_ids)[geometry.object_rows],
-        object_ids=ids,
-        object_attributes=objects.object_attributes,
-    )

@@ -10,6 +10,7 @@ from anyzarr._nodes import Array, Group
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._level import StoredLevel
+from anyzarr.vectors._level_links import linked_levels
 from anyzarr.vectors._open import open_root
 
 __all__ = ["StoreInfo", "VectorLevelInfo", "store_info"]
@@ -35,6 +36,14 @@ class VectorLevelInfo:
         Names of the vertex attributes.
     object_attributes
         Names of the attributes of objects.
+    link_count
+        Links that are stored: edges, faces, and what joins the pieces of a path.
+    parent_level, method
+        From which level it was made, and how.
+    object_share
+        Share of the objects that it keeps.
+    linked_levels
+        Levels to which its vertices are linked.
     """
 
     level: int
@@ -46,6 +55,11 @@ class VectorLevelInfo:
     dtype: str
     attributes: tuple[str, ...]
     object_attributes: tuple[str, ...]
+    link_count: int = 0
+    parent_level: int | None = None
+    method: str = "none"
+    object_share: float = 1.0
+    linked_levels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +141,8 @@ def store_info(path: Any, *, backend: str | None = None, **backend_kwargs: Any) 
 def _level(root: Group, metadata: RootMetadata, number: int) -> VectorLevelInfo:
     level = StoredLevel.of(root, metadata, number)
     family = f"{number}/object_attributes"
-    nodes = root.get_many([family, f"{number}/vertex_attributes"])
+    nodes = root.get_many([family, f"{number}/vertex_attributes", f"{number}/links/0"])
+    links = nodes.pop(f"{number}/links/0", None)
     names = {path: tuple(g.keys()) for path, g in nodes.items() if not isinstance(g, Array)}
     objects = level.objects
     return VectorLevelInfo(
@@ -140,4 +155,9 @@ def _level(root: Group, metadata: RootMetadata, number: int) -> VectorLevelInfo:
         dtype=str(level.dtype),
         attributes=names.get(f"{number}/vertex_attributes", ()),
         object_attributes=names.get(family, ()),
+        link_count=0 if links is None else int(links.metadata.attributes.get("num_links", 0)),
+        parent_level=level.level.parent_level,
+        method=level.level.coarsening_method,
+        object_share=level.level.object_sparsity,
+        linked_levels=linked_levels(root, number),
     )
