@@ -75,9 +75,7 @@ def positions(memory: Any, level: int) -> np.ndarray:
     """Return the vertices of a level in the order in which it is read whole."""
     kind = open_store(memory).attrs["zarr_vectors"]["geometry_types"][0]
     if kind == "point_cloud":
-        stored = open_zv(memory)[level]
-        return read_points(memory, level=level, object_ids=stored.ids if len(stored.ids) else None
-                           ).positions  # fmt: skip
+        return read_points(memory, level=level).positions
     if kind == "line":
         return read_lines(memory, level=level).endpoints.reshape(-1, 3)
     read = {"mesh": read_mesh, "streamline": read_polylines}.get(kind, read_graph)

@@ -194,11 +194,7 @@ def positions(path: str, level: int) -> Any:
     """Return the vertices of a level in the order in which it is read whole."""
     kind = their_open(path).attrs["zarr_vectors"]["geometry_types"][0]
     if kind == "point_cloud":
-        found = read_points(path, level=level)
-        whole = read_points(path, level=level, with_object_ids=True)
-        if (whole.object_ids < 0).all():
-            return found.positions
-        return read_points(path, level=level, object_ids=np.unique(whole.object_ids)).positions
+        return read_points(path, level=level).positions
     if kind == "line":
         return read_lines(path, level=level).endpoints.reshape(-1, 3)
     if kind == "mesh":

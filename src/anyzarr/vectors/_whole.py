@@ -98,7 +98,7 @@ def family_of(metadata: RootMetadata) -> str:
 def gather_whole(
     level: StoredLevel, names: tuple[str, ...] = (), rows: Ints | None = None
 ) -> Gathered:
-    """Return all vertices of a level, object by object where there are objects.
+    """Return all vertices of a level: points as they are stored, others object by object.
 
     Parameters
     ----------
@@ -107,13 +107,14 @@ def gather_whole(
     names
         Vertex attributes.
     rows
-        Rows of the objects, by default of all, in their order: so the level is read whole.
+        Rows of the objects, and then points come object by object, too. By default the order is
+        that in which the level is read whole.
     """
-    index = level.objects
-    if index is None:
+    index, kind = level.objects, family_of(level.metadata)
+    if index is None or (rows is None and kind == "point_cloud"):
         return gather_cells(level, level.cells, names)
     rows = index.present if rows is None else rows
-    manifests = network_manifests if family_of(level.metadata) in NETWORKS else manifests_of_rows
+    manifests = network_manifests if kind in NETWORKS else manifests_of_rows
     return gather_objects(level, manifests(level, rows), names)
 
 
