@@ -26,6 +26,7 @@ from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._links import LinkFamily, decode_inline, encode_inline
 from anyzarr.vectors._objects_write import Documents, group_at, put_documents
 from anyzarr.vectors._read_links import StoredLinks
+from anyzarr.vectors._scatter import stable_order
 from anyzarr.vectors._scatter_links import LinkCells, groups_of
 from anyzarr.vectors._turns import one_writer
 from anyzarr.vectors._whole import Places
@@ -116,7 +117,8 @@ def _sorted(family: LinkFamily, ends: LinkEnds, anchors: Coords) -> list[LinkCel
     offsets = target.cells[target.cell] - anchors[source.cell]
     number, _ = groups_of(offsets)
     rows = np.stack([source.row, target.row], axis=1)
-    order = np.lexsort((source.row, source.cell, number))
+    order = stable_order(source.row)
+    order = order[stable_order((number * len(source.cells) + source.cell)[order])]
     bounds = np.flatnonzero(np.diff(number[order], prepend=-1))
     found = []
     for some in np.split(order, bounds[1:]):
