@@ -178,7 +178,7 @@ def _geometry(
     if isinstance(data, Points):
         ids = data.object_ids
         ids = None if ids is None or (ids < 0).all() else ids
-        return point_geometry(data.positions, data.vertex_attributes, ids, object_attributes, False)
+        return point_geometry(data.positions, data.vertex_attributes, ids, object_attributes, None)
     if object_attributes is not None:
         raise MetadataError(
             f"{type(data).__name__} have attributes of objects of their own: give them there",
