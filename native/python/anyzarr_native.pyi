@@ -146,3 +146,11 @@ def downsample(
     dtype: str,
     threads: int = 1,
 ) -> None: ...
+def take_runs(
+    source: Buffer,
+    row_bytes: int,
+    starts: Buffer,
+    counts: Buffer,
+    out: Buffer,
+    threads: int = 1,
+) -> None: ...

@@ -38,6 +38,7 @@ mod shard_file;
 pub mod source;
 pub mod storage;
 pub mod tables;
+pub mod take;
 mod variable;
 pub mod write;
 

@@ -10,6 +10,7 @@ mod plan;
 mod pyramid;
 mod selection;
 mod storage;
+mod take;
 
 use pyo3::prelude::pymodule;
 
@@ -28,6 +29,8 @@ mod anyzarr_native {
     use super::plan::Plan;
     #[pymodule_export]
     use super::pyramid::downsample;
+    #[pymodule_export]
+    use super::take::take_runs;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from anyzarr.vectors._fragments import FragmentTable, decode_fragments
 from anyzarr.vectors._grid import Coords
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._manifests import ManifestTable
+from anyzarr.vectors._take import take_runs
 
 __all__ = ["Gathered", "gather_cells", "gather_objects", "gather_rows", "owners_of"]
 
@@ -40,12 +42,10 @@ class Gathered:
         Absolute coordinates of the cells that were read.
     cell_rows
         Number of rows of each of them, those of no fragment included.
-    vertex_cell, vertex_row
-        For each vertex its cell, as a row of ``cells``, and its row in the cell.
+    table, chosen
+        All fragments of the cells, and which of them these are.
     fragment_offsets
         Vertices ``[fragment_offsets[i], fragment_offsets[i + 1])`` are those of fragment ``i``.
-    fragment_cell, fragment_number
-        For each fragment its cell, as a row of ``cells``, and its number there.
     fragment_object
         For each fragment the row, among those asked for, of the object it is part of; None where
         cells were asked for.
@@ -58,21 +58,39 @@ class Gathered:
     attributes: Mapping[str, npt.NDArray[Any]]
     cells: Coords
     cell_rows: Ints
-    vertex_cell: Ints
-    vertex_row: Ints
+    table: FragmentTable
+    chosen: Ints
     fragment_offsets: Ints
-    fragment_cell: Ints
-    fragment_number: Ints
     fragment_object: Ints | None = None
     fragment_run: Ints | None = None
 
-    @property
+    @cached_property
+    def fragment_cell(self) -> Ints:
+        """For each fragment its cell, as a row of ``cells``."""
+        return self.table.cell[self.chosen]
+
+    @cached_property
+    def fragment_number(self) -> Ints:
+        """For each fragment its number in its cell."""
+        return self.table.number[self.chosen]
+
+    @cached_property
     def fragment_of_vertex(self) -> Ints:
         """For each vertex the fragment it is in."""
         lengths = np.diff(self.fragment_offsets)
         return np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
 
-    @property
+    @cached_property
+    def vertex_cell(self) -> Ints:
+        """For each vertex its cell, as a row of ``cells``."""
+        return np.repeat(self.fragment_cell, np.diff(self.fragment_offsets))
+
+    @cached_property
+    def vertex_row(self) -> Ints:
+        """For each vertex its row in its cell."""
+        return self.table.rows(self.chosen)[0]
+
+    @cached_property
     def object_of_vertex(self) -> Ints:
         """For each vertex the row, among those asked for, of its object; -1 where none were."""
         if self.fragment_object is None:
@@ -93,19 +111,6 @@ class Gathered:
         row = starts[:-1][self.vertex_cell] + self.vertex_row
         vertex[row[::-1]] = np.arange(len(row))[::-1]
         return vertex
-
-    def masked(self, mask: npt.NDArray[np.bool_]) -> Gathered:
-        """Return this with some vertices only; fragments stay, also those left without any."""
-        kept = np.add.reduceat(np.append(mask, False), self.fragment_offsets[:-1], dtype=np.int64)
-        kept[np.diff(self.fragment_offsets) == 0] = 0
-        return replace(
-            self,
-            positions=self.positions[mask],
-            attributes={name: rows[mask] for name, rows in self.attributes.items()},
-            vertex_cell=self.vertex_cell[mask],
-            vertex_row=self.vertex_row[mask],
-            fragment_offsets=starts_of(kept),
-        )
 
 
 def gather_cells(
@@ -306,33 +311,61 @@ def _gathered(
     names: Sequence[str],
 ) -> Gathered:
     """Return the rows of fragments, in the order in which these are given."""
-    rows, ends = table.rows(chosen)
-    owner = table.cell[chosen]
-    vertex_cell = np.repeat(owner, np.diff(ends))
-    index = data.offsets[:-1][vertex_cell] + rows
-    whole = len(index) == len(data.positions) and bool((np.diff(index) == 1).all())
-    positions = data.positions if whole else data.positions[index]
+    rows = _Rows.of(table, chosen)
+    positions = rows.of_cells(data.positions, data.offsets)
     columns = {}
     for name in names:
         if name == level.level.chunk_attribute_name:
-            columns[name] = _chunk_values(level, data.cells[vertex_cell, 0])
+            number = np.repeat(data.cells[rows.cell, 0], rows.count)
+            columns[name] = _chunk_values(level, number)
             continue
-        begin = data.attribute_offsets[name]
-        values, stored = data.attributes[name], level.array(f"vertex_attributes/{name}").attributes
-        aligned = whole and np.array_equal(begin, data.offsets)
-        picked = values if aligned else values[begin[:-1][vertex_cell] + rows]
+        picked = rows.of_cells(data.attributes[name], data.attribute_offsets[name])
+        stored = level.array(f"vertex_attributes/{name}").attributes
         columns[name] = decode_column(name, picked, stored)
     return Gathered(
         positions=positions,
         attributes=columns,
         cells=data.cells,
         cell_rows=np.diff(data.offsets),
-        vertex_cell=vertex_cell,
-        vertex_row=rows,
-        fragment_offsets=ends,
-        fragment_cell=owner,
-        fragment_number=table.number[chosen],
+        table=table,
+        chosen=chosen,
+        fragment_offsets=starts_of(rows.count),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows of fragments: one run for each fragment, or one for each row where some list theirs.
+
+    Attributes
+    ----------
+    cell, count
+        For each fragment its cell, and how many rows it has.
+    run_cell, start, length
+        For each run its cell, its first row there, and how many rows it has.
+    """
+
+    cell: Ints
+    count: Ints
+    run_cell: Ints
+    start: Ints
+    length: Ints
+
+    @classmethod
+    def of(cls, table: FragmentTable, chosen: Ints) -> _Rows:
+        cell, count = table.cell[chosen], table.count[chosen]
+        if table.is_range[chosen].all():
+            return cls(cell, count, cell, table.start[chosen], count)
+        rows, _ = table.rows(chosen)
+        return cls(cell, count, np.repeat(cell, count), rows, np.ones_like(rows))
+
+    def of_cells(self, values: npt.NDArray[Any], offsets: Ints) -> npt.NDArray[Any]:
+        """Return the rows, of all rows of the cells and where those of each begin."""
+        begin = offsets[:-1][self.run_cell] + self.start
+        ends = starts_of(self.length)
+        if int(ends[-1]) == len(values) and np.array_equal(begin, ends[:-1]):
+            return values  # all of them, as they are
+        return take_runs(values, begin, self.length)
 
 
 def _chunk_values(level: StoredLevel, number: Ints) -> npt.NDArray[Any]:

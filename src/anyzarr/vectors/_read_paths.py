@@ -71,9 +71,8 @@ def read_paths(level: StoredLevel, query: Query, attribute_names: Names) -> Path
     names = level.attribute_names(attribute_names)
     manifests = manifests_of_rows(level, rows)
     gathered = gather_objects(level, manifests, names, query.cropping_cells(level))
-    keep = np.ones(len(gathered.positions), np.bool_)
-    if box is not None and query.bbox_mode == "clip":
-        keep = vertices_met(gathered.positions, box)
+    crops = box is not None and query.bbox_mode == "clip"
+    keep = vertices_met(gathered.positions, box) if box is not None and crops else None
     return _cut(level, gathered, rows, keep)
 
 
@@ -95,27 +94,32 @@ def path_links(gathered: Gathered, links: StoredLinks | None) -> Ints:
     return np.concatenate([segments, stored[(stored >= 0).all(axis=1)]])
 
 
-def _cut(level: StoredLevel, gathered: Gathered, rows: Ints, keep: npt.NDArray[np.bool_]) -> Paths:
-    """Return the paths that the kept vertices form: one of each object where all are kept."""
-    vertices = np.flatnonzero(keep)
-    owner = gathered.object_of_vertex[vertices]
-    breaks = np.diff(vertices, prepend=-2) != 1
-    begins = breaks | (np.diff(owner, prepend=-1) != 0)
-    fragment = gathered.fragment_of_vertex[vertices]
+def _cut(
+    level: StoredLevel, gathered: Gathered, rows: Ints, keep: npt.NDArray[np.bool_] | None
+) -> Paths:
+    """Return the paths that vertices form: one of each object where all are kept (None)."""
+    assert gathered.fragment_object is not None
+    positions, columns = gathered.positions, dict(gathered.attributes)
+    if keep is None:
+        fragment = np.flatnonzero(np.diff(gathered.fragment_offsets))
+        at, begins = gathered.fragment_offsets[:-1][fragment], np.zeros(len(fragment), np.bool_)
+    else:
+        vertices = np.flatnonzero(keep)
+        at, begins = np.arange(len(vertices)), np.diff(vertices, prepend=-2) != 1
+        fragment = gathered.fragment_of_vertex[vertices]
+        positions = positions[vertices]
+        columns = {name: column[vertices] for name, column in columns.items()}
+    owner = gathered.fragment_object[fragment]
+    begins |= np.diff(owner, prepend=-1) != 0
     if gathered.fragment_run is not None:
         begins |= np.diff(gathered.fragment_run[fragment], prepend=-1) != 0
-    first = np.flatnonzero(begins)
-    found = rows[owner[first]]
-    pieces = np.flatnonzero(begins | (np.diff(fragment, prepend=-1) != 0))
-    objects = level.objects
+    pieces = begins | (np.diff(fragment, prepend=-1) != 0)
+    found, objects = rows[owner[begins]], level.objects
     return Paths(
-        positions=gathered.positions[vertices] if len(vertices) < len(keep) else gathered.positions,
-        vertex_attributes={
-            name: column[vertices] if len(vertices) < len(keep) else column
-            for name, column in gathered.attributes.items()
-        },
-        offsets=np.append(first, len(vertices)).astype(np.int64),
+        positions=positions,
+        vertex_attributes=columns,
+        offsets=np.append(at[begins], len(positions)).astype(np.int64),
         object_ids=found if objects is None else objects.ids[found],
         object_attributes={} if objects is None else objects.attributes(found),
-        piece_offsets=np.append(pieces, len(vertices)).astype(np.int64),
+        piece_offsets=np.append(at[pieces], len(positions)).astype(np.int64),
     )
