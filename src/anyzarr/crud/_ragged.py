@@ -228,6 +228,11 @@ class _Cells:
 
 
 def _cells_of(where: npt.NDArray[np.int64], grid: ChunkGrid) -> _Cells:
+    if math.prod(grid.grid_shape) == 1:
+        is_whole = np.array([len(where) == math.prod(grid.shape)])
+        return _Cells(
+            np.zeros((1, len(grid.shape)), np.int64), np.zeros(len(where), np.int64), is_whole
+        )
     cells, sizes = np.empty_like(where), np.empty_like(where)
     for dim, length in enumerate(grid.shape):
         offsets = grid.offsets(dim)

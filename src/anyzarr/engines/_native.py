@@ -72,6 +72,7 @@ _MOST_INDICES: Final = 2**32
 _Asked: TypeAlias = tuple[str, tuple[int, int | None] | None]
 
 _plans: BoundedCache[Plan] = BoundedCache(256)
+_compiled: BoundedCache[Plan] = BoundedCache(256)
 
 
 def _plan(metadata: ArrayMetadata) -> Plan:
@@ -80,16 +81,20 @@ def _plan(metadata: ArrayMetadata) -> Plan:
 
 
 def _compile(metadata: ArrayMetadata) -> Plan:
+    """Return a plan, the same one for arrays that differ in what chunks do not depend on."""
     from anyzarr_native import Plan
 
     document = to_v3_equivalent(metadata, filters_see_stored_order=True)
-    wanted = {name: document[name] for name in _FIELDS if name in document}
+    wanted = json.dumps({name: document[name] for name in _FIELDS if name in document})
     if metadata.data_type.is_variable_length:
-        return Plan(json.dumps(wanted), fill_of(metadata))
-    fill: npt.NDArray[Any] = np.empty((), metadata.dtype)
-    fill[()] = metadata.fill
-    is_big = "big" in byte_orders(metadata.dtype)
-    return Plan(json.dumps(wanted), fill.tobytes(), big_endian=is_big)
+        fill, is_big = fill_of(metadata), False
+    else:
+        value: npt.NDArray[Any] = np.empty((), metadata.dtype)
+        value[()] = metadata.fill
+        fill, is_big = value.tobytes(), "big" in byte_orders(metadata.dtype)
+    return _compiled.get_or_make(
+        (wanted, fill, is_big), lambda: Plan(wanted, fill, big_endian=is_big)
+    )
 
 
 def _reason(metadata: ArrayMetadata) -> str | None:

@@ -278,6 +278,12 @@ class ArrayMetadata:
 
         return parse_array({**self.document, **fields})
 
+    def with_attributes(self, attributes: Mapping[str, Any]) -> ArrayMetadata:
+        """Return the metadata with other attributes; nothing else is looked at again."""
+        from anyzarr.metadata._parse import with_attributes
+
+        return with_attributes(self, attributes)
+
 
 @dataclass(frozen=True)
 class GroupMetadata:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -16,7 +17,7 @@ from anyzarr.metadata._model import ArrayMetadata, GroupMetadata
 from anyzarr.metadata._v2 import parse_v2_array, parse_v2_group
 from anyzarr.metadata._v3 import parse_v3_array, parse_v3_group
 
-__all__ = ["parse", "parse_array", "parse_group", "parse_stored", "to_document"]
+__all__ = ["parse", "parse_array", "parse_group", "parse_stored", "to_document", "with_attributes"]
 
 _Copy: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -180,6 +181,18 @@ def parse_group(
     if not isinstance(metadata, GroupMetadata):
         raise MetadataError("the metadata document is that of an array, not of a group", path=path)
     return metadata
+
+
+def with_attributes(metadata: ArrayMetadata, attributes: Mapping[str, Any]) -> ArrayMetadata:
+    """Return the metadata of an array with other attributes, which are copied."""
+    document = {**metadata.document, "attributes": plain(attributes)}
+    content = canonical(document)
+    known = _cache.get(content)
+    if known is not None:
+        return known
+    own = MappingProxyType(document)
+    changed = replace(metadata, attributes=document["attributes"], document=own, content=content)
+    return _cache.put(content, changed, len(content))
 
 
 def to_document(metadata: ArrayMetadata | GroupMetadata) -> dict[str, Any]:

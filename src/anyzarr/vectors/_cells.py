@@ -287,7 +287,7 @@ class CellArray:
     def with_attributes(self, attributes: Mapping[str, Any]) -> CellArray:
         """Return the array with some attributes replaced."""
         merged = {**self.attributes, **attributes}
-        return replace(self, metadata=self.metadata.with_document(attributes=merged))
+        return replace(self, metadata=self.metadata.with_attributes(merged))
 
     def covering(self, grid: CellGrid, cells: Coords) -> CellArray:
         """Return the array with room for a grid, as far as it does not begin before the array.

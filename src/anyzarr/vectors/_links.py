@@ -198,6 +198,8 @@ def decode_inline(blobs: Ragged, origin: Origin | None = None) -> Ragged:
     CorruptDataError
         The groups of a cell do not lie in it one after the other.
     """
+    if not blobs.data.size:
+        return blobs
     origin = origin or Origin()
     begin, held = blobs.offsets[:-1], blobs.lengths > 0
     origin.refuse(held & (blobs.lengths < 8), "has no number of groups")

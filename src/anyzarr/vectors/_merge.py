@@ -29,6 +29,8 @@ def join_blobs(first: Ragged, second: Ragged) -> Ragged:
     >>> join_blobs(Ragged.of([b"a", b""]), Ragged.of([b"b", b"cd"])).to_list()
     [b'ab', b'cd']
     """
+    if not first.data.size:
+        return second
     n = len(first)
     order = np.arange(2 * n).reshape(2, n).T.reshape(-1)
     mixed = Ragged.concatenate([first, second]).take(order)

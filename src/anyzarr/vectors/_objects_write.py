@@ -37,6 +37,10 @@ Documents = dict[str, Mapping[str, Any]]
 """Documents by path relative to the root, to be stored once everything they tell of is there."""
 
 MANIFEST_ROWS = 16_384
+_MANIFESTS_TOGETHER = 512
+"""Manifests that are decoded together where they are in shards: one is not read with all others."""
+_PLAIN_CHUNKS = {"chunks": MANIFEST_ROWS}
+_MANIFEST_SHARDS = {"chunks": _MANIFESTS_TOGETHER, "shards": MANIFEST_ROWS}
 _ATTRIBUTE_ROWS = 65_536
 
 
@@ -90,15 +94,16 @@ def _write_blobs(
     rows: Ints,
     blobs: Ragged,
     attributes: Mapping[str, Any],
+    chunks: Mapping[str, int],
 ) -> Documents:
     metadata = extended(
         stored,
         n_rows,
         (),
         dtype="variable_length_bytes",
-        chunks=MANIFEST_ROWS,
         compressors="zstd",
         attributes=attributes,
+        **chunks,
     )
     if len(rows):
         place = join(root.path, path)
@@ -116,6 +121,8 @@ def write_objects(
     ids: Ints,
     table: ManifestTable,
     sid_ndim: int,
+    *,
+    sharded: bool = True,
 ) -> tuple[Documents, Ints]:
     """Write the manifests of objects; what an object has already is kept before the new.
 
@@ -129,6 +136,8 @@ def write_objects(
         Ids, ascending, and the manifest of each.
     sid_ndim
         Number of coordinates of a cell.
+    sharded
+        Whether manifests of a new index are in shards.
 
     Returns
     -------
@@ -160,7 +169,7 @@ def write_objects(
     arrays: Mapping[str, Array] = {} if stored is None else stored.arrays
     documents = _write_blobs(
         root, f"{base}/manifests", arrays.get("manifests"), n_objects, rows,
-        encode_manifests(table), {},
+        encode_manifests(table), {}, _MANIFEST_SHARDS if sharded else _PLAIN_CHUNKS,
     )  # fmt: skip
     all_ids = ids if stored is None else np.concatenate([stored.ids, ids[is_new]])
     has_ids = stored is None or "object_ids" in arrays
@@ -314,7 +323,9 @@ def write_groups(
         ranges = {} if stored is None else stored.metadata.attributes.get("group_ranges", {})
         if ranges:
             about["group_ranges"] = {n: r for n, r in ranges.items() if int(n) not in groups}
-        documents |= _write_blobs(root, path, stored, n_groups, numbers, Ragged.of(blobs), about)
+        documents |= _write_blobs(
+            root, path, stored, n_groups, numbers, Ragged.of(blobs), about, _PLAIN_CHUNKS
+        )
     return documents | _write_group_attributes(root, level, attributes)
 
 

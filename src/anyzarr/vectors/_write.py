@@ -360,7 +360,13 @@ def _objects(job: Job) -> Documents:
             job.scattered, geometry.n_objects, job.pieces.object_of_piece, job.first_fragment
         )
         documents, rows = write_objects(
-            job.root, number, stored, geometry.object_ids, table, job.grid.ndim
+            job.root,
+            number,
+            stored,
+            geometry.object_ids,
+            table,
+            job.grid.ndim,
+            sharded=job.storage.shard_shape is not None,
         )
         n_objects = max(n_stored, int(rows.max(initial=-1)) + 1)
         documents |= write_object_attributes(
