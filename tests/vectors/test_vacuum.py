@@ -97,3 +97,20 @@ def test_levels_are_cleaned_too(made) -> None:
     vacuum(store)
     assert np.array_equal(read_points(store, level=1, with_object_ids=True).object_ids, ids)
     made.check(store)
+
+
+def test_links_that_a_killed_writer_left_do_not_come_to_life_again(made) -> None:
+    before: dict[str, bytes] = {}
+    made.write(before, "graph", [2, 5], shard_shape=None)
+    after = dict(before)
+    made.write(after, "graph", [6], mode="append")
+    # Cells of vertices and links are there, and no document tells of them.
+    left = {k: v for k, v in after.items() if "zarr.json" not in k and "fragments" not in k}
+    store = {**left, **{k: v for k, v in before.items() if k not in left or "index" in k}}
+    assert made.content(store, "graph") == made.content(before, "graph")
+    vacuum(store)
+    made.check(store)
+    for ids in ([7], [8, 9]):
+        made.write(store, "graph", ids, mode="append", shard_shape=None)
+    assert made.content(store, "graph") == made.expected("graph", [2, 5, 7, 8, 9])
+    made.check(store)

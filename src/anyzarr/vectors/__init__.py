@@ -1,5 +1,6 @@
 """Zarr vectors: points, lines, polylines, graphs, skeletons and meshes in chunked Zarr."""
 
+from anyzarr.vectors._bounds import set_bounds
 from anyzarr.vectors._constants import (
     CAP_FRAGMENT_INDEX,
     CAP_MULTISCALE_LINKS,
@@ -71,6 +72,7 @@ __all__ = [
     "read_points",
     "read_polylines",
     "remove_resolution_level",
+    "set_bounds",
     "set_object_attributes",
     "set_vertex_attributes",
     "store_info",

@@ -14,7 +14,7 @@ from anyzarr.metadata import ArrayMetadata
 from anyzarr.vectors._cells import CellArray
 from anyzarr.vectors._grid import Coords
 
-__all__ = ["make_room"]
+__all__ = ["cell_arrays", "make_room", "shifted"]
 
 _ORIGIN = "chunk_grid_origin"
 
@@ -39,32 +39,54 @@ def make_room(root: Group, level: int, first: Coords) -> None:
     """
     group = root.get(str(level))
     if isinstance(group, Group):
-        for array in _cell_arrays(group):
+        for array in cell_arrays(group):
             _shift(CellArray(array.metadata, array.store, array.path), first)
 
 
-def _cell_arrays(group: Group) -> list[Array]:
+def cell_arrays(group: Group) -> list[Array]:
+    """Return the arrays below a group that have one element per cell."""
     found: list[Array] = []
     for _, node in group.members():
         if isinstance(node, Group):
-            found += _cell_arrays(node)
+            found += cell_arrays(node)
         elif _ORIGIN in node.metadata.attributes:
             found.append(node)
     return found
 
 
-def _shift(array: CellArray, first: Coords) -> None:
+def shifted(array: CellArray, first: Coords) -> tuple[ArrayMetadata, Coords] | None:
+    """Return the metadata of an array that begins at or before a cell, under other keys.
+
+    Parameters
+    ----------
+    array
+        The array.
+    first
+        Absolute coordinates, shape ``(D,)``.
+
+    Returns
+    -------
+    metadata, objects
+        And by how many objects those that are there move, along each dimension. None where the
+        array begins early enough.
+    """
     # An array may have further coordinates before those of the space.
     leading = array.ndim - len(first)
     missing = np.maximum(array.origin[leading:] - first, 0)
     if not missing.any():
-        return
+        return None
     shape = array.metadata.grid.chunk_shape
     assert shape is not None
     edges = np.asarray(shape[leading:])
     shards = np.concatenate([np.zeros(leading, np.int64), -(-missing // edges)])
-    cells = shards * np.asarray(shape)
-    metadata = _moved(array, cells)
+    return _moved(array, shards * np.asarray(shape)), shards
+
+
+def _shift(array: CellArray, first: Coords) -> None:
+    found = shifted(array, first)
+    if found is None:
+        return
+    metadata, shards = found
     store, prefix = array.store, f"{array.path}/c"
     target = metadata.key_encoding.separator
     stored = [info.key for info in store.list(f"{array.path}/") if info.key.startswith(prefix)]

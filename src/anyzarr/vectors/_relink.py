@@ -82,7 +82,7 @@ def _at(values: Ints, starts: Ints) -> Ints:
     return np.append(values, 0)[np.minimum(starts[:-1], len(values))]
 
 
-def relink(tx: Transaction, levels: Mapping[int, RowMap]) -> None:
+def relink(tx: Transaction, levels: Mapping[int, RowMap], *, whole: bool = False) -> None:
     """Drop links to rows that are gone, and let others name the rows that theirs have become.
 
     Parameters
@@ -91,6 +91,9 @@ def relink(tx: Transaction, levels: Mapping[int, RowMap]) -> None:
         Takes the arrays that change.
     levels
         The rows that changed, by the number of the level.
+    whole
+        Whether nothing stays in the arrays but the links that they list: not what a killed writer
+        has left, whose rows are others now.
     """
     metadata = RootMetadata.parse(tx.root.metadata.attributes)
     for number in metadata.levels:
@@ -101,7 +104,7 @@ def relink(tx: Transaction, levels: Mapping[int, RowMap]) -> None:
             family = LinkFamily.parse(attributes, node.path)
             if number in levels or number + family.delta in levels:
                 ratio = _ratio(tx.root, metadata, number, number + family.delta)
-                _Relinking(tx, number, name, family, ratio, levels).run(attributes)
+                _Relinking(tx, number, name, family, ratio, levels, whole).run(attributes)
 
 
 def _ratio(root: Group, metadata: RootMetadata, level: int, other: int) -> npt.NDArray[np.float64]:
@@ -125,6 +128,7 @@ class _Relinking:
     family: LinkFamily
     ratio: npt.NDArray[np.float64]
     levels: Mapping[int, RowMap]
+    whole: bool
 
     @property
     def path(self) -> str:
@@ -159,17 +163,18 @@ class _Relinking:
         for number, ends in self._ends(offsets, cells):
             if number in self.levels:
                 touched |= CellIndex(self.levels[number].cells).find(ends) >= 0
-        cells = cells[touched]
+        cells = cells[touched | self.whole]
         is_flat = not offsets.any() and self.family.delta == 0
         rows, counts, dtype = self._rows(array, cells, is_flat)
         fresh, kept = self._renamed(array, offsets, cells, rows, counts)
-        if np.array_equal(fresh, rows):
+        if np.array_equal(fresh, rows) and not self.whole:
             return 0
         owner = np.repeat(np.arange(len(cells)), counts)[kept]
         left = np.bincount(owner, minlength=len(cells)).astype(np.int64)
         fresh = np.ascontiguousarray(fresh[kept].astype(dtype))
         blobs = Ragged.from_lengths(fresh, left * dtype.itemsize * rows.shape[1])
-        self.tx.cells(array, cells, blobs if is_flat else encode_inline(blobs))
+        blobs = blobs if is_flat else encode_inline(blobs)
+        self.tx.cells(array, cells, blobs, whole=self.whole)
         if is_flat:
             self._fragments(cells, left)
         self._attributes(path.rpartition("/")[2], cells, counts, kept, left)
@@ -208,7 +213,8 @@ class _Relinking:
         blobs = encode_fragments(FragmentTable.of_runs(np.ones_like(left), left))
         lengths = np.where(left > 0, blobs.lengths, 0)
         index = index_ranges(blobs.offsets[:-1], lengths)
-        self.tx.cells(array, cells, Ragged.from_lengths(blobs.data[index], lengths))
+        blobs = Ragged.from_lengths(blobs.data[index], lengths)
+        self.tx.cells(array, cells, blobs, whole=self.whole)
 
     def _attributes(
         self, name: str, cells: Coords, counts: Ints, kept: npt.NDArray[np.bool_], left: Ints
@@ -222,7 +228,8 @@ class _Relinking:
             dtype, shape = row_layout(column, array.attributes)
             n_bytes = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
             rows = padded_rows(array.read(cells), counts, n_bytes)
-            self.tx.cells(array, cells, Ragged.from_lengths(rows[kept], left * n_bytes))
+            blobs = Ragged.from_lengths(rows[kept], left * n_bytes)
+            self.tx.cells(array, cells, blobs, whole=self.whole)
 
 
 def padded_rows(blobs: Ragged, counts: Ints, n_bytes: int) -> npt.NDArray[np.uint8]:

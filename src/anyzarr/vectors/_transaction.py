@@ -102,10 +102,8 @@ class Transaction:
         metadata = self._staged(path, array.metadata, copied=not whole)
         held = blobs.lengths > 0
         array = CellArray(metadata, array.store, array.path)
-        if not whole:
-            array.write(cells, blobs)
-        elif held.any():
-            array.write(cells[held], blobs.take(np.flatnonzero(held)))
+        written = np.flatnonzero(held | (not whole))
+        array.write(cells[written], blobs.take(written))
         before = array.nonempty[:0] if whole else array.nonempty
         kept = before[CellIndex(cells).find(before) < 0]
         array = array.listing(np.concatenate([kept, cells[held]]))
@@ -151,6 +149,13 @@ class Transaction:
         _copy_objects(self.root.store, metadata, source, target, join(self.root.path, path))
         self._put(path, target)
 
+    def shift(self, array: CellArray, metadata: ArrayMetadata, objects: Coords) -> None:
+        """Let the objects of an array have keys further on, and let its document be another."""
+        path = self.relative(array.path)
+        target = self._staged(path, metadata, copied=False)
+        _copy_objects(array.store, array.metadata, array.path, target, array.path, objects)
+        self._put(path, target)
+
     def remove(self, path: str) -> None:
         """Let a node go, and all below it."""
         self.removed.append(path)
@@ -158,6 +163,17 @@ class Transaction:
     def relative(self, path: str) -> str:
         """Return the path below the root of what is at a path of the store."""
         return path[len(self.root.path) :].lstrip("/")
+
+    def remove_orphans(self, path: str) -> None:
+        """Let objects below a path go that are of no array: what a killed writer has left."""
+        place = join(self.root.path, path)
+        known = {join(place, p) for p in node_documents(self.root.store, place)}
+        found = set()
+        for info in self.root.store.list(f"{place}/"):
+            array = max(info.key.rpartition("/c/")[0], info.key.rpartition("/c.")[0], key=len)
+            if array and array not in known:
+                found.add(self.relative(array))
+        self.removed += sorted(found - {*self.documents})
 
     def _put(self, path: str, metadata: ArrayMetadata) -> None:
         self._arrays[path] = metadata
@@ -238,18 +254,24 @@ def _is_own(path: str) -> bool:
 
 
 def _copy_objects(
-    store: Store, source: ArrayMetadata, path: str, target: ArrayMetadata, to: str
+    store: Store,
+    source: ArrayMetadata,
+    path: str,
+    target: ArrayMetadata,
+    to: str,
+    by: Coords | None = None,
 ) -> None:
-    """Copy the objects of an array, as they are, to those of another one of the same grid."""
+    """Copy the objects of an array, as they are, to those of another one, further on by some."""
+    shift = np.zeros(source.ndim, np.int64) if by is None else by
     separator = separator_of(source)
     prefix = f"{path}/c{separator}"
     keys = [info.key for info in store.list(f"{path}/") if info.key.startswith(prefix)]
 
     def copy(key: str) -> None:
-        place = tuple(int(number) for number in key[len(prefix) :].split(separator))
+        place = np.array(key[len(prefix) :].split(separator), dtype=np.int64) + shift
         data = store.get(key)
         if data is not None:
-            store.put(target.chunk_key(to, place), data)
+            store.put(target.chunk_key(to, tuple(place.tolist())), data)
 
     for_each(copy, keys)
 

@@ -96,7 +96,9 @@ def vacuum(path: Any, *, backend: str | None = None, **backend_kwargs: Any) -> V
                 maps[number] = done.rows
                 done.stage(tx)
                 summary += done.summary
-        relink(tx, maps)
+        relink(tx, maps, whole=True)
+        for number in maps:
+            tx.remove_orphans(str(number))
         if summary != VacuumSummary():
             tx.commit()
     return summary
