@@ -77,7 +77,8 @@ def test_it_is_what_tifffile_and_iohub_read(tmp_path: Path) -> None:
     xml = '<OME xmlns="x">' + "".join(
         f'<UUID FileName="run_MMStack_Pos{i}.ome.tif"/>' for i in range(2)
     )
-    paths = write_set(tmp_path / "in", planes, summary(), ome_xml=xml + "</OME>")
+    about = summary(Gain=float("nan"))
+    paths = write_set(tmp_path / "in", planes, about, ome_xml=xml + "</OME>")
     report = anyzarr.convert(tmp_path / "in", tmp_path / "out.zarr")
     assert (report.layout, report.n_images, report.warnings) == ("series", 2, ())
     with open_ome_zarr(tmp_path / "out.zarr") as series:
@@ -91,7 +92,10 @@ def test_it_is_what_tifffile_and_iohub_read(tmp_path: Path) -> None:
             assert image.channel_names == ["DAPI", "GFP"]
             assert [c.color for c in image.channels] == ["0000FF", "00FF00"]
             kept = image.group.attrs["micro-manager"]
-        assert kept["summary"]["StagePositions"][1]["DevicePositions"][0]["Position_um"][0] == 1.5
+        assert kept["stage_position"]["Label"] == "Pos1"
+        assert kept["stage_position"]["DevicePositions"][0]["Position_um"] == [1.5, 2.5]
+        assert kept["summary"]["Gain"] == "NaN"  # which JSON does not have
+        assert "StagePositions" not in kept["summary"]
         assert kept["first_plane"]["Exposure-ms"] == 10
         assert "FileName" in str(series.ome_xml)
     with tifffile.TiffFile(paths[0]) as tiff:

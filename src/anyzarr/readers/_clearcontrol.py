@@ -176,7 +176,7 @@ class _Volumes:
         if not path.is_file():
             return []
         try:
-            lines = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+            lines = [json.loads(line, parse_constant=str) for line in path.read_text().splitlines() if line.strip()]
         except ValueError as error:
             raise CorruptDataError(
                 f"{str(path)!r} is broken: {error}; get a whole copy, or remove it", key=str(path)

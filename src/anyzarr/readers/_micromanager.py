@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -9,11 +10,21 @@ from typing import Any
 
 from anyzarr.ome import Axis, Channel, Spot, axes_of
 
-__all__ = ["ATTRIBUTE", "axes_with_sizes", "channels_of", "first_number", "hcs_spots", "number_of"]
+__all__ = [
+    "ATTRIBUTE",
+    "axes_with_sizes",
+    "channels_of",
+    "first_number",
+    "hcs_spots",
+    "kept",
+    "number_of",
+    "parsed",
+]
 
 ATTRIBUTE = "micro-manager"
 """The attribute of an image that the original metadata is kept under."""
 
+_POSITION_LISTS = ("StagePositions", "InitialPositionList")
 _WELL_LABEL = re.compile(r"([A-Z]{1,2})(\d{1,2})-Site_(\d+)")
 _RGB = (("Red", "FF0000"), ("Green", "00FF00"), ("Blue", "0000FF"))
 
@@ -82,6 +93,35 @@ def channels_of(
     return tuple(
         Channel(label, _color(known[i]) if known else None) for i, label in enumerate(labels)
     )
+
+
+def parsed(text: str | bytes) -> dict[str, Any]:
+    """Return the document of a JSON text; numbers that JSON does not have become text.
+
+    Raises
+    ------
+    ValueError
+        It is no JSON.
+    """
+    document = json.loads(text, parse_constant=str)
+    return document if isinstance(document, dict) else {}
+
+
+def kept(
+    summary: Mapping[str, Any], first_plane: Mapping[str, Any], position: int | None
+) -> dict[str, Any]:
+    """Return what is kept of the metadata among the attributes of a position.
+
+    Of the lists of all stage positions only its own: there may be thousands.
+    """
+    result = {name: value for name, value in summary.items() if name not in _POSITION_LISTS}
+    document: dict[str, Any] = {"summary": result, "first_plane": dict(first_plane)}
+    for name in _POSITION_LISTS:
+        positions = summary.get(name)
+        if isinstance(positions, list) and position is not None and position < len(positions):
+            document["stage_position"] = positions[position]
+            break
+    return {ATTRIBUTE: document}
 
 
 def first_number(*values: Any) -> float | None:

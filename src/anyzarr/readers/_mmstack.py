@@ -11,11 +11,11 @@ from typing import Any
 from anyzarr.errors import MetadataError
 from anyzarr.ome import Spot
 from anyzarr.readers._micromanager import (
-    ATTRIBUTE,
     axes_with_sizes,
     channels_of,
     first_number,
     hcs_spots,
+    kept,
     number_of,
 )
 from anyzarr.readers._mmstack_file import Place, StackFile, is_stack_file, read_stack_file
@@ -161,7 +161,7 @@ class _Stack:
             windows_are_known=page.samples > 1,
             spot=spot,
             is_rgb=page.samples > 1 and lengths["c"] == 1,
-            attributes={ATTRIBUTE: {"summary": self.summary, "first_plane": first.first_plane}},
+            attributes=kept(self.summary, first.first_plane, position),
             warnings=self._ended_early(lengths["t"]),
         )
         placed = {_index(place, names): plane for place, plane in planes.items()}

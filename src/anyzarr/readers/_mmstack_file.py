@@ -5,7 +5,6 @@ Source: the Micro-Manager file formats, "Image file stacks (OME-TIFF)".
 
 from __future__ import annotations
 
-import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from anyzarr.errors import CorruptDataError, UnsupportedError
+from anyzarr.readers._micromanager import parsed
 
 __all__ = ["PageFormat", "Place", "StackFile", "is_stack_file", "read_stack_file"]
 
@@ -129,7 +129,7 @@ class _Reader:
         index_mark, index, _, _, _, _, mark, length = self._numbers(8, 8)
         if index_mark != _INDEX_MARK or mark != _SUMMARY_MARK:
             raise ValueError("it does not begin as a Micro-Manager stack does")
-        summary = json.loads(self._bytes(40, length))
+        summary = parsed(self._bytes(40, length))
         if not index:
             raise ValueError("its acquisition was broken off before the list of its planes was "
                              "written; Micro-Manager repairs it on opening")  # fmt: skip
@@ -214,7 +214,6 @@ class _Page(NamedTuple):
 def _document(text: str | None) -> dict[str, Any]:
     """Return what JSON describes; of a plane it says nothing that is needed."""
     try:
-        document = json.loads(text or "{}")
+        return parsed(text or "{}")
     except ValueError:
         return {}
-    return document if isinstance(document, dict) else {}

@@ -12,11 +12,11 @@ from typing import Any
 
 from anyzarr.errors import CorruptDataError, MetadataError
 from anyzarr.readers._micromanager import (
-    ATTRIBUTE,
     axes_with_sizes,
     channels_of,
     first_number,
     hcs_spots,
+    kept,
     number_of,
 )
 from anyzarr.readers._ndtiff_index import (
@@ -134,6 +134,7 @@ class _Group:
         about = read_plane_metadata(self.folder, first)
         axes, scale = axes_with_sizes(names, self._sizes(values, about))
         labels = self._labels(values, others, about)
+        position = first.place.get("position")
         description = SourceImage(
             None,
             (*shape, *first.shape),
@@ -143,7 +144,7 @@ class _Group:
             channels_of(labels, self.summary, first.samples) if "c" in names else None,
             is_rgb=first.samples > 1 and len(labels) == 1,
             windows_are_known=first.samples > 1,
-            attributes={ATTRIBUTE: {"summary": dict(self.summary), "first_plane": about}},
+            attributes=kept(self.summary, about, position if type(position) is int else None),
         )
         return PlaneImage(description, planes, first.dtype, first.samples)
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from anyzarr.errors import CorruptDataError, UnsupportedError
+from anyzarr.readers._micromanager import parsed
 
 __all__ = ["INDEX", "Entry", "is_ndtiff_file", "read_index", "read_plane_metadata", "read_summary"]
 
@@ -169,10 +170,9 @@ def read_plane_metadata(folder: Path, entry: Entry) -> dict[str, Any]:
 
 def _document(text: bytes, path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(text)
+        return parsed(text)
     except ValueError as error:
         raise CorruptDataError(
             f"the metadata in {str(path)!r} is broken ({error}); get a whole copy of the data set",
             key=str(path),
         ) from error
-    return document if isinstance(document, dict) else {}
