@@ -20,8 +20,8 @@ from anyzarr._pyramid import Region
 from anyzarr.errors import CorruptDataError, MetadataError, NodeNotFoundError
 from anyzarr.ome import Channel
 from anyzarr.readers._blosc_file import BloscFiles
-from anyzarr.readers._micromanager import axes_with_sizes, number_of
 from anyzarr.readers._planes import Plane, PlaneImage, PlaneSource, require_files, require_whole
+from anyzarr.readers._sizes import axes_with_sizes, number_of
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 
 __all__ = ["CLEARCONTROL", "open_clearcontrol"]
@@ -176,7 +176,11 @@ class _Volumes:
         if not path.is_file():
             return []
         try:
-            lines = [json.loads(line, parse_constant=str) for line in path.read_text().splitlines() if line.strip()]
+            lines = [
+                json.loads(line, parse_constant=str)
+                for line in path.read_text().splitlines()
+                if line.strip()
+            ]
         except ValueError as error:
             raise CorruptDataError(
                 f"{str(path)!r} is broken: {error}; get a whole copy, or remove it", key=str(path)

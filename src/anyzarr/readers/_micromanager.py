@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anyzarr.ome import Axis, Channel, Spot, axes_of
+from anyzarr.ome import Channel, Spot
+from anyzarr.readers._calibration import RGB_CHANNELS
+from anyzarr.readers._member import spot_of
 
 __all__ = [
     "ATTRIBUTE",
-    "axes_with_sizes",
     "channels_of",
-    "first_number",
     "hcs_spots",
     "kept",
-    "number_of",
     "parsed",
 ]
 
@@ -26,7 +24,6 @@ ATTRIBUTE = "micro-manager"
 
 _POSITION_LISTS = ("StagePositions", "InitialPositionList")
 _WELL_LABEL = re.compile(r"([A-Z]{1,2})(\d{1,2})-Site_(\d+)")
-_RGB = (("Red", "FF0000"), ("Green", "00FF00"), ("Blue", "0000FF"))
 
 
 def hcs_spots(labels: Sequence[str | None]) -> list[Spot | None]:
@@ -37,45 +34,8 @@ def hcs_spots(labels: Sequence[str | None]) -> list[Spot | None]:
     matches = [_WELL_LABEL.fullmatch(label or "") for label in labels]
     if not all(matches):
         return [None] * len(labels)
-    spots: list[Spot | None] = []
-    for match in matches:
-        assert match is not None
-        row, column, field = match.groups()
-        row_index = 0
-        for letter in row:
-            row_index = row_index * 26 + ord(letter) - ord("A") + 1
-        number = int(column)
-        spots.append(Spot(row, str(number), field, row_index - 1, max(0, number - 1)))
-    return spots
-
-
-def number_of(value: Any) -> float | None:
-    """Return a size, if that is what a value of the metadata is: finite and more than 0."""
-    try:
-        number = abs(float(value))
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) and number > 0 else None
-
-
-def axes_with_sizes(
-    names: str, sizes: Mapping[str, tuple[float | None, str]]
-) -> tuple[tuple[Axis, ...], tuple[float, ...]]:
-    """Return axes with their units, and the scale; without a size an axis has no unit.
-
-    Parameters
-    ----------
-    names
-        Of the axes, in their order.
-    sizes
-        Size and unit by the name of an axis.
-    """
-    axes, scale = [], []
-    for axis in axes_of(names):
-        size, unit = sizes.get(axis.name, (None, ""))
-        axes.append(axis if size is None else Axis(axis.name, axis.type, unit))
-        scale.append(1.0 if size is None else size)
-    return tuple(axes), tuple(scale)
+    places = (match.groups() for match in matches if match is not None)
+    return [spot_of(row, int(column), field) for row, column, field in places]
 
 
 def channels_of(
@@ -88,7 +48,7 @@ def channels_of(
         return tuple(
             Channel(name if label is None or len(labels) == 1 else f"{label} {name}", color)
             for label in labels
-            for name, color in _RGB
+            for name, color in RGB_CHANNELS[:samples]
         )
     return tuple(
         Channel(label, _color(known[i]) if known else None) for i, label in enumerate(labels)
@@ -122,11 +82,6 @@ def kept(
             document["stage_position"] = positions[position]
             break
     return {ATTRIBUTE: document}
-
-
-def first_number(*values: Any) -> float | None:
-    """Return the first of some values that is a size, or None."""
-    return next((n for n in map(number_of, values) if n is not None), None)
 
 
 def _color(value: Any) -> str | None:

@@ -11,12 +11,9 @@ from typing import Any
 from anyzarr.errors import MetadataError
 from anyzarr.ome import Spot
 from anyzarr.readers._micromanager import (
-    axes_with_sizes,
     channels_of,
-    first_number,
     hcs_spots,
     kept,
-    number_of,
 )
 from anyzarr.readers._mmstack_file import Place, StackFile, is_stack_file, read_stack_file
 from anyzarr.readers._planes import (
@@ -27,6 +24,7 @@ from anyzarr.readers._planes import (
     require_files,
     require_whole,
 )
+from anyzarr.readers._sizes import axes_with_sizes, first_number, number_of
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 
 __all__ = ["MMSTACK", "is_stack", "open_mmstack"]

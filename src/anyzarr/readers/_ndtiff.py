@@ -12,12 +12,9 @@ from typing import Any
 
 from anyzarr.errors import CorruptDataError, MetadataError
 from anyzarr.readers._micromanager import (
-    axes_with_sizes,
     channels_of,
-    first_number,
     hcs_spots,
     kept,
-    number_of,
 )
 from anyzarr.readers._ndtiff_index import (
     INDEX,
@@ -34,6 +31,7 @@ from anyzarr.readers._planes import (
     require_files,
     require_whole,
 )
+from anyzarr.readers._sizes import axes_with_sizes, first_number, number_of
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 
 __all__ = ["NDTIFF", "open_ndtiff"]
