@@ -14,19 +14,25 @@ from anyzarr.vectors.formats._format import (
     list_formats,
     register_format,
 )
+from anyzarr.vectors.formats._obj import OBJ
 from anyzarr.vectors.formats._parquet import PARQUET
+from anyzarr.vectors.formats._ply import PLY
+from anyzarr.vectors.formats._stl import STL
 from anyzarr.vectors.formats._stored import StoredSource
 from anyzarr.vectors.formats._swc import SWC
 from anyzarr.vectors.formats._to_store import StoreOptions, Written, write_store
 from anyzarr.vectors.formats._tractograms import TCK, TRK
 from anyzarr.vectors.formats._trx import TRX
 
-for _kind in (CSV, PARQUET, SWC, TRK, TCK, TRX):
+for _kind in (CSV, PARQUET, SWC, TRK, TCK, TRX, PLY, OBJ, STL):
     register_format(_kind)
 
 __all__ = [
     "CSV",
+    "OBJ",
     "PARQUET",
+    "PLY",
+    "STL",
     "SWC",
     "TCK",
     "TRK",
