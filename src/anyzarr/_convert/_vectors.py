@@ -182,7 +182,7 @@ class VectorConversion:
         self._refuse_store_options()
         if kind.write is None:
             raise UnsupportedError(f"{kind.name} is read and not written; choose another format")
-        kind.require(facts.geometry_type)
+        kind.require(facts)
         path = local_path(self.target.value)
         if path is None:
             raise UnsupportedError(

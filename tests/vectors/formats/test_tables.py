@@ -67,7 +67,7 @@ def test_tables_of_pandas_are_read_to_equal_values(
     assert validate(target).valid
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
 def test_tables_that_are_written_are_read_by_pandas(
     tmp_path: Path, frame: pd.DataFrame, suffix: str
 ) -> None:
@@ -80,7 +80,10 @@ def test_tables_that_are_written_are_read_by_pandas(
     )  # fmt: skip
     path = tmp_path / f"out{suffix}"
     anyzarr.convert(store, path)
-    read = pd.read_parquet(path) if suffix == ".parquet" else pd.read_csv(path)
+    if suffix == ".parquet":
+        read = pd.read_parquet(path)
+    else:
+        read = pd.read_csv(path, sep="," if suffix == ".csv" else "\t")
     read = read.sort_values("input_order").reset_index(drop=True)
     assert read["object_id"].tolist() == (np.arange(len(frame)) // 100).tolist()
     for name in frame.columns:

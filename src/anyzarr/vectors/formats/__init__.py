@@ -3,7 +3,7 @@
 One file per format. Another package adds a format by calling :func:`register_format`.
 """
 
-from anyzarr.vectors.formats._csv import CSV
+from anyzarr.vectors.formats._csv import CSV, TSV
 from anyzarr.vectors.formats._format import (
     FormatOptions,
     VectorFacts,
@@ -14,6 +14,7 @@ from anyzarr.vectors.formats._format import (
     list_formats,
     register_format,
 )
+from anyzarr.vectors.formats._las import LAS, LAZ
 from anyzarr.vectors.formats._obj import OBJ
 from anyzarr.vectors.formats._parquet import PARQUET
 from anyzarr.vectors.formats._ply import PLY
@@ -24,11 +25,13 @@ from anyzarr.vectors.formats._to_store import StoreOptions, Written, write_store
 from anyzarr.vectors.formats._tractograms import TCK, TRK
 from anyzarr.vectors.formats._trx import TRX
 
-for _kind in (CSV, PARQUET, SWC, TRK, TCK, TRX, PLY, OBJ, STL):
+for _kind in (CSV, TSV, PARQUET, SWC, TRK, TCK, TRX, PLY, OBJ, STL, LAS, LAZ):
     register_format(_kind)
 
 __all__ = [
     "CSV",
+    "LAS",
+    "LAZ",
     "OBJ",
     "PARQUET",
     "PLY",
@@ -37,6 +40,7 @@ __all__ = [
     "TCK",
     "TRK",
     "TRX",
+    "TSV",
     "FormatOptions",
     "StoreOptions",
     "StoredSource",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from anyzarr.vectors.formats._tables import (
     write_tables,
 )
 
-__all__ = ["CSV", "open_csv", "write_csv"]
+__all__ = ["CSV", "TSV", "open_csv", "write_csv"]
 
 _BLOCK_BYTES: Final = 16 << 20
 _TYPES: Final = ("int64", "uint64", "float64", "bool", "string")
@@ -132,15 +133,21 @@ def _opened(path: Path, types: Mapping[str, str]) -> Iterator[Any]:
 
 
 def write_csv(
-    source: VectorSource, path: Path, options: FormatOptions, advance: Callable[[int], None]
+    source: VectorSource,
+    path: Path,
+    options: FormatOptions,
+    advance: Callable[[int], None],
+    *,
+    delimiter: str,
 ) -> Sequence[str]:
     """Write points as a table of text; rows of several numbers become columns ``NAME_0`` on."""
     csv = arrow("csv")
+    how = csv.WriteOptions(delimiter=delimiter)
     writers: list[Any] = []
 
     def put(table: Any) -> None:
         if not writers:
-            writers.append(csv.CSVWriter(file, table.schema))
+            writers.append(csv.CSVWriter(file, table.schema, write_options=how))
         writers[0].write_table(table)
 
     with path.open("wb") as file:
@@ -158,8 +165,15 @@ def _holds_points(path: Path) -> bool:
     return {"x", "y"} <= names or not names & _OF_IMAGES
 
 
+_WRITTEN: Final = frozenset({"point_cloud"})
 CSV = VectorFormat(
-    "CSV", (".csv", ".tsv"), open_csv, write_csv, frozenset({"point_cloud"}),
-    claims_file=_holds_points,
+    "CSV", (".csv",), open_csv, functools.partial(write_csv, delimiter=","), _WRITTEN,
+    ndim=None, claims_file=_holds_points,
+)  # fmt: skip
+"""The format, for the registry."""
+
+TSV = VectorFormat(
+    "TSV", (".tsv",), open_csv, functools.partial(write_csv, delimiter="\t"), _WRITTEN,
+    ndim=None, claims_file=_holds_points,
 )  # fmt: skip
 """The format, for the registry."""

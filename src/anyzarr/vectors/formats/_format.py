@@ -132,8 +132,8 @@ class VectorFormat:
     write
         Called as ``write(source, path, options, advance)``, where there is nothing at ``path``
         yet; calls ``advance(n)`` after each ``n`` vertices, and returns warnings. None: only read.
-    geometry_types
-        What can be written.
+    geometry_types, ndim
+        What can be written, and in how many dimensions; None: any.
     is_folder
         Whether it is a folder that is written.
     claims_folder
@@ -147,18 +147,25 @@ class VectorFormat:
     open: Opener | None
     write: Writer | None
     geometry_types: frozenset[str] = frozenset()
+    ndim: int | None = 3
     is_folder: bool = False
     claims_folder: Callable[[Path], bool] = _is_none
     claims_file: Callable[[Path], bool] = _is_any
 
-    def require(self, geometry_type: str) -> None:
-        """Refuse a geometry that the format does not hold.
+    def require(self, facts: VectorFacts) -> None:
+        """Refuse vectors that the format does not hold.
 
         Raises
         ------
         UnsupportedError
             It does not, with those that do.
         """
+        geometry_type, ndim = facts.geometry_type, len(facts.axes)
+        if self.ndim not in {None, ndim}:
+            raise UnsupportedError(
+                f"{self.name} holds {self.ndim} dimensions, and this has {ndim}: choose a table",
+                kind="ndim",
+            )
         if geometry_type in self.geometry_types:
             return
         others = [f.name for f in _formats.values() if geometry_type in f.geometry_types]

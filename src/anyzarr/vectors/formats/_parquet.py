@@ -104,6 +104,11 @@ def write_parquet(
 
 
 PARQUET = VectorFormat(
-    "Parquet", (".parquet", ".pq"), open_parquet, write_parquet, frozenset({"point_cloud"})
+    "Parquet",
+    (".parquet", ".pq"),
+    open_parquet,
+    write_parquet,
+    frozenset({"point_cloud"}),
+    ndim=None,
 )
 """The format, for the registry."""
