@@ -4,6 +4,7 @@ One file per format. Another package adds a format by an entry point of the grou
 ``anyzarr.readers`` that names a :class:`ReaderKind`, or by calling :func:`register_reader`.
 """
 
+from anyzarr.readers._bioio import BIOIO
 from anyzarr.readers._clearcontrol import CLEARCONTROL
 from anyzarr.readers._czi import CZI
 from anyzarr.readers._files import FILES, TABLE, open_plate, open_several
@@ -48,10 +49,12 @@ for _kind in (
     LIF,
     TABLE,
     FILES,
+    BIOIO,
 ):
     register_reader(_kind)
 
 __all__ = [
+    "BIOIO",
     "CLEARCONTROL",
     "CZI",
     "FILES",

@@ -134,6 +134,8 @@ class ReaderKind:
         Whether a folder is of this format; must be quick, and certain.
     claims_pattern
         Whether a path where there is nothing stands for files of this format.
+    claims_other
+        Whether it reads a file that is of no format by name or first bytes; asked last.
     """
 
     name: str
@@ -142,6 +144,7 @@ class ReaderKind:
     open: Callable[..., ImageSource]
     claims_folder: Callable[[Path], bool] = _is_none
     claims_pattern: Callable[[Path], bool] = _is_none
+    claims_other: Callable[[Path], bool] = _is_none
 
     def claims(self, path: Path) -> bool:
         """Return whether a file is of this format, by its name or its first bytes."""
@@ -190,7 +193,10 @@ def list_readers() -> list[str]:
 def reader_for(path: Path) -> ReaderKind | None:
     """Return the format of a file, or None if it is of none that can be read."""
     _load_plugins()
-    return next((kind for kind in _readers.values() if kind.claims(path)), None)
+    found = next((kind for kind in _readers.values() if kind.claims(path)), None)
+    if found is None and path.is_file():
+        found = next((kind for kind in _readers.values() if kind.claims_other(path)), None)
+    return found
 
 
 def reader_named(name: str) -> ReaderKind:
@@ -237,10 +243,12 @@ def require_known(path: Path, archive_suffixes: tuple[str, ...]) -> None:
     with path.open("rb") as file:
         if file.read(2) == b"PK":
             return
-    endings = {name: ", ".join(_readers[name].suffixes) for name in list_readers()}
+    named = [name for name in list_readers() if _readers[name].claims_other is _is_none]
+    endings = {name: ", ".join(_readers[name].suffixes) for name in named}
     formats = "; ".join(f"{name} ({known or 'a folder'})" for name, known in endings.items())
     raise UnsupportedError(
-        f"{str(path)!r} is of no kind that can be converted: images can be {formats}, and "
+        f"{str(path)!r} is of no kind that can be converted: images can be {formats}, or "
+        'what a plug-in of bioio reads, if both are installed (pip install "anyzarr[bioio]"), and '
         "hierarchies a Zarr folder, URL, .zip or .ozx"
     )
 
