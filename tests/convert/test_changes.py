@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import anyzarr
 from anyzarr._convert._changes import ChangedSource, parse_changes
-from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
+from anyzarr.errors import MetadataError, NodeExistsError
 from anyzarr.readers import reader_named
 
 PIXELS = np.random.default_rng(1).integers(0, 250, (2, 6, 40, 50)).astype("uint16")
@@ -175,12 +175,16 @@ def test_what_does_not_fit(source: Path, options: dict[str, Any], message: str) 
     assert not target
 
 
-def test_of_zarr_nothing_can_be_different(source: Path) -> None:
+def test_of_zarr_the_same_can_be_different(source: Path) -> None:
     first: dict[str, bytes] = {}
+    second: dict[str, bytes] = {}
     anyzarr.convert(source, first, levels=1)
-    for options in ({"crop": {"x": (0, 5)}}, {"dtype": "uint8"}, {"split": "positions"}):
-        with pytest.raises(UnsupportedError, match="taken over as it is"):
-            anyzarr.convert(first, {}, **options)
+    anyzarr.convert(first, second, crop={"x": (0, 5)}, dtype="float32")
+    before, after = (anyzarr.open_ome_zarr(each).data for each in (first, second))
+    assert after.dtype == "float32"
+    np.testing.assert_array_equal(after[...], before[..., :5])
+    with pytest.raises(MetadataError, match="one store"):
+        anyzarr.convert(first, {}, split="positions")
 
 
 def test_a_thumbnail_is_no_obstacle(tmp_path: Path) -> None:

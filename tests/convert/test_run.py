@@ -129,14 +129,14 @@ from anyzarr._convert import _images
 from anyzarr.readers import _npy
 
 _images.LONG_BYTES = 1
-read = _npy.NpyReader.read
+read = _npy._NpyImage.read
 
-def slowly(self, index, region):
+def slowly(self, region):
     time.sleep(0.02)
     print(".", end="", flush=True)
-    return read(self, index, region)
+    return read(self, region)
 
-_npy.NpyReader.read = slowly
+_npy._NpyImage.read = slowly
 anyzarr.convert(
     sys.argv[1], sys.argv[2], axes="czyx", chunks=(1, 5, 100, 100), shards=(1, 10, 200, 200),
     workers=1,
@@ -300,18 +300,18 @@ def test_a_full_disk_and_then_more_room(source: Path, small_disk: Path, name: st
 def test_verify_finds_what_differs(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = _npy.NpyReader.read
+    read = _npy._NpyImage.read
     calls = [0]
 
-    def moody(self: Any, index: int, region: Any) -> Any:
+    def moody(self: Any, region: Any) -> Any:
         calls[0] += 1
-        values = read(self, index, region)
+        values = read(self, region)
         if calls[0] == 2:
             values = values.copy()
             values[..., -1] ^= 1
         return values
 
-    monkeypatch.setattr(_npy.NpyReader, "read", moody)
+    monkeypatch.setattr(_npy._NpyImage, "read", moody)
     with pytest.raises(CorruptDataError, match="not those of the source"):
         anyzarr.convert(source, tmp_path / "out.zarr", verify=True, workers=1, **LAYOUT)
     assert os.listdir(tmp_path) == []

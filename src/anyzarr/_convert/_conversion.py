@@ -20,6 +20,7 @@ from anyzarr._convert._layout import Layout, lay_out
 from anyzarr._convert._merge import MergeConversion, are_hierarchies
 from anyzarr._convert._report import ConversionReport, Kind
 from anyzarr._convert._rewrite import asks_for_change, planned_rewrite
+from anyzarr._convert._store_source import StoreRef, bdv_xml_beside, name_of
 from anyzarr._convert._target import ARCHIVE_SUFFIXES, Location, local_base, local_path
 from anyzarr._convert._vectors import (
     VectorConversion,
@@ -31,14 +32,14 @@ from anyzarr._ozx import arrange, require_root
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.abc import Store
 from anyzarr.engines import canonical_name, get_engine
-from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
+from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError, UnsupportedError
 from anyzarr.ome import require_writable_version
 from anyzarr.readers import (
     SourceImage,
     is_image_name,
+    is_n5,
     reader_for,
     require_known,
-    stem_of,
 )
 from anyzarr.vectors.formats import format_of_name
 
@@ -119,6 +120,9 @@ class Conversion:
         if path is not None and self.source.backend is None:
             require_known(path, ARCHIVE_SUFFIXES)
         store = self.source.open("r")
+        stored = self._store_source(store)
+        if stored is not None:
+            return self._convert_images(stored)
         self._refuse_image_options()
         if asks_for_change(self.options):
             return self._rewrite(store)
@@ -175,13 +179,13 @@ class Conversion:
         UnsupportedError
             It is no image file.
         """
-        ref = self._image_source()
+        ref = self._image_source() or self._store_source(self.source.open("r"), split=True)
         if ref is None:
             self._refuse(split=True)
             raise AssertionError  # it is refused
         with closing(ref.open()) as source:
-            layout = lay_out(source, None, ref.path.name)
-            return [(placed.index, placed.image) for placed in layout.images], stem_of(ref.path)
+            layout = lay_out(source, None, ref.name)
+            return [(placed.index, placed.image) for placed in layout.images], ref.stem
 
     def check_free(self) -> None:
         """Refuse a target that is taken, before others are written."""
@@ -218,6 +222,28 @@ class Conversion:
         folder = Path(os.path.commonpath([path.parent for path in found]))
         return SourceRef("files", folder, self.axes, self.changes, self.plate, found)
 
+    def _store_source(self, store: Store, *, split: bool = False) -> StoreRef | None:
+        """Return how to open the images in a store; None: it is to be taken over as Zarr."""
+        name, engine = name_of(self.source), self.options.engine
+        if is_n5(store):
+            xml = bdv_xml_beside(self.source)
+            return StoreRef("n5", store, name, self.axes, self.changes, engine, xml)
+        if not (split or self._wants_image(store)):
+            return None
+        return StoreRef("zarr", store, name, self.axes, self.changes, engine)
+
+    def _wants_image(self, store: Store) -> bool:
+        """Return whether an image is to be made of Zarr: what is asked for is for images alone."""
+        levels, changes = self.options.levels != "auto", bool(self.changes.names)
+        asked = levels or changes or self.series is not None
+        if self.axes is None and not asked and not self.options.version and not self.options.name:
+            return False
+        try:
+            document = crud.read_metadata(store)
+        except NodeNotFoundError:
+            return False
+        return asked or "shape" in document or self.axes is not None
+
     def _refuse_image_options(self) -> None:
         levels = None if self.options.levels == "auto" else self.options.levels
         self._refuse(name=self.options.name, series=self.series, axes=self.axes, levels=levels)
@@ -245,9 +271,9 @@ class Conversion:
                 "be changed on the way; leave it out"
             )
 
-    def _convert_images(self, ref: SourceRef) -> ConversionReport:
+    def _convert_images(self, ref: SourceRef | StoreRef) -> ConversionReport:
         with closing(ref.open()) as source:
-            layout = lay_out(source, self.series, ref.path.name)
+            layout = lay_out(source, self.series, ref.name)
             if isinstance(source, ChangedSource):
                 for placed in layout.images:
                     source.require(placed.index)
@@ -255,9 +281,9 @@ class Conversion:
                 ref,
                 source,
                 layout,
-                self.options,
+                self.options.of_format(),
                 self.run_options,
-                stem_of(ref.path),
+                ref.stem,
                 Tracker(self.progress),
             )
             if self.dry_run:

@@ -13,8 +13,9 @@ from anyzarr import crud
 from anyzarr._convert._copy import Pair, copy_contents, copy_objects, pairs_of
 from anyzarr._convert._dry_run import ConversionPlan, plan_of
 from anyzarr._convert._execute import LONG_BYTES, RunOptions, job_of, run_job
+from anyzarr._convert._fingerprint import fingerprint_of_store
 from anyzarr._convert._job import ImageJob, Job, OpenJob, Task
-from anyzarr._convert._journal import JOURNAL, Journal, fingerprint_of_store
+from anyzarr._convert._journal import JOURNAL, Journal
 from anyzarr._convert._rewrite import Rewrite
 from anyzarr._convert._verify import Verification, verify, verify_objects
 from anyzarr._nodes import Array

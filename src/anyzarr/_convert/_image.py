@@ -72,6 +72,24 @@ class ImageOptions:
     memory_bytes: int | None = None
     zarr_format: int | None = None
 
+    def of_format(self) -> ImageOptions:
+        """Return the options with the version that goes with the Zarr format asked for.
+
+        Raises
+        ------
+        MetadataError
+            The version asked for goes with the other one.
+        """
+        if self.zarr_format is None:
+            return self
+        version = self.version or {2: "0.4", 3: DEFAULT_VERSION}[self.zarr_format]
+        if zarr_format_of(version) != self.zarr_format:
+            raise MetadataError(
+                f"OME-Zarr {version} is Zarr v{zarr_format_of(version)}, so it cannot be of "
+                f"zarr_format={self.zarr_format}; give one of the two"
+            )
+        return replace(self, version=version)
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedImage:

@@ -18,8 +18,9 @@ from anyzarr._convert._image import (
     plan_image,
 )
 from anyzarr._convert._job import Job, OpenJob, SourceRef
-from anyzarr._convert._journal import JOURNAL, Journal, fingerprint_of
+from anyzarr._convert._journal import JOURNAL, Journal
 from anyzarr._convert._layout import Layout
+from anyzarr._convert._store_source import StoreRef
 from anyzarr._convert._verify import Verification, verify
 from anyzarr._progress import Tracker
 from anyzarr._pyramid import default_memory
@@ -70,7 +71,7 @@ class ImageConversion:
         Told what is done.
     """
 
-    ref: SourceRef
+    ref: SourceRef | StoreRef
     source: ImageSource
     layout: Layout
     options: ImageOptions
@@ -106,7 +107,7 @@ class ImageConversion:
         """
         planned = [plan_image(placed, self.options) for placed in self.layout.images]
         job = self._job(store, planned)
-        files = fingerprint_of(self.source.files)
+        files = self.ref.fingerprint(self.source)
         opened = OpenJob(job, self.source)
         journal = Journal(store if is_resumable and _is_long(opened) else None)
         plan = {**job.fingerprint(), "files": files}
@@ -164,8 +165,9 @@ class ImageConversion:
             return verify(opened, self.tracker)
 
     def _require_unchanged(self, before: list[list[Any]]) -> None:
-        if fingerprint_of(self.source.files) != before:
-            names = ", ".join(sorted({Path(path).name for path in self.source.files})[:3])
+        if self.ref.fingerprint(self.source) != before:
+            files = sorted({Path(path).name for path in self.source.files})
+            names = ", ".join(files[:3]) or self.ref.name
             raise ConflictError(
                 f"the source changed while it was being converted ({names}), so the result may be "
                 "neither the old nor the new; convert again when nothing writes to it",

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy.typing as npt
 
 from anyzarr._convert._changes import Changes, changed
+from anyzarr._convert._fingerprint import fingerprint_of
 from anyzarr._nodes import Array
 from anyzarr._pyramid import Region, Work, plan_work
 from anyzarr.abc import Store
 from anyzarr.metadata import parse_array
-from anyzarr.readers import ImageSource, open_plate, open_several, reader_named
+from anyzarr.readers import ImageSource, open_plate, open_several, reader_named, stem_of
 
 __all__ = [
     "ImageJob",
@@ -107,6 +108,20 @@ class SourceRef:
     changes: Changes = Changes()  # noqa: RUF009 - immutable
     plate: str | None = None
     files: tuple[Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.name
+
+    @property
+    def stem(self) -> str:
+        """The name without its endings."""
+        return stem_of(self.path)
+
+    def fingerprint(self, source: ImageSource) -> list[list[Any]]:
+        """Return what tells whether the source has changed."""
+        return fingerprint_of(source.files)
 
     def to_document(self) -> dict[str, Any]:
         """Return what a resumed conversion must have in common with the interrupted one."""

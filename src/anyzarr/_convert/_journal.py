@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final
 
 from anyzarr._convert._job import Task
 from anyzarr.abc import Store
 from anyzarr.errors import ConflictError, StoreError
 
-__all__ = ["JOURNAL", "NOTE", "Journal", "fingerprint_of", "fingerprint_of_store", "keeps_work"]
+__all__ = ["JOURNAL", "NOTE", "Journal", "keeps_work"]
 
 JOURNAL: Final = ".anyzarr-convert/"
 """Prefix of the journal's objects, removed when the conversion is complete."""
@@ -56,26 +54,6 @@ class Journal:
         """Note that all a task makes is stored."""
         if self._store is not None:
             self._store.put(f"{_DONE}{task}", b"{}")
-
-
-def fingerprint_of(files: Iterable[Path]) -> list[list[Any]]:
-    """Return name, size and time of the last change of each file."""
-    found = []
-    for path in sorted(set(files)):
-        status = path.stat()
-        found.append([path.name, status.st_size, status.st_mtime_ns])
-    return found
-
-
-def fingerprint_of_store(store: Store) -> list[list[Any]]:
-    """Return number, size and a digest of all objects in a store, without reading them."""
-    if not store.capabilities.listable:
-        return []
-    digest, n, size = hashlib.sha256(), 0, 0
-    for item in sorted(store.list(), key=lambda item: item.key):
-        digest.update(f"{item.key}\0{item.size}\0{item.etag}\n".encode())
-        n, size = n + 1, size + item.size
-    return [[n, size, digest.hexdigest()]]
 
 
 def keeps_work(error: BaseException) -> bool:

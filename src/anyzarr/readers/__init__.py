@@ -13,6 +13,7 @@ from anyzarr.readers._hdf5 import HDF5
 from anyzarr.readers._lif import LIF
 from anyzarr.readers._mmstack import MMSTACK
 from anyzarr.readers._mrc import MRC
+from anyzarr.readers._n5 import is_n5, open_n5
 from anyzarr.readers._nd2 import ND2
 from anyzarr.readers._ndtiff import NDTIFF
 from anyzarr.readers._nifti import NIFTI
@@ -32,6 +33,7 @@ from anyzarr.readers._source import (
     stem_of,
 )
 from anyzarr.readers._tiff import TIFF
+from anyzarr.readers._zarr import open_zarr
 
 for _kind in (
     NDTIFF,
@@ -75,9 +77,12 @@ __all__ = [
     "ReaderKind",
     "SourceImage",
     "is_image_name",
+    "is_n5",
     "list_readers",
+    "open_n5",
     "open_plate",
     "open_several",
+    "open_zarr",
     "reader_for",
     "reader_named",
     "refuse_series",

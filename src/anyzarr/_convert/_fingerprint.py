@@ -1,0 +1,32 @@
+"""What tells whether a source is still what it was, without reading it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from anyzarr.abc import Store
+
+__all__ = ["fingerprint_of", "fingerprint_of_store"]
+
+
+def fingerprint_of(files: Iterable[Path]) -> list[list[Any]]:
+    """Return name, size and time of the last change of each file."""
+    found = []
+    for path in sorted(set(files)):
+        status = path.stat()
+        found.append([path.name, status.st_size, status.st_mtime_ns])
+    return found
+
+
+def fingerprint_of_store(store: Store) -> list[list[Any]]:
+    """Return number, size and a digest of all objects in a store, without reading them."""
+    if not store.capabilities.listable:
+        return []
+    digest, n, size = hashlib.sha256(), 0, 0
+    for item in sorted(store.list(), key=lambda item: item.key):
+        digest.update(f"{item.key}\0{item.size}\0{item.etag}\n".encode())
+        n, size = n + 1, size + item.size
+    return [[n, size, digest.hexdigest()]]
