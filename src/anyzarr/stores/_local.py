@@ -10,7 +10,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Final
 
 from anyzarr._atomic import SET_ASIDE, STAGED
@@ -409,9 +409,15 @@ class LocalStore(BaseStore):
         there is such an object.
         """
         path = self._path(validate_key(key, store=self._label))
-        with self._created(path, key) as fd:
-            for part in parts:
-                _write_all(fd, part)
+        try:
+            fd = _create(os.path.dirname(path), path)  # noqa: PTH120
+            try:
+                for part in parts:
+                    _write_all(fd, part)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise self._os_error(error, key, "write") from error
 
     def put_copy(
         self, key: str, source: LocalStore, item: ObjectInfo, advance: Callable[[int], None]
@@ -439,24 +445,33 @@ class LocalStore(BaseStore):
         try:
             if etag_of(os.fstat(fd)) != item.etag:
                 return False
-            with self._created(path, key) as new:
-                for n_bytes in copied_ranges(fd, new):
+            size = 0
+            with contextlib.closing(self._copied(fd, path, key)) as parts:
+                for n_bytes in parts:
+                    size += n_bytes
                     advance(n_bytes)
-                size = os.fstat(new).st_size
             return size == item.size and etag_of(os.fstat(fd)) == item.etag
         finally:
             os.close(fd)
 
-    @contextlib.contextmanager
-    def _created(self, path: str, key: str) -> Iterator[int]:
+    def _copied(self, source: int, path: str, key: str) -> Generator[int, None, None]:
+        """Copy an open file to a new one; yield the size of each part."""
         try:
             fd = _create(os.path.dirname(path), path)  # noqa: PTH120
-            try:
-                yield fd
-            finally:
-                os.close(fd)
         except OSError as error:
             raise self._os_error(error, key, "write") from error
+        try:
+            parts = copied_ranges(source, fd)
+            while True:
+                try:
+                    n_bytes = next(parts, 0)
+                except OSError as error:
+                    raise self._os_error(error, key, "write") from error
+                if not n_bytes:
+                    return
+                yield n_bytes
+        finally:
+            os.close(fd)
 
     def _put_stream(self, key: str, parts: Iterable[bytes], size_limit: int) -> None:
         try:
