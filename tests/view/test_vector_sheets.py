@@ -285,6 +285,20 @@ def test_a_sample_is_said(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown.notes == ("of level 0, 1 of 4 objects are shown",)
 
 
+def test_of_lines_in_a_box_only_their_chunks_are_read() -> None:
+    store: dict[str, bytes] = {}
+    along = np.stack([np.arange(0.0, 100, 2), np.full(50, 5.0)], axis=-1)
+    across = np.array([[55.0, 1], [55, 99]])  # passes through the box without a vertex in it
+    write_polylines(store, [along, across], chunk_shape=(10, 10))
+    drawing = read_drawing(open_zv(store), bbox=((50.0, 0.0), (59.0, 9.0)))
+    found = drawing.shapes.positions
+    assert len(found) < 20
+    assert {tuple(v) for v in across.tolist()} <= {tuple(v) for v in found.tolist()}
+    ends = found[drawing.shapes.segments]
+    assert [[55.0, 1.0], [55.0, 99.0]] in ends.tolist()
+    assert np.ptp(ends[:, :, 0], axis=1).max() <= 2
+
+
 def test_meshes_of_any_width_are_triangles() -> None:
     store: dict[str, bytes] = {}
     square = np.array([[0.0, 0, 0], [9, 0, 0], [9, 9, 0], [0, 9, 0]])

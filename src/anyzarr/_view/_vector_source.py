@@ -13,8 +13,10 @@ from anyzarr._view._shapes import Shapes, shapes_of
 from anyzarr.errors import SelectionError
 from anyzarr.ome._axes import Axis, metres
 from anyzarr.vectors import ZVSelection, ZVStore
-from anyzarr.vectors._grid import Bounds
+from anyzarr.vectors._grid import Bounds, Coords
+from anyzarr.vectors._intersect import links_near
 from anyzarr.vectors._points import select_points
+from anyzarr.vectors._read_links import StoredLinks
 from anyzarr.vectors._select import Vectors
 
 __all__ = ["RESERVED", "Drawing", "Space", "auto_color", "read_drawing"]
@@ -138,7 +140,7 @@ def read_drawing(
     color
         Whose values are needed.
     bbox
-        Only what meets this box is needed.
+        Only what lies in this box is needed; chunks beside it are not read.
     most
         Number of vertices to read.
 
@@ -171,12 +173,26 @@ def _chosen(
     """Return the finest of some levels that is small enough, and how many vertices that are."""
     part, expected = ZVSelection(store.root, store.metadata, 0), 0
     for number in levels:
-        part = store[number].filter(bbox=bbox)
-        cells, chosen = part._stored.cells, part._stored.select(bbox)
-        expected = part._stored.level.vertex_count * len(chosen) // max(1, len(cells))
+        part = store[number]
+        every, chosen = part._stored.cells, _cells_of(part, bbox)
+        expected = part._stored.level.vertex_count * len(chosen) // max(1, len(every))
+        if part.geometry == "point":
+            part = part.filter(bbox=bbox)
+        elif len(chosen) < len(every):
+            part = part.filter(chunks=chosen.tolist())
         if expected <= most:
             break
     return part, expected
+
+
+def _cells_of(part: ZVSelection, bbox: Bounds | None) -> Coords:
+    """Return the chunks of all that a box shows, also of what only passes through it."""
+    level = part._stored
+    cells = level.select(bbox)
+    if bbox is None or part.geometry == "point":
+        return cells
+    links = StoredLinks.open(level.root, level.number, [], settled=level.level.fragments_tile)
+    return links_near(level, cells, links, bbox)
 
 
 def _sampled(part: ZVSelection, expected: int, most: int) -> tuple[ZVSelection, str]:
@@ -188,7 +204,7 @@ def _sampled(part: ZVSelection, expected: int, most: int) -> tuple[ZVSelection, 
         words.append(f"1 of {step:,} objects")
         expected //= step
     if expected > most:
-        cells = part._stored.select(part.bbox)
+        cells = part._stored.select(part.bbox, part.chunks)
         n = max(1, len(cells) * most // expected)
         picked = np.sort(np.random.default_rng(0).choice(len(cells), n, replace=False))
         part = part.filter(chunks=cells[picked].tolist())
