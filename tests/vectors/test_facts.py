@@ -10,7 +10,7 @@ import pytest
 
 import anyzarr
 from anyzarr._cli import main
-from anyzarr.vectors import store_info, write_points
+from anyzarr.vectors import create_store, store_info, write_graph, write_points
 
 POSITIONS = np.random.default_rng(0).random((40, 3))
 
@@ -35,6 +35,21 @@ def test_facts_of_a_store(scan) -> None:
     assert told.kind == "vectors"
     assert told.store == facts
     assert told.stored.n_chunks >= 3
+
+
+def test_facts_tell_units_and_attributes_of_objects_and_links(tmp_path, capsys) -> None:
+    path = tmp_path / "net.zarrvectors"
+    axes = [{"name": "y", "type": "space", "unit": "micrometer"}, {"name": "x", "type": "space"}]
+    create_store(path, axes=axes, bounds=([0, 0], [9, 9]), chunk_shape=(5, 5))
+    write_graph(path, [[1, 1], [8, 8]], [[0, 1]], mode="append", link_attributes={"len": [9.9]},
+                object_ids=[7, 7], object_attributes={"kind": [3]})  # fmt: skip
+    facts = store_info(path)
+    assert facts.units == ("micrometer", None)
+    assert facts.levels[0].object_attributes == ("kind",)
+    assert facts.levels[0].link_attributes == ("len",)
+    _, text = run(capsys, "info", str(path))
+    assert "y 0 to 9 micrometer, x 0 to 9" in text
+    assert "of objects: kind; of links: len" in " ".join(text.split())
 
 
 def test_a_store_without_a_node_of_a_collection_is_no_image(scan) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -228,3 +229,26 @@ def test_a_graph_without_objects_is_read_where_the_box_is() -> None:
     store.keys.clear()
     part.compute()
     assert cells_read(store, "vertices") <= {(9, 0), (10, 0), (11, 0)}
+
+
+@pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
+@pytest.mark.filterwarnings("ignore:open_zv.. is superseded:DeprecationWarning")
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_are_those_of_the_package(kind: str, tmp_path: Path) -> None:
+    package = pytest.importorskip("zarr_vectors.lazy")
+    # Its lazy reader takes all positions for float32.
+    options = {"shard_shape": None, "dtype": "float32"}
+    write(str(tmp_path / "a.zv"), kind, np.random.default_rng(5), **options)
+    ours, theirs = open_zv(tmp_path / "a.zv")[0], package.open_zv(str(tmp_path / "a.zv"))[0]
+
+    def rows(positions: Array) -> list[Any]:
+        return sorted(map(tuple, np.asarray(positions, np.float32).tolist()))
+
+    assert rows(ours.vertices.compute()) == rows(theirs.vertices.compute())
+    wanted = IDS[1:3]
+    found = theirs.filter(object_ids=wanted).compute()["positions"]
+    assert rows(ours.filter(object_ids=wanted).vertices.compute()) == rows(found)
+    if kind == "point":
+        box = (np.array([-15.0, -15]), np.array([12.0, 14]))
+        found = theirs.filter(bbox=box).compute()["positions"]
+        assert rows(ours.filter(bbox=box).vertices.compute()) == rows(found)

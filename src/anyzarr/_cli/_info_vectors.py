@@ -20,12 +20,13 @@ def store(facts: VectorsInfo) -> Iterable[RenderableType]:
     """Return what to print of a vector store."""
     told = facts.store
     low, high = told.bounds
-    spans = zip(told.axes, low, high, strict=True)
+    units = [f" {unit}" if unit else "" for unit in told.units]
+    spans = zip(told.axes, low, high, units, strict=True)
     rows = [
         ("path", where(facts)),
         ("format", f"zarr vectors {told.zv_version}, Zarr v{facts.zarr_format}"),
         ("geometry", ", ".join(told.geometry_types) or "none yet"),
-        ("bounds", ", ".join(f"{name} {a:g} to {b:g}" for name, a, b in spans)),
+        ("bounds", ", ".join(f"{name} {a:g} to {b:g}{unit}" for name, a, b, unit in spans)),
         ("chunks", _edges(told.chunk_shape)),
     ]
     if told.bin_shape != told.chunk_shape:
@@ -39,13 +40,18 @@ def store(facts: VectorsInfo) -> Iterable[RenderableType]:
         "level", "vertices", "objects", "links", "chunks", "of", "dtype", "attributes", "linked to"
     )
     for level in told.levels:
+        of_others = {"objects": level.object_attributes, "links": level.link_attributes}
+        told_names = [
+            f"of {what}: {', '.join(names)}" for what, names in of_others.items() if names
+        ]
+        names = "; ".join(filter(None, (", ".join(level.attributes), *told_names)))
         counts = (level.vertex_count, level.object_count, level.link_count, level.chunk_count)
         drawn.add_row(
             str(level.level),
             *(f"{n:,}" for n in counts),
             _edges(level.chunk_shape),
             level.dtype,
-            ", ".join(level.attributes),
+            names,
             ", ".join(map(str, level.linked_levels)),
         )
     yield from ("", drawn)

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from anyzarr._nodes import Array, Group
+from anyzarr._nodes import Group
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._level import StoredLevel
@@ -34,8 +34,8 @@ class VectorLevelInfo:
         Type of the positions.
     attributes
         Names of the vertex attributes.
-    object_attributes
-        Names of the attributes of objects.
+    object_attributes, link_attributes
+        Names of the attributes of objects, and of links.
     link_count
         Links that are stored: edges, faces, and what joins the pieces of a path.
     parent_level, method
@@ -60,6 +60,7 @@ class VectorLevelInfo:
     method: str = "none"
     object_share: float = 1.0
     linked_levels: tuple[int, ...] = ()
+    link_attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class StoreInfo:
         What a reader must know.
     levels
         Its levels, 0 first.
+    units
+        Of the axes; None where an axis has none.
     """
 
     url: str
@@ -99,6 +102,7 @@ class StoreInfo:
     links_convention: str | None
     format_capabilities: tuple[str, ...]
     levels: tuple[VectorLevelInfo, ...]
+    units: tuple[str | None, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -135,15 +139,17 @@ def store_info(path: Any, *, backend: str | None = None, **backend_kwargs: Any) 
         links_convention=metadata.links_convention,
         format_capabilities=metadata.format_capabilities,
         levels=tuple(_level(root, metadata, number) for number in metadata.levels),
+        units=tuple(str(a["unit"]) if a.get("unit") else None for a in metadata.axes),
     )
 
 
 def _level(root: Group, metadata: RootMetadata, number: int) -> VectorLevelInfo:
     level = StoredLevel.of(root, metadata, number)
-    family = f"{number}/object_attributes"
-    nodes = root.get_many([family, f"{number}/vertex_attributes", f"{number}/links/0"])
+    families = [f"{number}/{kind}_attributes" for kind in ("vertex", "object", "link")]
+    nodes = root.get_many([*families, f"{number}/links/0"])
     links = nodes.pop(f"{number}/links/0", None)
-    names = {path: tuple(g.keys()) for path, g in nodes.items() if not isinstance(g, Array)}
+    groups = [nodes.get(path) for path in families]
+    names = [tuple(g.keys()) if isinstance(g, Group) else () for g in groups]
     objects = level.objects
     return VectorLevelInfo(
         level=number,
@@ -153,8 +159,9 @@ def _level(root: Group, metadata: RootMetadata, number: int) -> VectorLevelInfo:
         chunk_shape=level.grid.chunk_shape,
         bin_shape=level.grid.bin_shape,
         dtype=str(level.dtype),
-        attributes=names.get(f"{number}/vertex_attributes", ()),
-        object_attributes=names.get(family, ()),
+        attributes=names[0],
+        object_attributes=names[1],
+        link_attributes=names[2],
         link_count=0 if links is None else int(links.metadata.attributes.get("num_links", 0)),
         parent_level=level.level.parent_level,
         method=level.level.coarsening_method,
