@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from collections import defaultdict
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anyzarr.errors import MetadataError, UnsupportedError
+from anyzarr.errors import MetadataError, MissingDependencyError, UnsupportedError
 from anyzarr.vectors import (
     build_pyramid,
     open_store,
@@ -354,6 +355,19 @@ def test_levels_that_are_to_be_replaced_stay_where_that_fails() -> None:
     with pytest.raises(MetadataError):
         build_pyramid(memory, attribute_rules={"t": "mean"}, method="bins", overwrite=True)
     assert memory == before
+
+
+def test_without_the_library_meshes_are_not_decimated(monkeypatch) -> None:
+    vertices, faces = sheet(6)
+    memory: dict[str, bytes] = {}
+    write_mesh(memory, vertices, faces, chunk_shape=(4,) * 3)
+    build_pyramid(memory, factors=[(2, 1)], method="bins")
+    before = dict(memory)
+    monkeypatch.setitem(sys.modules, "fast_simplification", None)
+    with pytest.raises(MissingDependencyError, match=r"anyzarr\[meshes\]"):
+        build_pyramid(memory, overwrite=True)
+    assert memory == before
+    assert build_pyramid(memory, method="bins", overwrite=True) == (1,)
 
 
 def test_empty_stores_have_empty_levels() -> None:

@@ -17,6 +17,7 @@ from anyzarr.vectors import (
     Points,
     add_resolution_level,
     build_pyramid,
+    delete_objects,
     open_store,
     open_zv,
     read_graph,
@@ -27,6 +28,7 @@ from anyzarr.vectors import (
     read_polylines,
     remove_resolution_level,
     store_info,
+    vacuum,
     validate,
     write_graph,
     write_lines,
@@ -185,6 +187,44 @@ def test_removing_a_level_removes_links_to_it() -> None:
     assert root.attrs["zarr_vectors"]["cross_level_storage"] == "none"
     assert CAP_MULTISCALE_LINKS not in root.attrs["zarr_vectors"]["format_capabilities"]
     assert validate(memory, 5).errors == ()
+
+
+def test_what_is_appended_or_deleted_leaves_levels_and_links_valid() -> None:
+    memory: dict[str, bytes] = {}
+    graph(memory)
+    build_pyramid(memory, factors=[(2, 1)], cross_level_storage="explicit")
+    before = read_level_links(memory)
+    write_graph(memory, POSITIONS, EDGES, object_ids=np.full(600, 77), mode="append")
+    assert validate(memory, 5).errors == ()
+    after = read_level_links(memory)
+    assert np.array_equal(after.target, before.target)
+    whole = read_graph(memory)
+    assert {*whole.object_ids[after.source]} == {0, 1}
+    delete_objects(memory, [0])
+    vacuum(memory)
+    report = validate(memory, 5)
+    assert (report.errors, report.warnings) == ((), ())
+    left = read_level_links(memory)
+    assert {*read_graph(memory).object_ids[left.source]} == {1}
+    assert {*read_graph(memory, level=1).object_ids[left.target]} == {1}
+    build_pyramid(memory, factors=[(2, 1)], overwrite=True)
+    assert read_graph(memory, level=1).objects.tolist() == [1, 77]
+
+
+@pytest.mark.parametrize("write", [points_of_objects, lines, polylines, graph, skeleton, mesh])
+def test_lazy_selections_of_levels(write) -> None:
+    memory: dict[str, bytes] = {}
+    write(memory)
+    build_pyramid(memory, factors=[(2, 0.5), (2, 1)], chunk_scale_factors=[2, 2], method="bins"
+                  if write is mesh else None)  # fmt: skip
+    for number in (1, 2):
+        level = open_zv(memory)[number]
+        ids = level.ids
+        assert 0 < len(ids) <= len(open_zv(memory)[0].ids)
+        assert len(ids) == store_info(memory).levels[number].object_count
+        some = level.filter(object_ids=ids[:1]).compute()
+        owners = some["object_ids"]
+        assert {*np.asarray(owners).tolist()} == {int(ids[0])}
 
 
 def test_validation_finds_links_to_what_is_not_there() -> None:

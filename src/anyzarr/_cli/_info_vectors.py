@@ -37,7 +37,15 @@ def store(facts: VectorsInfo) -> Iterable[RenderableType]:
     yield title(told.name, "vector store")
     yield pairs(rows)
     drawn = table(
-        "level", "vertices", "objects", "links", "chunks", "of", "dtype", "attributes", "linked to"
+        "level",
+        "vertices",
+        "objects",
+        "links",
+        "chunks",
+        "chunk shape",
+        "dtype",
+        "attributes",
+        "linked to",
     )
     for level in told.levels:
         of_others = {"objects": level.object_attributes, "links": level.link_attributes}
