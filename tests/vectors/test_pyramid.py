@@ -112,6 +112,30 @@ def test_levels_are_replaced_only_on_purpose_and_removed() -> None:
         remove_resolution_level(memory, 0)
 
 
+@pytest.mark.parametrize("share", [1, 0.5])
+def test_many_points_are_read_in_blocks(monkeypatch, share) -> None:
+    whole, blocks = stored(), stored()
+    options = {"factors": [(2.5, share), (2, 1)], "attribute_rules": {"count": "sum"}}
+    build_pyramid(whole, **options)
+    monkeypatch.setattr("anyzarr.vectors._coarsen_blocks._BLOCK_VERTICES", 150)
+    told = []
+    build_pyramid(blocks, **options, progress=told.append)
+    assert sum(step.label == "reading level 0" for step in told) == 15
+    for level in (1, 2):
+        a, b = (read_points(m, level=level, attribute_names="all") for m in (whole, blocks))
+        if share == 1:
+            order = [np.lexsort(points.positions.T) for points in (a, b)]
+            np.testing.assert_allclose(a.positions[order[0]], b.positions[order[1]], rtol=1e-6)
+            for name, column in a.vertex_attributes.items():
+                if name == "kind":
+                    assert (column[order[0]] == b.vertex_attributes[name][order[1]]).all()
+                else:
+                    other = b.vertex_attributes[name][order[1]]
+                    np.testing.assert_allclose(column[order[0]], other, rtol=1e-6)
+        assert a.vertex_count == b.vertex_count
+    assert validate(blocks, 5).errors == ()
+
+
 def test_what_cannot_be_made_is_refused() -> None:
     memory = stored()
     for factors in ([(0.5, 1)], [(2, 0)], [(2, -1)], [(float("nan"), 1)]):

@@ -14,6 +14,7 @@ from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.errors import MetadataError, NodeExistsError
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._coarsen import Rule, check_rules, followed
+from anyzarr.vectors._coarsen_blocks import coarsened_in_blocks, goes_in_blocks
 from anyzarr.vectors._details import Method, Step, coarser, level_kind
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._job import Job, Kind, WriteOptions
@@ -67,7 +68,8 @@ def build_pyramid(
       ``pip install "anyzarr[meshes]"``. Other meshes are made coarser as graphs are.
 
     All attributes are kept, and so are the ids of objects, their attributes and groups.
-    A level is stored as level 0 is, and is held in memory while the next is made of it. One that
+    A level is stored as level 0 is, and is held in memory while the next is made of it; of points
+    without objects and links, in bins that divide chunks, level 0 is read in blocks. A level that
     is being made when the process is killed is not part of the store.
 
     Parameters
@@ -101,7 +103,7 @@ def build_pyramid(
     overwrite
         Replace the levels there are. Otherwise there may be none but level 0.
     progress
-        Called when a level is begun, and when it is done.
+        Called when a level is begun and when it is done, and for each block that is read.
 
     Returns
     -------
@@ -252,7 +254,7 @@ class _Build:
             self._forget(metadata)
             return
         stored = StoredLevel.of(self.root, metadata, 0)
-        source = whole_level(stored, objects=steps[0].objects)
+        source = self._source(stored, steps[0])
         names = {*source.geometry.vertex_attributes, *source.geometry.link_attributes}
         check_rules(rules, names | {*source.geometry.object_attributes})
         options = WriteOptions(dtype=str(stored.dtype))
@@ -274,6 +276,14 @@ class _Build:
             )
             kind = level_kind(family, metadata)
             source = self._level(source, step, level, kind, options, ids)
+
+    def _source(self, level: StoredLevel, step: Step) -> Whole:
+        """Return level 0, of which many points may have been taken together already."""
+        if self.links.storage != "none" or not goes_in_blocks(level, step):
+            return whole_level(level, objects=step.objects)
+        none = np.empty(0, np.int64)
+        places = Places(np.empty((0, level.ndim), np.int64), none, none)
+        return Whole(coarsened_in_blocks(level, step, self.tracker), places)
 
     def _level(
         self,
