@@ -39,8 +39,8 @@ class _Opened:
         self._idle: OrderedDict[Path, list[ImageSource]] = OrderedDict()
 
     @contextmanager
-    def use(self, path: Path) -> Iterator[ImageSource]:
-        """Yield a file, open, for the caller alone."""
+    def use(self, path: Path, *, again: bool = True) -> Iterator[ImageSource]:
+        """Yield a file, open, for the caller alone; it is closed after, or kept to use it again."""
         with self._lock:
             known = self._idle.get(path)
             source = known.pop() if known else None
@@ -51,7 +51,10 @@ class _Opened:
         except BaseException:
             source.close()
             raise
-        self._put_back(path, source)
+        if again:
+            self._put_back(path, source)
+        else:
+            source.close()
 
     def _open(self, path: Path) -> ImageSource:
         kind = reader_for(path)
@@ -174,11 +177,13 @@ class SetSource:
     def read(self, index: int, region: Region) -> npt.NDArray[Any]:
         """Return the elements of a region of an image."""
         image = self._image(index)
-        out = np.empty(tuple(s.stop - s.start for s in region), image.description.dtype)
+        out = np.empty(_sizes(region), image.description.dtype)
 
         def one(piece: tuple[Member, Region, Region]) -> None:
             member, wanted, place = piece
-            with self._opened.use(member.path) as source:
+            # What is read whole is hardly read again, and may be held in memory while it is open.
+            is_part = member.series is not None or _sizes(wanted) != image.part.shape
+            with self._opened.use(member.path, again=is_part) as source:
                 number = _series(source, member)
                 _require_alike(source.image(number), image.part, member, image.group.first)
                 target = out[place]
@@ -218,9 +223,13 @@ class SetSource:
         # Files of one size that were written by one program hold the same.
         other = (m for m in members if m.series is not None or m.path.stat().st_size != size)
         for member in itertools.islice(other, _MOST_CHECKED):
-            with self._opened.use(member.path) as source:
+            with self._opened.use(member.path, again=False) as source:
                 found = source.image(_series(source, member))
             _require_alike(found, part, member, group.first)
+
+
+def _sizes(region: Region) -> tuple[int, ...]:
+    return tuple(part.stop - part.start for part in region)
 
 
 def _series(source: ImageSource, member: Member) -> int:
