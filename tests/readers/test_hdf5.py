@@ -165,6 +165,34 @@ def test_what_lies_in_other_files(tmp_path: Path) -> None:
         anyzarr.convert(tmp_path / "all.h5", tmp_path / "b.zarr")
 
 
+def test_nothing_is_read_from_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(4000))
+    with h5py.File(tmp_path / "in" / "a.h5", "w") as file:
+        file.create_dataset("raw", (40, 50), "u2", external=[("../secret", 0, 4000)])
+        file["link"] = h5py.ExternalLink("../b.h5", "raw")
+        file["dangling"] = h5py.SoftLink("/absent")
+    layout = h5py.VirtualLayout((2, 40, 50), "u2")
+    layout[0] = h5py.VirtualSource("a.h5", "raw", (40, 50))
+    with h5py.File(tmp_path / "in" / "all.h5", "w") as file:
+        file.create_virtual_dataset("raw", layout)
+    for name, said in (("a.h5", "secret"), ("all.h5", "secret"), ("a.h5/link", "link to another")):
+        with pytest.raises(UnsupportedError, match=said):
+            anyzarr.convert(tmp_path / "in" / name, tmp_path / "b.zarr")
+    with pytest.raises(NodeNotFoundError, match="dangling"):
+        anyzarr.convert(tmp_path / "in" / "a.h5" / "dangling", tmp_path / "b.zarr")
+    layout = h5py.VirtualLayout((2, 40, 50), "u2")
+    layout[1] = h5py.VirtualSource(str(tmp_path / "other.h5"), "raw", (40, 50))
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["raw"] = VALUES[0, 0]
+    with h5py.File(tmp_path / "in" / "c.h5", "w") as file:
+        file.create_virtual_dataset("raw", layout)
+    with pytest.raises(UnsupportedError, match="outside the folder"):
+        anyzarr.convert(tmp_path / "in" / "c.h5", tmp_path / "b.zarr")
+    assert not (tmp_path / "b.zarr").exists()
+
+
 def test_a_filter_that_is_not_there(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)

@@ -17,6 +17,7 @@ from anyzarr.errors import CorruptDataError, NodeNotFoundError, StoreError, Unsu
 __all__ = ["attributes_of", "data_sets", "open_file", "read_part", "require_readable", "split"]
 
 _MOST_NAMED = 10
+_DEEPEST = 4
 
 
 def split(path: Path) -> tuple[Path, str]:
@@ -67,7 +68,7 @@ def data_sets(root: Any, inner: str, path: Path) -> list[Any]:
     UnsupportedError
         There is none that could be an image.
     """
-    node = root.get(inner) if inner else root
+    node = node_at(root, inner, path)
     if node is None:
         known = [one.name.lstrip("/") for one in data_sets(root, "", path)]
         raise NodeNotFoundError(
@@ -110,13 +111,13 @@ def _listed(names: list[str]) -> str:
     return (", ".join(names[:_MOST_NAMED]) or "nothing") + more
 
 
-def require_readable(one: Any, path: Path) -> list[Path]:
+def require_readable(one: Any, path: Path, depth: int = 0) -> list[Path]:
     """Refuse a data set of which something is missing; return the other files it lies in.
 
     Raises
     ------
     UnsupportedError
-        It is compressed by a filter that is not there.
+        It is compressed by a filter that is not there, or lies where nothing is read from.
     CorruptDataError
         A file that it refers to is missing: HDF5 would give fill values.
     """
@@ -130,17 +131,80 @@ def require_readable(one: Any, path: Path) -> list[Path]:
                 f"({name.decode('utf-8', 'replace')}), which HDF5 does not have here; install it "
                 "with: pip install hdf5plugin"
             )
-    others = [source.file_name for source in one.virtual_sources()] if one.is_virtual else []
-    others += [name for name, _, _ in one.external or ()]
-    files = [path.parent / name for name in others if name != "."]
-    for file in files:
-        if not file.is_file():
-            raise CorruptDataError(
-                f"{str(path)!r}: the data set {one.name!r} lies in {str(file)!r}, which is not "
-                "there; put the files of the set side by side",
-                key=str(path),
+    if one.external:
+        raise UnsupportedError(
+            f"{str(path)!r}: the data set {one.name!r} lies in {one.external[0][0]!r}, which HDF5 "
+            "looks for where the program runs, and not beside the file; put it into the file with "
+            "h5repack"
+        )
+    return _sources_of(h5py, one, path, depth) if one.is_virtual else []
+
+
+def _beside(path: Path, name: str, one: Any) -> Path:
+    """Return a file that a data set lies in, which must be below the folder of its own.
+
+    Raises
+    ------
+    CorruptDataError
+        It is not there: HDF5 would give fill values.
+    UnsupportedError
+        It is elsewhere: a file must not make us read what lies anywhere on the machine.
+    """
+    file = path.parent / name
+    if not file.resolve().is_relative_to(path.parent.resolve()):
+        raise UnsupportedError(
+            f"{str(path)!r}: the data set {one.name!r} lies in {name!r}, outside the folder of the "
+            "file, where nothing is read from; put both into one folder and make it anew"
+        )
+    if not file.is_file():
+        raise CorruptDataError(
+            f"{str(path)!r}: the data set {one.name!r} lies in {str(file)!r}, which is not there; "
+            "put the files of the set side by side",
+            key=str(path),
+        )
+    return file
+
+
+def _sources_of(h5py: Any, one: Any, path: Path, depth: int) -> list[Path]:
+    """Return the files of a virtual data set, and look at the data sets it is made of."""
+    if depth > _DEEPEST:
+        raise UnsupportedError(
+            f"{str(path)!r}: the data set {one.name!r} is made of others more than {_DEEPEST} deep"
+        )
+    files: list[Path] = []
+    for name, inner in dict.fromkeys((s.file_name, s.dset_name) for s in one.virtual_sources()):
+        file = path if name == "." else _beside(path, name, one)
+        with h5py.File(file, "r") as opened:
+            found = node_at(opened, inner, file)
+            if found is None:
+                raise CorruptDataError(
+                    f"{str(path)!r}: the data set {one.name!r} is made of {inner!r} in "
+                    f"{str(file)!r}, which is not there; get a whole copy of the set",
+                    key=str(path),
+                )
+            files += [file, *require_readable(found, file, depth + 1)]
+    return [file for file in dict.fromkeys(files) if file != path]
+
+
+def node_at(root: Any, inner: str, path: Path) -> Any:
+    """Return what is at a path in a file, or None.
+
+    Raises
+    ------
+    UnsupportedError
+        A link on the way leads out of the file.
+    """
+    node = root
+    for part in filter(None, inner.split("/")):
+        if not hasattr(node, "keys") or part not in node.keys():  # noqa: SIM118 - dangling links
+            return None
+        if type(node.get(part, getlink=True)).__name__ == "ExternalLink":
+            raise UnsupportedError(
+                f"{str(path)!r}: {part!r} is a link to another file, which is not followed; give "
+                "that file"
             )
-    return files
+        node = node.get(part)
+    return node
 
 
 def _plugin_has(h5py: Any, code: int) -> bool:
