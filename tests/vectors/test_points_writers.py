@@ -255,3 +255,15 @@ def test_bounds_grow_downwards_and_a_store_cut_off_meanwhile_is_whole() -> None:
     assert len(rows_of(store, moved)) == 240
     report = validate(store, 5)
     assert (report.errors, report.warnings) == ((), ())
+
+
+def test_points_of_no_object_stay_so_where_there_are_objects() -> None:
+    store: dict[str, bytes] = {}
+    options = {"chunk_shape": (100,) * 3, "bounds": BOUNDS}
+    write_points(store, cloud(0), object_ids=np.arange(60) % 3, **options)
+    write_points(store, cloud(1), mode="append")
+    points = read_points(store, with_object_ids=True)
+    assert np.bincount(points.object_ids + 1).tolist() == [60, 20, 20, 20]
+    assert read_points(store, object_ids=[0, 1, 2]).vertex_count == 60
+    report = validate(store, 5)
+    assert (report.errors, report.warnings) == ((), ())

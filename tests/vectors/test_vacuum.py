@@ -12,6 +12,7 @@ from anyzarr.vectors import (
     build_pyramid,
     delete_objects,
     open_store,
+    read_level_links,
     read_points,
     vacuum,
     write_points,
@@ -114,3 +115,25 @@ def test_links_that_a_killed_writer_left_do_not_come_to_life_again(made) -> None
         made.write(store, "graph", ids, mode="append", shard_shape=None)
     assert made.content(store, "graph") == made.expected("graph", [2, 5, 7, 8, 9])
     made.check(store)
+
+
+def test_links_between_levels_are_kept_in_step(made) -> None:
+    store: dict[str, bytes] = {}
+    made.write(store, "point", made.IDS)
+    build_pyramid(store, factors=[(2, 1)], cross_level_storage="explicit")
+    before = {tuple(pair) for pair in positions_joined(store)}
+    delete_objects(store, [5])
+    made.check(store)
+    vacuum(store)
+    made.check(store)
+    gone = {tuple(position) for position in made.positions_of(5).tolist()}
+    assert {tuple(pair) for pair in positions_joined(store)} == {
+        pair for pair in before if pair[:2] not in gone
+    }
+
+
+def positions_joined(store: Any) -> list[list[float]]:
+    """Return the positions that links from level 0 to level 1 join."""
+    links = read_level_links(store, 0)
+    near, far = (read_points(store, level=n).positions for n in (0, 1))
+    return np.concatenate([near[links.source], far[links.target]], axis=1).tolist()

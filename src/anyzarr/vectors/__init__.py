@@ -24,6 +24,7 @@ from anyzarr.vectors._own_levels import add_resolution_level
 from anyzarr.vectors._points import Points, read_points, write_points
 from anyzarr.vectors._polylines import Polylines, read_polylines, write_polylines
 from anyzarr.vectors._pyramid import build_pyramid
+from anyzarr.vectors._rechunk import rechunk
 from anyzarr.vectors._report import VectorFinding, VectorReport
 from anyzarr.vectors._selection import ZVColumn, ZVLevel, ZVSelection
 from anyzarr.vectors._summary import StoreInfo, VectorLevelInfo, store_info
@@ -71,6 +72,7 @@ __all__ = [
     "read_mesh",
     "read_points",
     "read_polylines",
+    "rechunk",
     "remove_resolution_level",
     "set_bounds",
     "set_object_attributes",

@@ -118,7 +118,7 @@ def gather_whole(
     return gather_objects(level, manifests(level, rows), names)
 
 
-def whole_level(level: StoredLevel, *, objects: bool = True) -> Whole:
+def whole_level(level: StoredLevel, *, objects: bool = True, empty: bool = False) -> Whole:
     """Return a whole level.
 
     Parameters
@@ -127,6 +127,8 @@ def whole_level(level: StoredLevel, *, objects: bool = True) -> Whole:
         The level.
     objects
         Whether to keep objects apart, where they need not be: those of points.
+    empty
+        Whether to keep objects without vertices, too.
     """
     kind = family_of(level.metadata)
     names = level.attribute_names()
@@ -135,7 +137,8 @@ def whole_level(level: StoredLevel, *, objects: bool = True) -> Whole:
         return Whole(Geometry(gathered.positions, gathered.attributes), Places.of(gathered))
     index, order = level.objects, None
     if index is not None:
-        order = index.present[np.argsort(index.ids[index.present], kind="stable")]
+        rows = np.arange(index.n_objects, dtype=np.int64) if empty else index.present
+        order = rows[np.argsort(index.ids[rows], kind="stable")]
     gathered = gather_whole(level, names, order)
     geometry = Geometry(gathered.positions, gathered.attributes)
     if kind in NETWORKS:

@@ -186,6 +186,9 @@ def prepare(
     _check_attributes(geometry, nodes.get(families[0]), has_data)
     grid = metadata.grid(level)
     pieces = kind.cut(geometry, grid)
+    if index is not None and geometry.object_ids is None:
+        # The fragments that are there are those of objects.
+        pieces = replace(pieces, by_number=False)
     n_pieces = (pieces.n_pieces or grid.n_bins) if pieces.by_number else None
     where = scatter(grid, geometry.positions, pieces.of_vertex, n_pieces=n_pieces)
     storage = storage_of(None if array is None else array.metadata, options)

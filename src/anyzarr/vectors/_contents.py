@@ -1,0 +1,67 @@
+"""All that a level holds, as geometries that can be written again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from anyzarr.errors import UnsupportedError
+from anyzarr.vectors._gather import gather_cells, owners_of
+from anyzarr.vectors._geometry import Geometry
+from anyzarr.vectors._grid import CellGrid
+from anyzarr.vectors._job import Kind, Pieces
+from anyzarr.vectors._level import StoredLevel
+from anyzarr.vectors._points import POINTS
+from anyzarr.vectors._whole import PATHS, family_of, whole_level
+from anyzarr.vectors._write_networks import GRAPH, MESH, SKELETON, tree_geometry
+from anyzarr.vectors._write_paths import path_kind
+
+__all__ = ["geometries_of"]
+
+_NETWORKS = {"graph": GRAPH, "skeleton": SKELETON, "mesh": MESH}
+
+
+def geometries_of(level: StoredLevel) -> list[tuple[Kind, Geometry]]:
+    """Return what a level holds, to be written one after the other.
+
+    Raises
+    ------
+    UnsupportedError
+        The store holds several types of geometry, or vertices of no object.
+    """
+    name = family_of(level.metadata)
+    if name == "point_cloud":
+        return _points(level)
+    found = whole_level(level, empty=True).geometry
+    if found.n_vertices != level.level.vertex_count:
+        raise UnsupportedError(
+            f"level {level.number} of {level.root.url} has {level.level.vertex_count} vertices, "
+            f"{found.n_vertices} of them in objects; the others cannot be written again",
+            kind="objects",
+        )
+    kind = path_kind(name, has_ids=True) if name in PATHS else _NETWORKS[name]
+    return [(kind, tree_geometry(found) if kind is SKELETON else found)]
+
+
+def _points(level: StoredLevel) -> list[tuple[Kind, Geometry]]:
+    """Return points of objects, and those of none."""
+    kind = POINTS if level.number == 0 else replace(POINTS, cut=_along_bins(level))
+    found = [(kind, whole_level(level, empty=True).geometry)]
+    if level.objects is not None:
+        gathered = gather_cells(level, level.cells, level.attribute_names())
+        lonely = owners_of(level, gathered)[gathered.fragment_of_vertex] < 0
+        if lonely.any():
+            columns = {name: column[lonely] for name, column in gathered.attributes.items()}
+            found.append((POINTS, Geometry(gathered.positions[lonely], columns)))
+    return found
+
+
+def _along_bins(level: StoredLevel) -> Callable[[Geometry, CellGrid], Pieces]:
+    """Return what cuts points along the bins of level 0, as readers of the format expect it."""
+
+    def cut(geometry: Geometry, grid: CellGrid) -> Pieces:
+        if geometry.object_rows is not None:
+            return Pieces(geometry.object_rows)
+        return Pieces(grid.bin_numbers(geometry.positions), by_number=True, n_pieces=grid.n_bins)
+
+    return cut
