@@ -245,6 +245,21 @@ def test_validation_finds_links_to_what_is_not_there() -> None:
     assert "level-links" in {finding.rule for finding in validate(broken).errors}
 
 
+def test_levels_in_a_bucket(s3) -> None:
+    pytest.importorskip("obstore")
+    url = f"s3://{s3.new_bucket()}/neuron.zarrvectors"
+    options = {"backend": "obstore", **s3.options}
+    write_graph(url, POSITIONS, EDGES, kind="skeleton", **SPACE, **options)
+    open_store(url, mode="r+", **options).consolidate()
+    build_pyramid(url, factors=[(2, 1), (2, 1)], cross_level_storage="explicit", **options)
+    assert validate(url, 5, **options).errors == ()
+    assert "consolidated_metadata" in open_store(url, **options).metadata.document
+    assert read_level_links(url, **options).link_count == 600
+    remove_resolution_level(url, 2, **options)
+    add_resolution_level(url, read_graph(url, level=1, **options), scale=2, **options)
+    assert validate(url, 5, **options).errors == ()
+
+
 def test_progress_is_told() -> None:
     memory: dict[str, bytes] = {}
     points(memory)

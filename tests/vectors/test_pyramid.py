@@ -112,6 +112,18 @@ def test_levels_are_replaced_only_on_purpose_and_removed() -> None:
         remove_resolution_level(memory, 0)
 
 
+def test_sums_that_a_type_cannot_hold_are_refused() -> None:
+    memory: dict[str, bytes] = {}
+    write_points(memory, [[1, 1], [2, 2], [3, 1]], chunk_shape=(8, 8),
+                 vertex_attributes={"small": np.full(3, 100, "uint8"), "large": np.full(3, -100)}
+                 )  # fmt: skip
+    with pytest.raises(MetadataError):
+        build_pyramid(memory, factors=[(1, 1)], attribute_rules={"small": "sum"})
+    build_pyramid(memory, factors=[(1, 1)], attribute_rules={"large": "sum", "small": "max"})
+    found = read_points(memory, level=1, attribute_names="all").vertex_attributes
+    assert (found["large"].tolist(), found["small"].tolist()) == ([-300], [100])
+
+
 @pytest.mark.parametrize("share", [1, 0.5])
 def test_many_points_are_read_in_blocks(monkeypatch, share) -> None:
     whole, blocks = stored(), stored()

@@ -226,7 +226,28 @@ def taken_together(
         mean = _mean(values, starts)
         whole = values.dtype.kind in "iub"
         return (np.rint(mean) if whole else mean).astype(values.dtype)
-    return _UFUNCS[rule].reduceat(values, starts, axis=0).astype(values.dtype, copy=False)
+    found = _UFUNCS[rule].reduceat(values, starts, axis=0, dtype=_wide(values.dtype, rule))
+    return _narrowed(name, found, values.dtype)
+
+
+def _wide(dtype: np.dtype[Any], rule: Rule) -> np.dtype[Any]:
+    """Return a type in which sums of whole numbers are taken."""
+    if rule != "sum" or dtype.kind not in "iu":
+        return dtype
+    return np.dtype(np.uint64 if dtype.kind == "u" else np.int64)
+
+
+def _narrowed(name: str, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return values in the type of their attribute, which must hold them."""
+    if values.dtype != dtype:
+        span = np.iinfo(dtype)
+        if values.size and not (span.min <= values.min() and values.max() <= span.max):
+            raise MetadataError(
+                f"sums of the attribute {name!r} go beyond what its type {dtype} can hold: write "
+                "it as a larger type, or take it together by another rule",
+                kind="attribute_rule",
+            )
+    return values.astype(dtype, copy=False)
 
 
 def thinned(geometry: Geometry, share: float, rng: np.random.Generator) -> Coarse:

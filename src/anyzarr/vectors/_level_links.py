@@ -7,6 +7,7 @@ that level's grid.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,14 @@ from anyzarr.vectors._scatter_links import LinkCells, groups_of
 from anyzarr.vectors._turns import one_writer
 from anyzarr.vectors._whole import Places
 
-__all__ = ["LinkEnds", "drop_links_to", "linked_levels", "read_links_to", "write_links_to"]
+__all__ = [
+    "LinkEnds",
+    "drop_links_to",
+    "linked_levels",
+    "listed_levels",
+    "read_links_to",
+    "write_links_to",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,12 +158,22 @@ def _delete(root: Group, path: str) -> None:
     root.store.delete_prefix(f"{join(root.path, path)}/")
 
 
-def linked_levels(root: Group, level: int) -> tuple[int, ...]:
-    """Return the numbers of the levels to which a level stores links."""
+def linked_levels(root: Group, level: int, others: Iterable[int]) -> tuple[int, ...]:
+    """Return the numbers of the levels, among others, to which a level stores links."""
+    paths = {
+        f"{level}/{LinkFamily(2, 1, other - level).path}": other
+        for other in others
+        if other != level
+    }
+    return tuple(sorted(paths[path] for path in root.get_many(list(paths))))
+
+
+def listed_levels(root: Group, level: int) -> tuple[int, ...]:
+    """Return the numbers of all levels to which a level stores links, there or not, by listing."""
     path = f"{level}/links"
     family = root.get_many([path]).get(path)
     names = family.keys() if isinstance(family, Group) else []
-    deltas = [int(name) for name in names if name.lstrip("+-").isdigit() and name[0] in "+-"]
+    deltas = [int(name) for name in names if name[0] in "+-" and name[1:].isdigit()]
     return tuple(sorted(level + delta for delta in deltas))
 
 
@@ -171,7 +189,7 @@ def drop_links_to(root: Group, levels: tuple[int, ...], removed: int) -> bool:
     """
     left = False
     for number in levels:
-        found = linked_levels(root, number)
+        found = linked_levels(root, number, (*levels, removed))
         left |= any(other in levels for other in found)
         if removed in found:
             with changing(root.store, root.path):

@@ -166,5 +166,5 @@ def _level(root: Group, metadata: RootMetadata, number: int) -> VectorLevelInfo:
         parent_level=level.level.parent_level,
         method=level.level.coarsening_method,
         object_share=level.level.object_sparsity,
-        linked_levels=linked_levels(root, number),
+        linked_levels=linked_levels(root, number, metadata.levels),
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from anyzarr.vectors._cell_index import CellIndex
 from anyzarr.vectors._level import StoredLevel
-from anyzarr.vectors._level_links import linked_levels, read_links_to
+from anyzarr.vectors._level_links import listed_levels, read_links_to
 from anyzarr.vectors._read_links import StoredLinks
 from anyzarr.vectors._report import VectorFindings
 from anyzarr.vectors._validate_cells import CellSummary, check_listed
@@ -60,7 +60,7 @@ def check_level_links(
         Takes what is wrong.
     """
     for number, (level, summary) in levels.items():
-        for other in linked_levels(level.root, number):
+        for other in listed_levels(level.root, number):
             path = f"{number}/links/{other - number:+d}"
             if other not in levels:
                 findings.error(path, "level-links", f"links lead to level {other}, not there")
