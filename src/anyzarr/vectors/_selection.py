@@ -17,6 +17,7 @@ from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._level import BoundingBox, Names, StoredLevel
 from anyzarr.vectors._points import wanted_objects
 from anyzarr.vectors._query import BoxMode, Query
+from anyzarr.vectors._read_links import LINK_NODES
 from anyzarr.vectors._select import Vectors, column_of, geometry_of, select
 
 if TYPE_CHECKING:
@@ -60,8 +61,16 @@ class ZVSelection:
     @cached_property
     def _stored(self) -> StoredLevel:
         named = self.object_ids is not None or bool(self.group_ids)
-        objects = named or self.geometry != "point"
-        return StoredLevel.of(self.root, self.metadata, self.number, objects=objects)
+        has_links = self.geometry in ("graph", "mesh")
+        if self.geometry in ("line", "polyline"):
+            has_links = self.bbox is not None
+        return StoredLevel.of(
+            self.root,
+            self.metadata,
+            self.number,
+            further=LINK_NODES if has_links else (),
+            objects=named or self.geometry != "point",
+        )
 
     def filter(
         self,
