@@ -262,9 +262,15 @@ def test_a_large_store_is_shown_by_a_coarser_level_or_by_some_chunks() -> None:
     coarse = read_drawing(store, most=5_000)
     assert (coarse.level, coarse.sample) == (1, "")
     assert len(coarse.shapes.positions) == coarse.counts[0] < 5_000
-    part = read_drawing(store, level=0, most=5_000)
-    assert part.sample == "25 of 100 chunks"
-    assert 3_000 < len(part.shapes.positions) < 7_000
+    part = read_drawing(store, level=0, most=5_000, color="i")
+    assert part.sample == "1 of 4 points"
+    assert len(part.shapes.positions) == pytest.approx(5_000, rel=0.03)
+    assert np.allclose(part.shapes.columns["i"], part.shapes.positions[:, 0])
+    part = read_drawing(store, level=0, most=1_000, color="object")
+    assert part.sample == "50 of 100 chunks and 1 of 10 points"
+    assert len(part.shapes.positions) == len(part.shapes.owner) == pytest.approx(1_000, rel=0.1)
+    cells = np.unique(part.shapes.positions // 10, axis=0)
+    assert np.bincount(cells[:, 0].astype(int)).tolist() == [5] * 10
     inside = read_drawing(store, bbox=((0.0, 0.0), (20.0, 20.0)), most=5_000)
     assert (inside.level, inside.sample) == (0, "")
     assert inside.shapes.positions.max() <= 20
@@ -276,13 +282,17 @@ def test_a_sample_is_said(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_vector_source.read_drawing, "__kwdefaults__",
                         {**_vector_source.read_drawing.__kwdefaults__, "most": 2_000})  # fmt: skip
     _, shown = show(big())
-    assert shown.notes == ("of level 0, 10 of 100 chunks are shown",)
+    assert shown.notes == ("of level 0, 1 of 10 points are shown",)
     store: dict[str, bytes] = {}
     monkeypatch.setattr(_vector_source, "_MOST_OBJECTS", 10)
     paths = [np.array([[0.0, i], [9, i]]) for i in range(40)]
     write_polylines(store, paths, chunk_shape=(50, 50))
     _, shown = show(store)
     assert shown.notes == ("of level 0, 1 of 4 objects are shown",)
+    long = [np.stack([np.arange(1000) / 10, np.full(1000, i)], axis=-1) for i in range(5)]
+    write_polylines(store, long, chunk_shape=(10, 10), mode="overwrite")
+    _, shown = show(store)
+    assert shown.notes == ("of level 0, 4 of 10 chunks are shown",)
 
 
 def test_of_lines_in_a_box_only_their_chunks_are_read() -> None:

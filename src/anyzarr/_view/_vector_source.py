@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from anyzarr._view._shapes import Shapes, shapes_of
 from anyzarr.errors import SelectionError
 from anyzarr.ome._axes import Axis, metres
-from anyzarr.vectors import ZVSelection, ZVStore
+from anyzarr.vectors import Points, ZVSelection, ZVStore
 from anyzarr.vectors._grid import Bounds, Coords
 from anyzarr.vectors._intersect import links_near
 from anyzarr.vectors._points import select_points
@@ -24,6 +24,8 @@ __all__ = ["RESERVED", "Drawing", "Space", "auto_color", "read_drawing"]
 # About so many vertices, and at most so many objects, are read for one picture.
 MOST_VERTICES: Final = 2_000_000
 _MOST_OBJECTS: Final = 200_000
+# Of points up to so many times as many are read, block by block, and thinned.
+_THINNEST: Final = 10
 # Fewer points are shown as dots.
 _SPARSE: Final = 20_000
 # Colours that are not the name of an attribute.
@@ -155,8 +157,11 @@ def read_drawing(
     part, expected = _chosen(store, wanted, bbox, most)
     n_objects = 0 if part._stored.objects is None else part._stored.objects.n_objects
     counts = (part._stored.level.vertex_count, n_objects)
-    part, sample = _sampled(part, expected, most)
-    shapes = shapes_of(_read(part, color))
+    part, expected, sample = _sampled(part, expected, most)
+    step = -(-expected // most) if part.geometry == "point" else 1
+    found = _read(part, color) if step <= 1 else _thinned(part, color, step)
+    sample = " and ".join(filter(None, (sample, f"1 of {step} points" if step > 1 else "")))
+    shapes = shapes_of(found)
     if color not in RESERVED and color not in shapes.columns:
         names = [*part._stored.attribute_names("all"), *shapes.columns]
         raise SelectionError(
@@ -195,27 +200,64 @@ def _cells_of(part: ZVSelection, bbox: Bounds | None) -> Coords:
     return links_near(level, cells, links, bbox)
 
 
-def _sampled(part: ZVSelection, expected: int, most: int) -> tuple[ZVSelection, str]:
-    """Return a part of a selection that is small enough, and what part it is."""
+def _sampled(part: ZVSelection, expected: int, most: int) -> tuple[ZVSelection, int, str]:
+    """Return a part of a selection that is small enough, its vertices, and what part it is."""
     objects, words = part._stored.objects, []
-    if part.geometry != "point" and objects is not None and objects.n_objects > _MOST_OBJECTS:
+    if part.geometry == "point":
+        most *= _THINNEST
+    elif objects is not None and objects.n_objects > _MOST_OBJECTS:
         step = -(-objects.n_objects // _MOST_OBJECTS)
         part = part.filter(object_ids=objects.ids[::step].tolist())
         words.append(f"1 of {step:,} objects")
         expected //= step
     if expected > most:
         cells = part._stored.select(part.bbox, part.chunks)
-        n = max(1, len(cells) * most // expected)
-        picked = np.sort(np.random.default_rng(0).choice(len(cells), n, replace=False))
-        part = part.filter(chunks=cells[picked].tolist())
-        words.append(f"{n:,} of {len(cells):,} chunks")
-    return part, " and ".join(words)
+        # Along each axis every so many-th: all sides of the whole are shown as densely.
+        step = -(-expected // most)
+        picked = cells[cells.sum(axis=1) % step == 0] if len(cells) > step else cells[:1]
+        part = part.filter(chunks=picked.tolist())
+        words.append(f"{len(picked):,} of {len(cells):,} chunks")
+        expected = expected * len(picked) // len(cells)
+    return part, expected, " and ".join(words)
+
+
+def _thinned(part: ZVSelection, color: str, step: int) -> Points:
+    """Return every so many-th of some points, read block by block."""
+    cells = part._stored.select(part.bbox, part.chunks)
+    blocks = []
+    for run in np.array_split(cells, min(step, len(cells))):
+        found = _points(part, color, run)
+        ids = None if found.object_ids is None else found.object_ids[::step]
+        columns = {name: column[::step] for name, column in found.vertex_attributes.items()}
+        blocks.append(Points(found.positions[::step], columns, ids))
+    owners = [block.object_ids for block in blocks if block.object_ids is not None]
+    return Points(
+        np.concatenate([block.positions for block in blocks]),
+        {
+            name: np.concatenate([block.vertex_attributes[name] for block in blocks])
+            for name in blocks[0].vertex_attributes
+        },
+        np.concatenate(owners) if owners else None,
+    )
 
 
 def _read(part: ZVSelection, color: str) -> Vectors:
-    names: tuple[str, ...] = ()
-    if color not in RESERVED and color in part._stored.attribute_names("all"):
-        names = (color,)
-    if part.geometry == "point" and color == "object":
-        return select_points(part._stored, bbox=part.bbox, chunks=part.chunks, with_object_ids=True)
-    return part.compute(names)
+    if part.geometry == "point":
+        return _points(part, color, part.chunks)
+    return part.compute(_columns(part, color))
+
+
+def _points(part: ZVSelection, color: str, chunks: Iterable[Sequence[int]] | None) -> Points:
+    return select_points(
+        part._stored,
+        bbox=part.bbox,
+        chunks=chunks,
+        attribute_names=_columns(part, color),
+        with_object_ids=color == "object",
+    )
+
+
+def _columns(part: ZVSelection, color: str) -> tuple[str, ...]:
+    """Return the vertex attributes that colours need."""
+    is_stored = color not in RESERVED and color in part._stored.attribute_names("all")
+    return (color,) if is_stored else ()
