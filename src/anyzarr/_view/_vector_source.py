@@ -214,7 +214,8 @@ def _sampled(part: ZVSelection, expected: int, most: int) -> tuple[ZVSelection, 
         cells = part._stored.select(part.bbox, part.chunks)
         # Along each axis every so many-th: all sides of the whole are shown as densely.
         step = -(-expected // most)
-        picked = cells[cells.sum(axis=1) % step == 0] if len(cells) > step else cells[:1]
+        picked = cells[cells.sum(axis=1) % step == 0]
+        picked = picked if len(picked) else cells[::step]
         part = part.filter(chunks=picked.tolist())
         words.append(f"{len(picked):,} of {len(cells):,} chunks")
         expected = expected * len(picked) // len(cells)
