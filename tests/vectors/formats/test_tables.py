@@ -181,6 +181,9 @@ def test_a_table_without_rows_is_an_empty_store(tmp_path: Path, suffix: str) -> 
     anyzarr.convert(path, tmp_path / "none.zv")
     assert read_points(tmp_path / "none.zv").vertex_count == 0
     anyzarr.convert(tmp_path / "none.zv", tmp_path / f"again{suffix}")
+    write_points(tmp_path / "rows.zv", np.empty((0, 3)), vertex_attributes={"v": np.empty((0, 3))})
+    for ending in (suffix, ".ply", ".las", ".precomputed"):
+        anyzarr.convert(tmp_path / "rows.zv", tmp_path / f"rows{ending}")
 
 
 @settings(max_examples=25, deadline=None)

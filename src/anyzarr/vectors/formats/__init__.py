@@ -18,6 +18,7 @@ from anyzarr.vectors.formats._las import LAS, LAZ
 from anyzarr.vectors.formats._obj import OBJ
 from anyzarr.vectors.formats._parquet import PARQUET
 from anyzarr.vectors.formats._ply import PLY
+from anyzarr.vectors.formats._precomputed import PRECOMPUTED
 from anyzarr.vectors.formats._stl import STL
 from anyzarr.vectors.formats._stored import StoredSource
 from anyzarr.vectors.formats._swc import SWC
@@ -25,7 +26,7 @@ from anyzarr.vectors.formats._to_store import StoreOptions, Written, write_store
 from anyzarr.vectors.formats._tractograms import TCK, TRK
 from anyzarr.vectors.formats._trx import TRX
 
-for _kind in (CSV, TSV, PARQUET, SWC, TRK, TCK, TRX, PLY, OBJ, STL, LAS, LAZ):
+for _kind in (CSV, TSV, PARQUET, SWC, TRK, TCK, TRX, PLY, OBJ, STL, LAS, LAZ, PRECOMPUTED):
     register_format(_kind)
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "OBJ",
     "PARQUET",
     "PLY",
+    "PRECOMPUTED",
     "STL",
     "SWC",
     "TCK",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -16,7 +17,7 @@ from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors.formats._format import FormatOptions, VectorFacts
 
-__all__ = ["FileSource", "corrupt", "left_out", "space_axes"]
+__all__ = ["FileSource", "as_rows", "corrupt", "left_out", "space_axes"]
 
 
 def space_axes(unit: str | None, names: Sequence[str] = ("x", "y", "z")) -> tuple[Any, ...]:
@@ -31,6 +32,11 @@ def corrupt(path: Path, what: str) -> CorruptDataError:
         f"{str(path)!r} cannot be read: {what}; get the file again, or name it by what it is",
         key=str(path),
     )
+
+
+def as_rows(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return an attribute as an array of two dimensions, one row per thing."""
+    return column.reshape(len(column), math.prod(column.shape[1:]))
 
 
 def left_out(names: Iterable[str], what: str, where: str) -> list[str]:

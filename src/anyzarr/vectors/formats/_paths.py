@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anyzarr.vectors._geometry import Geometry
+from anyzarr.vectors.formats._parts import as_rows
 
 __all__ = ["Streamline", "gathered", "streamlines_of"]
 
@@ -91,4 +92,4 @@ def streamlines_of(part: Geometry) -> Iterator[Streamline]:
 
 
 def _rows(column: Column) -> Column:
-    return column.reshape(len(column), -1)
+    return as_rows(column)

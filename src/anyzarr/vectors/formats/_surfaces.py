@@ -13,7 +13,7 @@ import numpy.typing as npt
 from anyzarr.vectors._blobs import Ints, starts_of
 from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors.formats._format import FormatOptions, VectorFacts
-from anyzarr.vectors.formats._parts import FileSource, corrupt, space_axes
+from anyzarr.vectors.formats._parts import FileSource, as_rows, corrupt, space_axes
 
 __all__ = [
     "MESHES",
@@ -161,7 +161,7 @@ def channels_of(name: str, column: npt.NDArray[Any]) -> dict[str, npt.NDArray[An
     """Return an attribute as columns of one number a row, by the names that files have."""
     if column.ndim == 1:
         return {name: column}
-    rows = column.reshape(len(column), -1)
+    rows = as_rows(column)
     known = _CHANNELS.get(name, ())
     names = known if len(known) == rows.shape[1] else [f"{name}_{i}" for i in range(rows.shape[1])]
     return {channel: rows[:, i] for i, channel in enumerate(names)}

@@ -15,7 +15,7 @@ from anyzarr.errors import CorruptDataError, MetadataError, UnsupportedError
 from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors._objects_input import rows_of_objects
 from anyzarr.vectors.formats._format import VectorFacts, VectorSource
-from anyzarr.vectors.formats._parts import left_out
+from anyzarr.vectors.formats._parts import as_rows, left_out
 
 __all__ = ["OBJECT_ID", "Roles", "arrow", "columns_of", "geometry_of", "roles_of", "write_tables"]
 
@@ -259,7 +259,7 @@ def _columns_of(
                 kind="columns",
             )
         if flat and column.ndim > 1:
-            rows = column.reshape(len(column), -1)
+            rows = as_rows(column)
             yield from ((f"{name}_{i}", rows[:, i]) for i in range(rows.shape[1]))
         else:
             yield name, column
@@ -276,7 +276,7 @@ def _as_arrow(name: str, column: npt.NDArray[Any]) -> Any:
     if column.ndim == 1:
         text = column.dtype.kind in "UTO"
         return pa.array(column.tolist(), pa.string()) if text else pa.array(column)
-    rows = column.reshape(len(column), -1)
+    rows = as_rows(column)
     flat = pa.array(np.ascontiguousarray(rows).reshape(-1))
     return pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
 
