@@ -26,11 +26,13 @@ from anyzarr.vectors import (
     read_mesh,
     read_points,
     read_polylines,
+    remove_level_links,
     remove_resolution_level,
     store_info,
     vacuum,
     validate,
     write_graph,
+    write_level_links,
     write_lines,
     write_mesh,
     write_points,
@@ -376,6 +378,40 @@ def test_a_level_of_ones_own_keeps_attributes_and_groups() -> None:
     assert (found.objects.tolist(), found.object_attributes["t"].tolist()) == ([0, 2], ["a", "c"])
     assert validate(graphs, 5).errors == ()
     assert validate(memory, 5).errors == ()
+
+
+@pytest.mark.parametrize("chunk_scale", [1, 2])
+def test_levels_of_ones_own_are_linked_and_unlinked(chunk_scale) -> None:
+    memory: dict[str, bytes] = {}
+    polylines(memory)
+    open_store(memory, mode="r+").consolidate()
+    whole = read_polylines(memory)
+    own = read_polylines(memory, object_ids=[7, 2])
+    add_resolution_level(memory, own, scale=1, chunk_scale=chunk_scale)
+    there = read_polylines(memory, level=1)
+    at = {tuple(row): k for k, row in enumerate(whole.positions.tolist())}
+    source = [at[tuple(row)] for row in there.positions.tolist()]
+    for storage in ("explicit", "implicit"):
+        write_level_links(memory, source, range(len(source)), cross_level_storage=storage)
+        found = read_level_links(memory)
+        pairs = (whole.positions[found.source], there.positions[found.target])
+        assert np.array_equal(*pairs)
+        assert found.link_count == len(source) == 100
+        stored = [level.linked_levels for level in store_info(memory).levels]
+        assert stored == [(1,), (0,) if storage == "explicit" else ()]
+        assert validate(memory, 5).errors == ()
+    assert "consolidated_metadata" in open_store(memory).metadata.document
+    assert CAP_MULTISCALE_LINKS in store_info(memory).format_capabilities
+    for bad in (([0], [100]), ([-1], [0]), ([0.5], [0]), ([0, 1], [0])):
+        with pytest.raises(MetadataError):
+            write_level_links(memory, *bad)
+    with pytest.raises(MetadataError):
+        write_level_links(memory, [0], [0], delta=0)
+    remove_level_links(memory)
+    assert not [key for key in memory if "links/+" in key or "links/-" in key]
+    assert CAP_MULTISCALE_LINKS not in store_info(memory).format_capabilities
+    assert "consolidated_metadata" in open_store(memory).metadata.document
+    assert read_polylines(memory, level=1).polyline_count == 2
 
 
 def test_levels_that_do_not_fit_are_refused() -> None:

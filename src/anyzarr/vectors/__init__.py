@@ -17,7 +17,12 @@ from anyzarr.vectors._job import WriteSummary
 from anyzarr.vectors._lazy import ZVStore, open_zv
 from anyzarr.vectors._levels import remove_resolution_level
 from anyzarr.vectors._lines import Lines, read_lines, write_lines
-from anyzarr.vectors._linked import LevelLinks, read_level_links
+from anyzarr.vectors._linked import (
+    LevelLinks,
+    read_level_links,
+    remove_level_links,
+    write_level_links,
+)
 from anyzarr.vectors._meshes import Mesh, read_mesh, write_mesh
 from anyzarr.vectors._open import create_store, open_store
 from anyzarr.vectors._own_levels import add_resolution_level
@@ -73,6 +78,7 @@ __all__ = [
     "read_points",
     "read_polylines",
     "rechunk",
+    "remove_level_links",
     "remove_resolution_level",
     "set_bounds",
     "set_object_attributes",
@@ -81,6 +87,7 @@ __all__ = [
     "vacuum",
     "validate",
     "write_graph",
+    "write_level_links",
     "write_lines",
     "write_mesh",
     "write_points",
