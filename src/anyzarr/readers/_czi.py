@@ -28,6 +28,7 @@ from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 __all__ = ["CZI", "open_czi"]
 
 _MAGIC = b"ZISRAWFILE"
+_LARGEST_TILE_BYTES = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,24 @@ class _Scene:
     def _plane(self, tiles: tuple[Any, ...], roi: tuple[int, int, int, int]) -> Any:
         with _errors_named(self.path):
             for tile in tiles:
-                segment = tile.read_segment_data(self.image._parent)
-                if not isinstance(segment, self.czifile.CziSubBlockSegmentData):
-                    raise ValueError(f"the tile at byte {tile.file_position} is not there")
+                self._require_tile(tile)
             view = self.czifile.CziImage(
                 self.image._parent, tiles, squeeze=False, roi=roi, pixeltype=self.image.pixeltype
             )
             return view.asarray(maxworkers=1)
+
+    def _require_tile(self, tile: Any) -> None:
+        """Refuse a tile that is not there, or larger than what is there can be."""
+        segment = tile.read_segment_data(self.image._parent)
+        if not isinstance(segment, self.czifile.CziSubBlockSegmentData):
+            raise ValueError(f"the tile at byte {tile.file_position} is not there")
+        left = self.path.stat().st_size - segment.data_offset
+        decoded = tile.stored_size * tile.dtype.itemsize
+        if not 0 <= segment.data_size <= left or decoded > _LARGEST_TILE_BYTES:
+            raise ValueError(
+                f"the tile at byte {tile.file_position} is of {segment.data_size} bytes, of which "
+                f"{decoded} are to be made, and {left} are there"
+            )
 
 
 def _overlaps(tile: Any, roi: tuple[int, int, int, int]) -> bool:

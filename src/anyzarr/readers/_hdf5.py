@@ -18,6 +18,7 @@ from anyzarr.readers._calibration import Calibration, add_size, described
 from anyzarr.readers._hdf5_file import (
     attributes_of,
     data_sets,
+    errors_named,
     open_file,
     read_part,
     require_readable,
@@ -79,9 +80,10 @@ def open_hdf5(path: Path, *, axes: str | None = None) -> ImageSource:
     file, inner = split(path)
     root = open_file(file)
     try:
-        if not inner and is_imaris(root):
-            return open_imaris(root, file, axes=axes)
-        return _opened(root, inner, file, axes)
+        with errors_named(file):
+            if not inner and is_imaris(root):
+                return open_imaris(root, file, axes=axes)
+            return _opened(root, inner, file, axes)
     except BaseException:
         root.close()
         raise

@@ -12,9 +12,23 @@ import numpy.typing as npt
 
 from anyzarr._optional import is_installed, require
 from anyzarr._pyramid import Region
-from anyzarr.errors import CorruptDataError, NodeNotFoundError, StoreError, UnsupportedError
+from anyzarr.errors import (
+    AnyzarrError,
+    CorruptDataError,
+    NodeNotFoundError,
+    StoreError,
+    UnsupportedError,
+)
 
-__all__ = ["attributes_of", "data_sets", "open_file", "read_part", "require_readable", "split"]
+__all__ = [
+    "attributes_of",
+    "data_sets",
+    "errors_named",
+    "open_file",
+    "read_part",
+    "require_readable",
+    "split",
+]
 
 _MOST_NAMED = 10
 _DEEPEST = 4
@@ -216,18 +230,20 @@ def _plugin_has(h5py: Any, code: int) -> bool:
 
 def read_part(one: Any, region: Region, path: Path) -> npt.NDArray[Any]:
     """Return a region of a data set; h5py lets one thread at a time do so."""
-    with _errors_named(one, path):
+    with errors_named(path, f"the data set {one.name!r}"):
         return np.asarray(one[region])
 
 
 @contextmanager
-def _errors_named(one: Any, path: Path) -> Iterator[None]:
+def errors_named(path: Path, what: str = "it") -> Iterator[None]:
+    """Name the file in what HDF5 raises where it is broken."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except AnyzarrError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, UnicodeError) as error:
         raise CorruptDataError(
-            f"{str(path)!r}: the data set {one.name!r} cannot be read: {error}; get a whole copy "
-            "of the file",
+            f"{str(path)!r}: {what} cannot be read: {error}; get a whole copy of the file",
             key=str(path),
         ) from error
 

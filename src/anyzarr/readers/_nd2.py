@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,8 @@ from anyzarr.readers._stored import StoredArray
 __all__ = ["ND2", "open_nd2"]
 
 _MAGICS = (b"\xda\xce\xbe\x0a", b"\x00\x00\x00\x0cjP  \r\n\x87\n")
+_MOST_DEFLATED = 1100  # zlib makes of a byte 1032 at most
+_MOST_ABSENT = 1000  # per plane that is there: more is no acquisition that was stopped
 _PIXELS = 4096  # from the start of a frame's chunk: its header and name, and the time it was taken
 
 
@@ -81,9 +84,11 @@ class _Frames:
         with self.path.open("rb", buffering=0) as file:
             file.seek(offset)
             header = file.read(16 + len(name))
-        if header[:4] != _MAGICS[0] or header[16:] != name:
+            size = file.seek(0, os.SEEK_END)
+        n_bytes = int.from_bytes(header[8:16], "little")
+        if header[:4] != _MAGICS[0] or header[16:] != name or n_bytes > size - offset:
             raise _broken(self.path, f"its frame {number} is not at byte {offset}")
-        return int.from_bytes(header[8:16], "little")
+        return n_bytes
 
     def _inflated(self, number: int, offset: int, n_bytes: int) -> npt.NDArray[Any]:
         size = self.shape[0] * self.row_bytes
@@ -196,7 +201,9 @@ def _source(opened: Any, path: Path, axes: str | None) -> ImageList:
     n_frames = math.prod(outer.values())
     notes = []
     if isinstance(frames, _Frames):
-        absent = sum(number not in frames.offsets for number in range(n_frames))
+        absent = n_frames - sum(number < n_frames for number in frames.offsets)
+        if absent > _MOST_ABSENT * len(frames.offsets):
+            raise ValueError(f"{absent} of its {n_frames} planes are not in it")
         if absent:
             notes.append(f"{absent} of {n_frames} planes were never taken, and read as zero")
     n_positions = outer.get("P", 1)
@@ -250,6 +257,8 @@ def _frames(opened: Any, path: Path) -> _Frames | _OldFrames:
     is_deflated = about.compressionType is not None
     # nd2 gives the place of the pixels.
     offsets = {n: at - _PIXELS for n, at in opened._rdr._frame_offsets.items()}
+    if is_deflated and shape[0] * row_bytes > _MOST_DEFLATED * path.stat().st_size:
+        raise ValueError(f"its frames of shape {shape} are more than the file can hold")
     needed = _PIXELS + (0 if is_deflated else shape[0] * row_bytes)
     size = path.stat().st_size
     for number, at in offsets.items():
@@ -319,6 +328,7 @@ def _documents(path: Path) -> dict[str, bytes]:
 
 _BROKEN = (
     ValueError, TypeError, KeyError, IndexError, EOFError, OSError, struct.error, zlib.error,
+    UnboundLocalError, AttributeError,  # of nd2, where something is not as in any file it knows
 )  # fmt: skip
 
 

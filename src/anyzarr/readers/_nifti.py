@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -90,10 +91,10 @@ _TURNED = (
 def _opened(nibabel: Any, path: Path) -> tuple[Any, Any, Any]:
     """Return the pixels (a proxy), the header and the affine matrix or None."""
     kinds = nibabel.Nifti1Image, nibabel.Nifti2Image
-    kind = next((kind for kind in kinds if kind.path_maybe_image(str(path))[0]), None)
     problems = (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError,
-                ValueError, EOFError, OSError)  # fmt: skip
+                ValueError, EOFError, OSError, zlib.error)  # fmt: skip
     try:
+        kind = next((kind for kind in kinds if kind.path_maybe_image(str(path))[0]), None)
         if kind is None:
             raise ValueError("its header is none of NIfTI")
         image = kind.from_filename(str(path))

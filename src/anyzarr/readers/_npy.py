@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -222,11 +223,18 @@ def _header(file: IO[bytes]) -> _Header:
     return _Header(shape[::-1] if is_fortran else shape, dtype, is_fortran, file.tell())
 
 
+# A header is a literal of Python, which numpy has Python parse.
+_BROKEN = (
+    ValueError, TypeError, EOFError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile,
+    zlib.error, NotImplementedError, RuntimeError,
+)  # fmt: skip
+
+
 @contextmanager
 def _errors_named(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _BROKEN as error:
         raise CorruptDataError(
             f"{str(path)!r} cannot be read as a NumPy file: {error}; get a whole copy of it",
             key=str(path),
