@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import math
 import struct
@@ -57,7 +58,8 @@ class _Scene:
 
     def read(self, region: Region) -> npt.NDArray[Any]:
         """Return the elements of a region, in the order of the image's axes."""
-        return self.axis_map.read(region, self._stored, self.description.dtype)
+        with _errors_named(self.path):
+            return self.axis_map.read(region, self._stored, self.description.dtype)
 
     def _stored(self, region: Region) -> npt.NDArray[Any]:
         image = self.image
@@ -81,13 +83,12 @@ class _Scene:
         return out
 
     def _plane(self, tiles: tuple[Any, ...], roi: tuple[int, int, int, int]) -> Any:
-        with _errors_named(self.path):
-            for tile in tiles:
-                self._require_tile(tile)
-            view = self.czifile.CziImage(
-                self.image._parent, tiles, squeeze=False, roi=roi, pixeltype=self.image.pixeltype
-            )
-            return view.asarray(maxworkers=1)
+        for tile in tiles:
+            self._require_tile(tile)
+        view = self.czifile.CziImage(
+            self.image._parent, tiles, squeeze=False, roi=roi, pixeltype=self.image.pixeltype
+        )
+        return view.asarray(maxworkers=1)
 
     def _require_tile(self, tile: Any) -> None:
         """Refuse a tile that is not there, or larger than what is there can be."""
@@ -216,7 +217,8 @@ def _planes(image: Any, path: Path) -> dict[tuple[int, ...], tuple[Any, ...]]:
 
 _BROKEN = (
     ValueError, TypeError, KeyError, IndexError, RuntimeError, EOFError, struct.error,
-    ElementTree.ParseError,
+    ElementTree.ParseError, OSError, ArithmeticError,
+    MemoryError,  # czifile believes what sizes a broken file gives
 )  # fmt: skip
 
 
@@ -228,6 +230,8 @@ def _errors_named(path: Path) -> Iterator[None]:
     except (UnsupportedError, CorruptDataError, MetadataError):
         raise
     except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
+            raise  # of the disk: an impossible place in the file is EINVAL
         raise CorruptDataError(
             f"{str(path)!r} cannot be read as CZI: {error}; get a whole copy of it",
             key=str(path),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import struct
 import xml.etree.ElementTree as ElementTree
@@ -272,7 +273,7 @@ def _channel(stored: Any, name: str | None) -> Channel:
 
 _BROKEN = (
     ValueError, TypeError, KeyError, IndexError, EOFError, AssertionError,
-    struct.error, ElementTree.ParseError, UnicodeError,
+    struct.error, ElementTree.ParseError, UnicodeError, OSError, ArithmeticError,
 )  # fmt: skip
 
 
@@ -284,6 +285,8 @@ def _errors_named(path: Path) -> Iterator[None]:
     except AnyzarrError:
         raise
     except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
+            raise  # of the disk: an impossible place in the file is EINVAL
         raise _broken(path, str(error)) from error
 
 

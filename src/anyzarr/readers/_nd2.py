@@ -328,7 +328,7 @@ def _documents(path: Path) -> dict[str, bytes]:
 
 _BROKEN = (
     ValueError, TypeError, KeyError, IndexError, EOFError, OSError, struct.error, zlib.error,
-    UnboundLocalError, AttributeError,  # of nd2, where something is not as in any file it knows
+    ArithmeticError, UnboundLocalError, AttributeError,  # nd2's, for a file unlike all it knows
 )  # fmt: skip
 
 

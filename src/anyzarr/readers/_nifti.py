@@ -125,8 +125,17 @@ def _given(axes: str, sizes: tuple[int, ...]) -> str:
     return "".join(next(named if n > 1 else unnamed) for n in sizes)
 
 
+def _units(header: Any) -> tuple[str, str]:
+    """Return the units of length and time as nibabel calls them."""
+    try:
+        length, duration = header.get_xyzt_units()
+    except KeyError:
+        return "unknown", "unknown"  # a number that stands for none
+    return length, duration
+
+
 def _calibration(header: Any, affine: Any) -> Calibration:
-    length, duration = header.get_xyzt_units()
+    length, duration = _units(header)
     unit = length_unit(_UNITS.get(length, length))
     sizes: dict[str, tuple[float, str | None]] = {}
     zooms = [float(zoom) for zoom in header.get_zooms()]

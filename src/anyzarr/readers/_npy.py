@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import math
 import tokenize
@@ -226,7 +227,7 @@ def _header(file: IO[bytes]) -> _Header:
 # A header is a literal of Python, which numpy has Python parse.
 _BROKEN = (
     ValueError, TypeError, EOFError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile,
-    zlib.error, NotImplementedError, RuntimeError,
+    zlib.error, NotImplementedError, RuntimeError, ArithmeticError, OSError,
 )  # fmt: skip
 
 
@@ -235,6 +236,8 @@ def _errors_named(path: Path) -> Iterator[None]:
     try:
         yield
     except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
+            raise  # of the disk: an impossible place in the file is EINVAL
         raise CorruptDataError(
             f"{str(path)!r} cannot be read as a NumPy file: {error}; get a whole copy of it",
             key=str(path),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 import math
@@ -197,7 +198,10 @@ def _errors_named(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None:  # what bz2 and gzip raise where the data are no such stream
+        if error.errno in {
+            None,
+            errno.EINVAL,
+        }:  # what bz2 and gzip raise where the data are no such stream
             raise _broken(path, error) from error
         raise StoreError(
             f"cannot unpack {str(path)!r}: {error.strerror}; free some room in "
