@@ -133,7 +133,7 @@ asan tsan miri: $(READY)  ## Test the native engine's core under a sanitizer, or
 
 lock: $(READY)  ## Choose new versions for constraints.txt
 	$(BIN)/python -m pip install $(PIP_FLAGS) uv
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra all --extra s3fs --extra gcsfs --extra adlfs --extra cluster \
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra all --extra s3fs --extra gcsfs --extra adlfs --extra cluster --extra tables \
 		--group demo --group test --group oracles --group lint --group docs --group native \
 		--upgrade --no-header --no-annotate --quiet --output-file constraints.txt
 

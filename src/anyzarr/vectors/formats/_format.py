@@ -180,17 +180,39 @@ _formats: dict[str, VectorFormat] = {}
 
 
 def register_format(kind: VectorFormat) -> None:
-    """Add a format, or replace the one of the same name."""
+    """Add a format, or replace the one of the same name.
+
+    Examples
+    --------
+    >>> from anyzarr.vectors.formats import SWC, format_of_name, register_format
+    >>> register_format(SWC)
+    >>> format_of_name("neuron.swc") is SWC
+    True
+    """
     _formats[kind.name] = kind
 
 
 def list_formats() -> list[VectorFormat]:
-    """Return the formats that are known."""
+    """Return the formats that are known.
+
+    Examples
+    --------
+    >>> from anyzarr.vectors.formats import list_formats
+    >>> [kind.name for kind in list_formats() if "mesh" in kind.geometry_types]
+    ['PLY', 'OBJ', 'STL', 'Neuroglancer precomputed']
+    """
     return list(_formats.values())
 
 
 def format_of_name(name: str) -> VectorFormat | None:
-    """Return the format of files of this name; None: it is of none."""
+    """Return the format of files of this name; None: it is of none.
+
+    Examples
+    --------
+    >>> from anyzarr.vectors.formats import format_of_name
+    >>> format_of_name("brain.trk").name, format_of_name("brain.zarr")
+    ('TRK', None)
+    """
     lower = name.lower()
     return next((f for f in _formats.values() if lower.endswith(f.suffixes)), None)
 

@@ -45,6 +45,16 @@ class StoredSource:
         Number of the level.
     batch_vertices
         About how many vertices a part has.
+
+    Examples
+    --------
+    >>> from anyzarr.vectors import write_points
+    >>> from anyzarr.vectors.formats import StoredSource
+    >>> memory = {}
+    >>> _ = write_points(memory, [[1, 2], [3, 4]])
+    >>> source = StoredSource(memory)
+    >>> source.facts.geometry_type, [part.n_vertices for part in source.batches()]
+    ('point_cloud', [2])
     """
 
     def __init__(

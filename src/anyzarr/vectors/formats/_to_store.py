@@ -93,6 +93,18 @@ def write_store(
         Positions cannot be of the type asked for, or the chunk shape does not fit the space.
     UnsupportedError
         The type asked for is no type of positions.
+
+    Examples
+    --------
+    >>> from anyzarr.stores import open_store
+    >>> from anyzarr.vectors import write_points
+    >>> from anyzarr.vectors.formats import StoredSource, StoreOptions, write_store
+    >>> memory = {}
+    >>> _ = write_points(memory, [[1, 2], [3, 4]])
+    >>> target = open_store({}, mode="a")
+    >>> options = StoreOptions(chunk_shape=(2.0, 2.0))
+    >>> write_store(StoredSource(memory), target, options, lambda n: None).vertex_count
+    2
     """
     facts = source.facts
     told = "float64" if facts.dtype.kind in "iu" else facts.dtype
