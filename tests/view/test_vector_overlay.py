@@ -14,7 +14,7 @@ import anyzarr
 from anyzarr._view._shapes import Shapes
 from anyzarr._view._slab import in_slab
 from anyzarr.errors import SelectionError, UnsupportedError
-from anyzarr.vectors import write_lines, write_mesh, write_points
+from anyzarr.vectors import write_graph, write_lines, write_mesh, write_points
 
 Show = Callable[..., Any]
 SMALL = (900, 500)
@@ -136,6 +136,25 @@ def test_what_does_not_fit_is_crossed_out_and_named(show: Show) -> None:
     (note,) = shown.notes
     assert "'odd'" in note
     assert "'u', 'v', 'w'" in note
+
+
+@pytest.mark.parametrize("color", ["auto", "object", "direction", "density", "plain"])
+def test_every_geometry_is_drawn_in_every_way_and_nothing_too(color: str, show: Show) -> None:
+    store: dict[str, bytes] = {}
+    made = anyzarr.open_ome_zarr(store, mode="w", axes="yx")
+    made.create_image("0", np.zeros((64, 64), "uint16"))
+    made.create_vectors("empty")
+    write_points(made.create_vectors("points"), [[1, 1], [5, 5]])
+    write_graph(made.create_vectors("nodes"), [[1, 1], [9, 9]], np.empty((0, 2), int))
+    write_lines(made.create_vectors("lines"), [[[1, 1], [60, 30]]])
+    write_mesh(made.create_vectors("mesh"), [[9, 9], [50, 9], [9, 50]], [[0, 1, 2]])
+    _, shown = show(store, color=color, screen=SMALL)
+    assert shown.vectors == tuple(made.vectors())
+    assert shown.notes == ()
+    for name in ("points", "nodes", "lines", "mesh"):
+        pixels, shown = show(store, path=f"vectors/{name}", color=color, screen=SMALL)
+        assert shown.vectors == (name,)
+        assert pixels[90:-60].max() > 120
 
 
 def test_no_vectors_over_the_images_of_a_plate(show: Show) -> None:

@@ -206,9 +206,12 @@ def _with_scale(picture: UInt8, painted: Painted, color: str) -> UInt8:
 
 def _details(drawing: Drawing, store: ZVStore, told: str) -> str:
     n_vertices, n_objects = drawing.counts
-    parts = [", ".join(store.geometry_types) or "vectors", f"{n_vertices:,} vertices"]
+    parts = [
+        ", ".join(store.geometry_types) or "vectors",
+        f"{n_vertices:,} {'vertex' if n_vertices == 1 else 'vertices'}",
+    ]
     if n_objects:
-        parts.append(f"{n_objects:,} objects")
+        parts.append(f"{n_objects:,} {'object' if n_objects == 1 else 'objects'}")
     if drawing.n_levels > 1:
         parts.append(f"level {drawing.level} of {drawing.n_levels} shown")
     if drawing.sample:
