@@ -225,10 +225,13 @@ def write_metadata(
         _put_documents(document, store, path)
 
 
-def put_document(document: Document, store: Store, path: str) -> None:
-    """Replace the document of a node by one that says the same of it to the groups above."""
+def put_document(document: Document, store: Store, path: str, *, is_new: bool = False) -> None:
+    """Replace the document of a node by one that says the same of it to the groups above.
+
+    Where no other process knows of the node yet, none is kept apart.
+    """
     global _changes
-    with exclusive(store, [node_lock_key(path)]):
+    with exclusive(store, [] if is_new else [node_lock_key(path)]):
         _put_documents(document, store, path)
     _changes += 1
 

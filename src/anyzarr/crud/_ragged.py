@@ -104,6 +104,7 @@ def write_ragged(
     ragged: Ragged,
     *,
     engine: str | Engine | None = None,
+    is_new: bool = False,
 ) -> None:
     """Write elements of variable length.
 
@@ -118,6 +119,8 @@ def write_ragged(
         The elements: integers of shape ``(n, ndim)``, in any order, each one once.
     ragged
         ``n`` elements, in the order of ``coords``; of strings in UTF-8.
+    is_new
+        No other process knows of the array yet, so that none need be kept apart.
 
     Raises
     ------
@@ -143,7 +146,7 @@ def write_ragged(
     _, io = open_array_io(meta, store, path, engine)
     if io.capabilities.ragged and meta.ndim:
         _check_text(ragged, meta)
-        _write(cast(RaggedArrayIO, io), meta, store, path, where, ragged, engine)
+        _write(cast(RaggedArrayIO, io), meta, store, path, where, ragged, engine, is_new)
         return
     values = elements_of(ragged, meta.data_type)
     if meta.ndim == 0:
@@ -265,11 +268,13 @@ def _write(
     where: npt.NDArray[np.int64],
     ragged: Ragged,
     engine: str | Engine | None,
+    is_new: bool,
 ) -> None:
     cells = _cells_of(where, meta.grid)
     keys = cells.keys(meta, path)
     if cells.is_whole.all() or not is_conditional(store):
-        with locked(store, keys), exclusive(store, cells.keys(meta, path, partial=True)):
+        shared = [] if is_new else cells.keys(meta, path, partial=True)
+        with locked(store, keys), exclusive(store, shared):
             io.write_ragged(where, ragged)
         return
 

@@ -14,6 +14,7 @@ from anyzarr.metadata._check import invalid, show
 
 __all__ = [
     "canonical",
+    "copied",
     "decode_document",
     "document_keys",
     "encode_documents",
@@ -67,7 +68,12 @@ def canonical(document: Mapping[str, Any]) -> str:
 def plain(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a deep copy made of the plain JSON types."""
     canonical(document)
-    copy: dict[str, Any] = json.loads(json.dumps(document, default=_to_json))
+    return copied(document)
+
+
+def copied(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a deep copy of what is known to be JSON, made of the plain types."""
+    copy: dict[str, Any] = json.loads(json.dumps(content, default=_to_json))
     return copy
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from anyzarr.errors import AnyzarrError, MetadataError
 from anyzarr.metadata._check import invalid, unsupported
-from anyzarr.metadata._documents import canonical, is_array_document, plain
+from anyzarr.metadata._documents import canonical, copied, is_array_document, plain
 from anyzarr.metadata._model import ArrayMetadata, GroupMetadata
 from anyzarr.metadata._v2 import parse_v2_array, parse_v2_group
 from anyzarr.metadata._v3 import parse_v3_array, parse_v3_group
@@ -185,13 +185,13 @@ def parse_group(
 
 def with_attributes(metadata: ArrayMetadata, attributes: Mapping[str, Any]) -> ArrayMetadata:
     """Return the metadata of an array with other attributes, which are copied."""
-    document = {**metadata.document, "attributes": plain(attributes)}
-    content = canonical(document)
+    content = canonical({**metadata.document, "attributes": attributes})
     known = _cache.get(content)
     if known is not None:
         return known
-    own = MappingProxyType(document)
-    changed = replace(metadata, attributes=document["attributes"], document=own, content=content)
+    own = copied(attributes)
+    document = MappingProxyType({**metadata.document, "attributes": own})
+    changed = replace(metadata, attributes=own, document=document, content=content)
     return _cache.put(content, changed, len(content))
 
 

@@ -102,6 +102,8 @@ class CellArray:
         Where the array is.
     engine
         The engine to use; None: the first that can.
+    is_new
+        Whether it is this writer who makes the array.
 
     Examples
     --------
@@ -124,6 +126,7 @@ class CellArray:
     store: Store
     path: str
     engine: str | None = None
+    is_new: bool = False
 
     @classmethod
     def new(
@@ -170,7 +173,7 @@ class CellArray:
                 **(attributes or {}),
             },
         )
-        return cls(parse_array(document), store, path, engine)
+        return cls(parse_array(document), store, path, engine, is_new=True)
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -271,8 +274,9 @@ class CellArray:
         if len(cells):
             local = cells - self.origin
             crud.write_ragged(
-                self.metadata, self.store, self.path, local, blobs, engine=self.engine
-            )
+                self.metadata, self.store, self.path, local, blobs,
+                engine=self.engine, is_new=self.is_new,
+            )  # fmt: skip
 
     def with_cells(self, cells: Coords) -> CellArray:
         """Return the array with these cells listed among those that hold something."""
@@ -321,7 +325,7 @@ class CellArray:
 
     def put(self) -> None:
         """Store the document; consolidated metadata above is the caller's care."""
-        put_document(self.metadata.document, self.store, self.path)
+        put_document(self.metadata.document, self.store, self.path, is_new=self.is_new)
 
     def rows(self, cells: Coords, dtype: npt.DTypeLike, row_shape: tuple[int, ...]) -> Rows:
         """Return the rows of a dtype that the blobs of cells are made of.

@@ -302,6 +302,11 @@ def _tables(
     origin.refuse(marked != ranges, "marks another number of ranges than its header announces")
     start, count = np.zeros((2, cell.size), np.int64)
     positions = np.repeat(begin + at_table, ranges) + 16 * _within(ranges)
+    if whole.all() and not listed.any():
+        start, count = (read_at(data, positions + k, "<i8").astype(np.int64) for k in (0, 8))
+        table = FragmentTable(offsets, start, count, whole, np.empty(0, np.int64))
+        _refuse_negative(table, cell, origin)
+        return table
     start[whole] = read_at(data, positions, "<i8")
     count[whole] = read_at(data, positions + 8, "<i8")
     lists = fragments - ranges

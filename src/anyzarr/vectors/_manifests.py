@@ -191,6 +191,11 @@ def decode_manifests(blobs: Ragged, ndim: int, origin: Origin | None = None) -> 
         coords[:, axis] = read_at(data, at + 8 * axis, "<i8")
     at = at + 8 * ndim
     mode = data[at]
+    if not mode.any():
+        start = read_at(data, at + 1, "<i8").astype(np.int64, copy=False)
+        table = ManifestTable.of_fragments(blocks, coords, start)
+        _refuse_negative(table, row, origin)
+        return table
     start, count = np.zeros(at.size, np.int64), np.ones(at.size, np.int64)
     whole, several, listed = mode != _LIST, mode == _RANGE, mode == _LIST
     start[whole] = read_at(data, at[whole] + 1, "<i8")
