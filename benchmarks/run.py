@@ -31,6 +31,7 @@ BENCHMARKS = (
     "pyramid",
     "convert",
     "micromanager",
+    "streams",
     "vectors",
 )  # table1 prints the floor
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         ValidationError,
     )
-    from anyzarr.ome import open_ome_zarr
+    from anyzarr.ome import from_xarray, open_ome_zarr
     from anyzarr.stores import list_backends
 
 __version__ = "0.1.0"
@@ -74,6 +74,7 @@ __all__ = [
     "engines",
     "errors",
     "from_dask",
+    "from_xarray",
     "indexing",
     "info",
     "list_backends",
@@ -109,6 +110,7 @@ _HOMES: dict[str, str] = {
     ),
     **dict.fromkeys((name for name in __all__ if name.endswith("Error")), "anyzarr.errors"),
     "convert": "anyzarr._convert",
+    "from_xarray": "anyzarr.ome",
     "info": "anyzarr._info",
     "list_backends": "anyzarr.stores",
     "list_engines": "anyzarr.engines",

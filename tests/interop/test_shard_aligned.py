@@ -129,3 +129,89 @@ def test_processes_of_dask_need_no_lock(tmp_path: Path) -> None:
     ) as pool:
         delayed.compute(scheduler="processes", pool=pool)
     np.testing.assert_array_equal(anyzarr.open_array(tmp_path / "a")[...], VALUES)
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_regions_of_an_array_that_is_there(grid: str, tmp_path: Path) -> None:
+    anyzarr.create_array(tmp_path / "a", shape=SHAPE, dtype="i8", **GRIDS[grid])
+    for rows in (slice(0, 5), slice(5, -3), slice(-3, None)):
+        for columns in (slice(None, 13), slice(13, 24)):
+            lazy = da.from_array(VALUES[rows, columns], chunks=(2, 3))
+            anyzarr.from_dask(lazy, tmp_path / "a", region=(rows, columns))
+    np.testing.assert_array_equal(anyzarr.open_array(tmp_path / "a")[...], VALUES)
+
+
+def test_regions_that_do_not_fit(tmp_path: Path) -> None:
+    anyzarr.create_array(tmp_path / "a", shape=SHAPE, dtype="i8", chunks=(4, 5))
+    lazy = da.from_array(VALUES[:5], chunks=(2, 3))
+    bad: list[dict[str, Any]] = [
+        {"region": (slice(0, 5),)}, {"region": (slice(0, 4), slice(None))},
+        {"region": (slice(0, 10, 2), slice(None))},
+        {"region": (slice(0, 5), slice(None)), "compute": False},
+    ]  # fmt: skip
+    for options in bad:
+        with pytest.raises(anyzarr.MetadataError):
+            anyzarr.from_dask(lazy, tmp_path / "a", **options)
+    with pytest.raises(anyzarr.MetadataError, match="progress"):
+        anyzarr.from_dask(lazy, tmp_path / "b", compute=False, progress=print)
+    assert not anyzarr.open_array(tmp_path / "a")[...].any()
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "synchronous", "processes"])
+def test_progress_of_from_dask(tmp_path: Path, scheduler: str) -> None:
+    import dask
+
+    steps: list[Any] = []
+    lazy = da.from_array(VALUES, chunks=(5, 7))
+    pool = concurrent.futures.ProcessPoolExecutor(
+        2, mp_context=multiprocessing.get_context("spawn")
+    )
+    where = {"pool": pool} if scheduler == "processes" else {}
+    with pool, dask.config.set(scheduler=scheduler, **where):
+        anyzarr.from_dask(lazy, tmp_path / "a", progress=steps.append, **GRIDS["shards"])
+    assert steps[-1].done_bytes == steps[-1].total_bytes == VALUES.nbytes
+    assert len(steps) == 1 + 3 * 3
+    np.testing.assert_array_equal(anyzarr.open_array(tmp_path / "a")[...], VALUES)
+
+
+def test_a_cluster_writes_and_tells(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="the clusters of dask")
+    steps: list[Any] = []
+    lazy = da.from_array(VALUES, chunks=(5, 7))
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+        anyzarr.from_dask(lazy, tmp_path / "a", progress=steps.append, **GRIDS["shards"])
+    assert steps[-1].done_bytes == steps[-1].total_bytes == VALUES.nbytes
+    np.testing.assert_array_equal(anyzarr.open_array(tmp_path / "a")[...], VALUES)
+
+
+def test_few_shards_are_held(tmp_path: Path) -> None:
+    """Blocks are made as they are written: not all of them before."""
+    made: list[int] = []
+    written: list[int] = []
+    held = [0]
+
+    def make(block_info: Any = None) -> Any:
+        made.append(1)
+        held[0] = max(held[0], len(made) - 4 * len(written))
+        return np.ones((1, 100, 100), "u1")
+
+    lazy = da.map_blocks(make, chunks=((1,) * 64, (100,), (100,)), dtype="u1")
+    store = LocalStore(tmp_path / "a")
+    put = store._put
+
+    def counted(*arguments: Any) -> Any:
+        written.append(1)
+        return put(*arguments)
+
+    store._put = counted  # type: ignore[method-assign]
+    import dask
+
+    with dask.config.set(num_workers=2), anyzarr.config.scope(engine="zarrs"):
+        array = anyzarr.from_dask(lazy, store, chunks=(1, 50, 50), shards=(4, 100, 100))
+    assert held[0] <= 4 * 6, "of sixteen shards, those in work"
+    assert array[...].all()

@@ -162,3 +162,38 @@ def test_each_shard_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
         image.write_xarray(data)
         chunks = [key for key in written if "/c/" in key]
         assert len(chunks) == len(set(chunks)) == 3 * 2 * 2 * 2
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.ozx"])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_from_xarray(tmp_path: Path, name: str, lazy: bool) -> None:
+    data = labelled()
+    steps: list[Any] = []
+    anyzarr.from_xarray(
+        data.chunk(t=2, y=7) if lazy else data, tmp_path / name, levels=3, chunks=(1, 1, 2, 10, 10),
+        shards=(1, 1, 4, 20, 20), progress=steps.append,
+    )  # fmt: skip
+    with anyzarr.open_ome_zarr(tmp_path / name) as image:
+        assert [level.shape[-2:] for level in image.levels] == [(20, 30), (10, 15), (5, 8)]
+        assert image.data.shards == (1, 1, 4, 20, 20)
+        assert image.channel_names == ["DAPI", "GFP"]
+        assert image.scale == [5.0, 1.0, 2.0, 0.5, 0.5]
+        xr.testing.assert_equal(image.to_xarray().compute(), data)
+        assert image.axes[0].unit == "second"
+    assert anyzarr.validate(tmp_path / name).errors == ()
+    assert steps[0].label == "writing"
+    assert all(step.done_bytes <= step.total_bytes for step in steps)
+    with pytest.raises(anyzarr.NodeExistsError):
+        anyzarr.from_xarray(data, tmp_path / name)
+    anyzarr.from_xarray(data[:1], tmp_path / name, overwrite=True, levels=1)
+    assert anyzarr.open_ome_zarr(tmp_path / name).data.shape[0] == 1
+
+
+def test_progress_of_parts() -> None:
+    data = labelled()
+    steps: list[Any] = []
+    with anyzarr.open_ome_zarr({}, mode="w", channel_names=["DAPI", "GFP"]) as image:
+        image.write_xarray(data.isel(c=slice(0, 1)), progress=steps.append)
+        image.write_xarray(data.isel(c=slice(1, 2)), progress=steps.append)
+        np.testing.assert_array_equal(image.data[...], data.values)
+    assert steps[-1].done_bytes == steps[-1].total_bytes == data.nbytes // 2

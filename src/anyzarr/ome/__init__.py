@@ -4,6 +4,7 @@ from anyzarr.ome._array import ImageArray
 from anyzarr.ome._axes import Axis, axes_of, check_axes, default_axes
 from anyzarr.ome._channels import Channel, Omero, Window, default_channels
 from anyzarr.ome._contrast import window_of
+from anyzarr.ome._from_xarray import from_xarray
 from anyzarr.ome._image import Image
 from anyzarr.ome._image_vectors import VectorStores
 from anyzarr.ome._label_model import LabelColor, LabelMetadata
@@ -74,6 +75,7 @@ __all__ = [
     "default_channels",
     "default_chunks",
     "default_shards",
+    "from_xarray",
     "is_ome",
     "lengths_of",
     "level_document",

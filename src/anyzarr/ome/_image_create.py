@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from anyzarr import crud
+from anyzarr._interop import is_dask, write_dask
+from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr._pyramid import fill
 from anyzarr.errors import MetadataError, NodeExistsError
 from anyzarr.ome._array import ImageArray
@@ -39,6 +41,7 @@ class ImageCreation(ImageLevels):
         translation: Sequence[float] | None = None,
         fill_value: Any = 0,
         axes: str | Iterable[str | Axis | Mapping[str, Any]] | None = None,
+        progress: ProgressCallback | None = None,
     ) -> ImageArray:
         """Create level 0 and write its data.
 
@@ -65,6 +68,8 @@ class ImageCreation(ImageLevels):
         axes
             As for :func:`anyzarr.open_ome_zarr`; None: those given there, those of the image
             that is there, or the usual ones for so many dimensions.
+        progress
+            Called with a :class:`~anyzarr._progress.Progress` as data is written.
 
         Returns
         -------
@@ -99,7 +104,7 @@ class ImageCreation(ImageLevels):
         array = self._create(name, spec.document(self._group.zarr_format), spec.axes)
         if values is not None:
             try:
-                fill(array, lambda region: np.asarray(values[region]))
+                _write(values, array, progress)
             except BaseException:
                 crud.delete_node(self.store, array.path)
                 self._arrays.pop(name, None)
@@ -192,6 +197,16 @@ class ImageCreation(ImageLevels):
             return {**stored, **new}
 
         self._group._change_attributes(with_image)
+
+
+def _write(values: Any, array: ImageArray, progress: ProgressCallback | None) -> None:
+    """Write whole stored objects, several at a time; of lazy data no more than these are held."""
+    if is_dask(values):
+        write_dask(values, array, progress=progress)
+        return
+    tracker = Tracker(progress)
+    tracker.start("writing", array.nbytes)
+    fill(array, lambda region: np.asarray(values[region]), tracker=tracker)
 
 
 def _tuple(values: Sequence[Any] | None) -> tuple[Any, ...] | None:

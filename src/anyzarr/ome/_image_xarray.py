@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from anyzarr._nodes import Array
+from anyzarr._progress import ProgressCallback
 from anyzarr.ome import _xarray
 from anyzarr.ome._axes import Axis
 from anyzarr.ome._image_channels import ImageChannels
@@ -62,7 +63,14 @@ class ImageXarray(ImageChannels, ImagePlacement):
         """
         return _xarray.to_datatree(self)
 
-    def write_xarray(self, data: xarray.DataArray, name: str = "0", **options: Any) -> Array:
+    def write_xarray(
+        self,
+        data: xarray.DataArray,
+        name: str = "0",
+        *,
+        progress: ProgressCallback | None = None,
+        **options: Any,
+    ) -> Array:
         """Write a labelled array: a new image, or the part of this one its coordinates name.
 
         Parameters
@@ -74,6 +82,8 @@ class ImageXarray(ImageChannels, ImagePlacement):
             computed and written block by block.
         name
             Path of the array of a new image.
+        progress
+            Called with a :class:`~anyzarr._progress.Progress` as data is written.
         **options
             Of a new image, as :meth:`create_image` takes them.
 
@@ -103,7 +113,7 @@ class ImageXarray(ImageChannels, ImagePlacement):
         ...     image.channel_names, image.scale, image.axes[1].unit
         (['DAPI', 'GFP'], [1.0, 0.5, 1.0], 'micrometer')
         """
-        return _xarray.write_xarray(self, data, name, **options)
+        return _xarray.write_xarray(self, data, name, progress=progress, **options)
 
     def describe_new(self, axes: Sequence[Axis], channel_names: Sequence[str] | None) -> None:
         """Set axes and channels of an image that is still to be created."""

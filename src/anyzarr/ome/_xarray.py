@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from anyzarr._nodes import Array, Group
 from anyzarr._optional import require
+from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.errors import MetadataError
 from anyzarr.ome._axes import SPACE_UNITS, TIME_UNITS, Axis, axes_of
 
@@ -107,18 +108,31 @@ def _attributes_of(group: Group) -> dict[str, Any]:
 # -- writing ----------------------------------------------------------------------------------
 
 
-def write_xarray(image: Any, data: xarray.DataArray, name: str = "0", **options: Any) -> Array:
+def write_xarray(
+    image: Any,
+    data: xarray.DataArray,
+    name: str = "0",
+    *,
+    progress: ProgressCallback | None = None,
+    **options: Any,
+) -> Array:
     """Write a labelled array; see :meth:`anyzarr.ome.Image.write_xarray`."""
     if image.has_data:
-        array = _write_part(image, data, options)
+        array = _write_part(image, data, options, progress)
     else:
-        array = _create(image, data, name, options)
+        array = _create(image, data, name, options, progress)
     if data.attrs:
         _keep_attributes(image.group, data.attrs)
     return array
 
 
-def _create(image: Any, data: xarray.DataArray, name: str, options: dict[str, Any]) -> Array:
+def _create(
+    image: Any,
+    data: xarray.DataArray,
+    name: str,
+    options: dict[str, Any],
+    progress: ProgressCallback | None,
+) -> Array:
     """Create the image; where it was opened with more channels than the data has, with all."""
     axes = tuple(_axis_of(data, dim) for dim in data.dims)
     spacing = [_spacing(data, dim, axis) for dim, axis in zip(data.dims, axes, strict=True)]
@@ -132,7 +146,7 @@ def _create(image: Any, data: xarray.DataArray, name: str, options: dict[str, An
     planned = image.channel_names
     if number is None or not planned or labels == planned:
         image.describe_new(axes, labels)
-        array: Array = image.create_image(name, data.data, **placed)
+        array: Array = image.create_image(name, data.data, progress=progress, **placed)
         return array
     if labels is None or len(set(labels)) != len(labels) or not set(labels) <= set(planned):
         raise MetadataError(
@@ -142,7 +156,7 @@ def _create(image: Any, data: xarray.DataArray, name: str, options: dict[str, An
     image.describe_new(axes, planned)
     shape = tuple(len(planned) if i == number else n for i, n in enumerate(data.shape))
     image.create_zeros(name, shape, data.dtype, **placed)
-    return _write_part(image, data, {})
+    return _write_part(image, data, {}, progress)
 
 
 def _labels(data: xarray.DataArray, dim: Hashable) -> list[str] | None:
@@ -194,7 +208,12 @@ def _numbers(data: xarray.DataArray, dim: Hashable) -> npt.NDArray[np.float64]:
     return values.astype(np.float64)
 
 
-def _write_part(image: Any, data: xarray.DataArray, options: dict[str, Any]) -> Array:
+def _write_part(
+    image: Any,
+    data: xarray.DataArray,
+    options: dict[str, Any],
+    progress: ProgressCallback | None,
+) -> Array:
     """Write to the elements of an image that the coordinates name."""
     if options:
         raise MetadataError(f"{sorted(options)} are for a new image; this one has data")
@@ -207,9 +226,13 @@ def _write_part(image: Any, data: xarray.DataArray, options: dict[str, Any]) -> 
     indices = [_indices(image, data, number) for number in range(len(names))]
     array: Array = image.data
     block = array.metadata.grid.chunk_shape or array.shape
+    tracker = Tracker(progress)
+    tracker.start("writing", data.nbytes)
     for picked in itertools.product(*(_runs(i, b) for i, b in zip(indices, block, strict=True))):
         place = tuple(np.asarray(index)[part] for index, part in zip(indices, picked, strict=True))
-        array.oindex[tuple(map(_as_slice, place))] = np.asarray(data.data[picked])
+        values = np.asarray(data.data[picked])
+        array.oindex[tuple(map(_as_slice, place))] = values
+        tracker.advance(values.nbytes)
     return array
 
 
