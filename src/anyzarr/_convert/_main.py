@@ -66,12 +66,13 @@ def convert(
 ) -> ConversionReport:
     """Convert an image to OME-Zarr, vectors from and to files, or Zarr from one form to another.
 
-    An image file (TIFF) becomes OME-Zarr with a pyramid; a hierarchy written to a name that
-    ends in ``.ozx`` is packed, an ``.ozx`` written to another name is unpacked, and anything
-    else is copied byte for byte. A hierarchy for which other chunks, shards, a compressor, a format
-    or a version is asked for is brought to them on the way, values equal bit for bit. A file of
-    points, streamlines, skeletons or meshes (:mod:`anyzarr.vectors.formats`) becomes a vector
-    store, and a vector store such a file. The target appears when it is complete, or not at all.
+    An image file (TIFF, ND2, CZI, LIF, …) becomes OME-Zarr with a pyramid; a hierarchy written to
+    a name that ends in ``.ozx`` is packed, an ``.ozx`` written to another name is unpacked, and
+    anything else is copied byte for byte. A hierarchy for which other chunks, shards, a compressor,
+    a format or a version is asked for is brought to them on the way, values equal bit for bit. A
+    file of points, streamlines, skeletons or meshes (:mod:`anyzarr.vectors.formats`) becomes a
+    vector store, and a vector store such a file. The target appears when it is complete, or not at
+    all.
 
     Parameters
     ----------
