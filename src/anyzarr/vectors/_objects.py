@@ -19,9 +19,9 @@ from anyzarr.vectors._blobs import Ints, Origin
 from anyzarr.vectors._manifests import ManifestTable, decode_manifests, manifests_of_dense
 from anyzarr.vectors._scatter import Scattered, stable_order
 
-__all__ = ["ObjectIndex", "manifests_of", "members", "object_paths", "read_groups"]
+__all__ = ["DENSE", "ObjectIndex", "manifests_of", "members", "object_paths", "read_groups"]
 
-_DENSE = "dense_manifests_v1"
+DENSE = "dense_manifests_v1"
 _FIELDS = ("manifests", "object_ids", "manifest_spans", "manifest_blocks")
 
 
@@ -104,7 +104,7 @@ class ObjectIndex:
     @property
     def is_dense(self) -> bool:
         """Whether manifests are rows of arrays instead of blobs."""
-        return self.group.metadata.attributes.get("layout") == _DENSE
+        return self.group.metadata.attributes.get("layout") == DENSE
 
     @property
     def path(self) -> str:

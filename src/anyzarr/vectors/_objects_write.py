@@ -12,14 +12,14 @@ from anyzarr import crud
 from anyzarr._nodes import Array, Group
 from anyzarr.abc import Ragged
 from anyzarr.crud._nodes import put_document
-from anyzarr.errors import MetadataError, UnsupportedError
+from anyzarr.errors import MetadataError
 from anyzarr.metadata import ArrayMetadata, array_document, group_document, parse_array
 from anyzarr.stores import join
 from anyzarr.vectors._attributes import StoredColumn, encode_column
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._geometry import Columns
 from anyzarr.vectors._manifests import ManifestTable, encode_manifests
-from anyzarr.vectors._objects import ObjectIndex, read_groups
+from anyzarr.vectors._objects import DENSE, ObjectIndex, read_groups
 
 __all__ = [
     "MANIFEST_ROWS",
@@ -145,19 +145,8 @@ def write_objects(
         To be stored when everything else has been.
     rows
         The row of each object.
-
-    Raises
-    ------
-    UnsupportedError
-        The index is of a layout to which nothing can be appended.
     """
     n_stored = 0 if stored is None else stored.n_objects
-    if stored is not None and stored.is_dense:
-        raise UnsupportedError(
-            f"the object index {stored.path!r} keeps its manifests as dense arrays, to which "
-            "nothing can be appended; write the store again with mode='overwrite'",
-            kind="manifest_layout",
-        )
     rows = np.full(len(ids), -1, np.int64) if stored is None else stored.rows_of(ids)
     is_new = rows < 0
     rows[is_new] = n_stored + np.arange(np.count_nonzero(is_new))
@@ -167,10 +156,13 @@ def write_objects(
     n_objects = n_stored + int(np.count_nonzero(is_new))
     base = f"{level}/object_index"
     arrays: Mapping[str, Array] = {} if stored is None else stored.arrays
-    documents = _write_blobs(
-        root, f"{base}/manifests", arrays.get("manifests"), n_objects, rows,
-        encode_manifests(table), {}, _MANIFEST_SHARDS if sharded else _PLAIN_CHUNKS,
-    )  # fmt: skip
+    if stored is not None and stored.is_dense:
+        documents = _write_dense(root, stored, n_objects, rows, table)
+    else:
+        documents = _write_blobs(
+            root, f"{base}/manifests", arrays.get("manifests"), n_objects, rows,
+            encode_manifests(table), {}, _MANIFEST_SHARDS if sharded else _PLAIN_CHUNKS,
+        )  # fmt: skip
     all_ids = ids if stored is None else np.concatenate([stored.ids, ids[is_new]])
     has_ids = stored is None or "object_ids" in arrays
     first = n_stored if has_ids else 0
@@ -185,10 +177,26 @@ def write_objects(
         "num_objects": n_objects,
         "num_present": present,
         "sid_ndim": sid_ndim,
-        "layout": "vlen_manifests_v2",
+        "layout": DENSE if stored is not None and stored.is_dense else "vlen_manifests_v2",
         "object_ids_sorted": bool(np.all(np.diff(all_ids) > 0)),
     }
     return {**documents, base: group_at(about)}, rows
+
+
+def _write_dense(
+    root: Group, stored: ObjectIndex, n_objects: int, rows: Ints, table: ManifestTable
+) -> Documents:
+    """Write blocks behind those that are there, and then the spans that name them."""
+    base = f"{stored.level}/object_index"
+    blocks, spans = stored.arrays["manifest_blocks"], stored.arrays["manifest_spans"]
+    added, more = dense_rows(table)
+    added[:, 0] += blocks.shape[0]
+    more = more.astype(blocks.dtype, copy=False)
+    put_documents(root, _write_rows(root, f"{base}/manifest_blocks", blocks, blocks.shape[0], more))
+    every = np.zeros((n_objects, 2), spans.dtype)
+    every[: stored.n_objects] = spans[: stored.n_objects]
+    every[rows] = added
+    return _write_rows(root, f"{base}/manifest_spans", spans, 0, every)
 
 
 def dense_rows(table: ManifestTable) -> tuple[Ints, Ints]:
