@@ -14,6 +14,7 @@ from anyzarr.vectors._documents import LevelMetadata
 from anyzarr.vectors._edit import mark_stale
 from anyzarr.vectors._edit_attributes import put_object_columns
 from anyzarr.vectors._edit_objects import drop_fragments, live_rows, put_index, with_members
+from anyzarr.vectors._fragment_columns import stage_fragment_columns
 from anyzarr.vectors._fragments import decode_fragments, encode_fragments
 from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors._job import Job, Kind, WriteOptions, WriteSummary
@@ -125,6 +126,7 @@ def _append_fragments(tx: Transaction, job: Job) -> None:
     table = decode_fragments(array.read(cells), Origin(array.path, cells))
     joined = append_fragments(table, job.scattered.fragments, job.rows)
     tx.cells(array.covering(job.grid, cells), cells, encode_fragments(joined))
+    stage_fragment_columns(tx, job, joined.fragments)
 
 
 def _put_objects(tx: Transaction, job: Job, level: StoredLevel, rows: Ints) -> None:

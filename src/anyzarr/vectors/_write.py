@@ -20,6 +20,7 @@ from anyzarr.vectors._attributes import encode_column
 from anyzarr.vectors._blobs import Ints, Origin, starts_of
 from anyzarr.vectors._cells import CellArray, Storage, arrays_at_once
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
+from anyzarr.vectors._fragment_columns import has_fragment_columns, stage_fragment_columns
 from anyzarr.vectors._fragments import FragmentTable, decode_fragments, encode_fragments
 from anyzarr.vectors._geometry import Geometry, finite_positions
 from anyzarr.vectors._job import Job, Kind, Part, WriteOptions, WriteSummary
@@ -36,6 +37,7 @@ from anyzarr.vectors._objects_write import (
 from anyzarr.vectors._regrow import make_room
 from anyzarr.vectors._scatter import scatter
 from anyzarr.vectors._settle import settle
+from anyzarr.vectors._transaction import Transaction
 from anyzarr.vectors._turns import Turn, one_writer
 
 __all__ = [
@@ -140,7 +142,7 @@ def _write(job: Job, kind: Kind, turn: Turn) -> None:
     put_documents(job.root, documents)
     for_each(lambda part: part.array.with_cells(part.cells).put(), parts, limit=limit)
     turn.check()
-    is_tiled = _commit_fragments(job)
+    is_tiled = _commit_fragments(job, turn)
     put_documents(job.root, _objects(job))
     turn.check()
     _finish(job, kind, is_tiled)
@@ -327,7 +329,7 @@ def vertex_parts(job: Job) -> tuple[list[Part], Documents]:
     return parts, documents
 
 
-def _commit_fragments(job: Job) -> bool:
+def _commit_fragments(job: Job, turn: Turn) -> bool:
     """Write the fragments: from here on the rows that they name count.
 
     Returns whether the fragments of each cell are its rows from the first to the last.
@@ -339,8 +341,14 @@ def _commit_fragments(job: Job) -> bool:
     blobs = encode_fragments(new)
     about = {"encoding": "fragment_index_v1"}
     array = job.array("vertex_fragments", "vertex_fragments", about, len(blobs.data))
-    array.write(job.scattered.cells, blobs)
-    array.with_cells(job.scattered.cells).put()
+    if job.has_data and has_fragment_columns(job.root, job.level.level):
+        tx = Transaction(job.root, [turn], was_consolidated=False)
+        tx.cells(array, job.scattered.cells, blobs)
+        stage_fragment_columns(tx, job, new.fragments)
+        tx.commit()
+    else:
+        array.write(job.scattered.cells, blobs)
+        array.with_cells(job.scattered.cells).put()
     return tiles(new, job.rows + job.scattered.counts)
 
 
