@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anyzarr.errors import UnsupportedError
 from anyzarr.vectors import open_store, read_points, validate, write_points
 
 package = pytest.importorskip("zarr_vectors.types.points", reason="needs zarr-vectors")
@@ -162,7 +161,7 @@ def test_the_package_reads_attributes_of_objects_and_groups(tmp_path) -> None:
     assert open_store(path)["0/group_attributes/q"][:].tolist() == [5, 6]
 
 
-def test_chunks_divided_by_an_attribute_are_read_and_not_written_to(tmp_path) -> None:
+def test_chunks_divided_by_an_attribute_are_read(tmp_path) -> None:
     rng = np.random.default_rng(0)
     positions, path = rng.uniform(0, 200, (300, 3)).astype("f4"), tmp_path / "a.zarrvectors"
     gene = rng.choice(["a", "b", "c"], 300)
@@ -181,8 +180,3 @@ def test_chunks_divided_by_an_attribute_are_read_and_not_written_to(tmp_path) ->
     inside = (positions <= 50).all(axis=1)
     assert read_points(path, bbox=([0] * 3, [50] * 3)).vertex_count == np.count_nonzero(inside)
     assert validate(path, 5).errors == ()
-    for policy in ("raise", "expand"):
-        with pytest.raises(UnsupportedError):
-            write_points(path, positions[:3] - 300, vertex_attributes={"row": np.arange(3)},
-                         object_ids=np.arange(3), mode="append",
-                         out_of_bounds=policy)  # fmt: skip

@@ -348,6 +348,9 @@ class LevelMetadata:
             own["chunk_shape"] = list(self.chunk_shape)
         if self.preserves_object_ids:
             own["preserves_object_ids"] = True
+        if self.chunk_attribute_name is not None:
+            own["chunk_attribute_name"] = self.chunk_attribute_name
+            own["chunk_attribute_values"] = list(self.chunk_attribute_values or ())
         if self.inherited_num_objects is not None:
             own["inherited_num_objects"] = self.inherited_num_objects
         raw[_LEVEL] = {**raw.get(_LEVEL, {}), **own}

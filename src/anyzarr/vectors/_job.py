@@ -49,6 +49,8 @@ class WriteOptions:
     mode
         ``"create"`` refuses to touch data, ``"append"`` adds to it, ``"replace"`` replaces the
         objects of the same ids and adds the others, ``"overwrite"`` replaces everything.
+    chunk_by_attribute
+        The vertex attribute by which chunks of a new store are divided, too.
     """
 
     chunk_shape: Sequence[float] | None = None
@@ -59,6 +61,7 @@ class WriteOptions:
     compressor: Any = None
     shard_shape: ShardShape = "auto"
     mode: Mode = "create"
+    chunk_by_attribute: str | None = None
 
     def __post_init__(self) -> None:
         for name, value, allowed in (

@@ -184,7 +184,8 @@ class StoredLevel:
         found = dict(family.members()) if isinstance(family, Group) else {}
         for name, node in found.items():
             self.nodes.setdefault(f"{self.number}/{_ATTRIBUTES}/{name}", node)
-        return tuple(found)
+        by_chunk = self.level.chunk_attribute_name
+        return tuple(found) if by_chunk is None else (*found, by_chunk)
 
     def select(
         self, bbox: BoundingBox | None = None, chunks: Iterable[Sequence[int]] | None = None

@@ -99,6 +99,7 @@ def write_points(
     compressor: Any = None,
     shard_shape: ShardShape = "auto",
     preserve_order: bool = False,
+    chunk_by_attribute: str | None = None,
     mode: Mode = "create",
     backend: str | None = None,
     **backend_kwargs: Any,
@@ -141,6 +142,9 @@ def write_points(
         chunk is an object of its own.
     preserve_order
         Write the row of each point in the input as the attribute ``"input_order"``.
+    chunk_by_attribute
+        A vertex attribute (whole numbers, booleans or text) by which chunks of a new store are
+        divided, too: points of one value lie in chunks of their own.
     mode
         ``"create"`` refuses to touch data; ``"append"`` adds to a store, or creates it; whatever
         other processes append meanwhile, nothing is lost; ``"replace"`` puts objects in the place
@@ -181,8 +185,9 @@ def write_points(
     True
     """
     options = WriteOptions(
-        chunk_shape, bin_shape, bounds, dtype, out_of_bounds, compressor, shard_shape, mode
-    )
+        chunk_shape, bin_shape, bounds, dtype, out_of_bounds, compressor, shard_shape, mode,
+        chunk_by_attribute,
+    )  # fmt: skip
     geometry = point_geometry(
         positions,
         vertex_attributes,

@@ -13,12 +13,13 @@ from anyzarr._nodes import Array, Group
 from anyzarr._parallel import for_each
 from anyzarr.abc import Ragged
 from anyzarr.crud._nodes import changing
-from anyzarr.errors import MetadataError, UnsupportedError
+from anyzarr.errors import MetadataError
 from anyzarr.metadata import ArrayMetadata
 from anyzarr.stores import join
 from anyzarr.vectors._attributes import encode_column
 from anyzarr.vectors._blobs import Ints, Origin, starts_of
 from anyzarr.vectors._cells import CellArray, Storage, arrays_at_once
+from anyzarr.vectors._divided import divided, divided_grid
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._fragment_columns import has_fragment_columns, stage_fragment_columns
 from anyzarr.vectors._fragments import FragmentTable, decode_fragments, encode_fragments
@@ -102,7 +103,7 @@ def summary_of(job: Job, ignored: int) -> WriteSummary:
         chunk_count=len(job.scattered.cells),
         object_count=geometry.n_objects,
         group_count=len(geometry.groups),
-        bins_per_chunk=job.grid.bins,
+        bins_per_chunk=job.grid.bins[-geometry.ndim :],
         ignored_count=ignored,
     )
 
@@ -119,8 +120,6 @@ def grow(root: Group, geometry: Geometry, options: WriteOptions, number: int) ->
     metadata = RootMetadata.parse(root.metadata.attributes)
     geometry = _as_stored(geometry, array, options)
     level = LevelMetadata.parse(group.metadata.attributes, number)
-    if level.chunk_attribute_name is not None:
-        return  # nothing will be written
     grid = metadata.grid(level)
     first = grid.cells(geometry.positions).min(axis=0)
     origin = CellArray(array.metadata, array.store, array.path).origin[-metadata.ndim :]
@@ -170,12 +169,6 @@ def prepare(
     nodes = root.get_many([*base, *families, *names, *object_paths(number)])
     group = nodes.get(str(number))
     level = plan if group is None else LevelMetadata.parse(group.attrs, number)
-    if level.chunk_attribute_name is not None:
-        raise UnsupportedError(
-            f"chunks of {root.url} are divided by {level.chunk_attribute_name!r} too, "
-            "and are only read; write the points to a new store",
-            kind="chunk_attribute",
-        )
     vertices = nodes.get(f"{number}/vertices")
     has_data = group is not None and holds_data(nodes.get(f"{number}/vertex_fragments"))
     # Arrays of a level that says nothing of itself were left by a write that was cut off.
@@ -185,6 +178,8 @@ def prepare(
         geometry = kind.admit(geometry, index.ids)
     geometry = _as_stored(geometry, array, options)
     metadata, geometry, ignored = _within_bounds(metadata, geometry, options)
+    level = _divided_level(level, options, has_data)
+    geometry, level, codes = divided(geometry, level, metadata, kind.geometry_type)
     _check_attributes(geometry, nodes.get(families[0]), has_data)
     grid = metadata.grid(level)
     pieces = kind.cut(geometry, grid)
@@ -192,7 +187,11 @@ def prepare(
         # The fragments that are there are those of objects.
         pieces = replace(pieces, by_number=False)
     n_pieces = (pieces.n_pieces or grid.n_bins) if pieces.by_number else None
-    where = scatter(grid, geometry.positions, pieces.of_vertex, n_pieces=n_pieces)
+    places = geometry.positions
+    if codes is not None:
+        grid = divided_grid(grid, level)
+        places = np.column_stack([codes.astype(np.float64), places])
+    where = scatter(grid, places, pieces.of_vertex, n_pieces=n_pieces)
     storage = storage_of(None if array is None else array.metadata, options)
     n = len(where.cells)
     none = FragmentTable.of_runs(np.zeros(n, np.int64), np.empty(0, np.int64))
@@ -203,6 +202,20 @@ def prepare(
         has_data=has_data,
     )  # fmt: skip
     return _with_stored(job) if has_data else job, ignored
+
+
+def _divided_level(level: LevelMetadata, options: WriteOptions, has_data: bool) -> LevelMetadata:
+    """Return the level with what is to divide its chunks, if it is new."""
+    name = options.chunk_by_attribute
+    if not has_data:
+        return replace(level, chunk_attribute_name=name, chunk_attribute_values=None)
+    if name is not None and name != level.chunk_attribute_name:
+        raise MetadataError(
+            f"chunk_by_attribute={name!r} differs from what divides the chunks of this store, "
+            f"{level.chunk_attribute_name!r}; leave it out, or choose another location",
+            kind="chunk_attribute",
+        )
+    return level
 
 
 def holds_data(fragments: Array | Group | None) -> bool:
@@ -224,7 +237,7 @@ def _with_stored(job: Job) -> Job:
         )
     table = decode_fragments(stored.read(cells), Origin(stored.path, cells))
     before = vertices.read(cells)
-    row_bytes = np.dtype(vertices.attributes.get("dtype", "float32")).itemsize * job.grid.ndim
+    row_bytes = np.dtype(vertices.attributes.get("dtype", "float32")).itemsize * job.geometry.ndim
     wrong = before.lengths < table.extent() * row_bytes
     Origin(vertices.path, cells).refuse(
         wrong | (before.lengths % row_bytes != 0), "has not the rows that its fragments name"
