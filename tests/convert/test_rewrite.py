@@ -369,3 +369,25 @@ def test_a_plan_writes_nothing(source: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "b").exists()
     with pytest.raises(UnsupportedError, match="dry_run"):
         anyzarr.convert(source, tmp_path / "b", dry_run=True, chunks=(10, 60, 50))
+
+
+def test_reports_tell_of_the_image_whatever_was_done(tmp_path: Path) -> None:
+    with anyzarr.open_ome_zarr(tmp_path / "a", mode="w", axes="zyx", version="0.4") as image:
+        image.create_image("0", VALUES, scale=(2, 0.5, 0.5))
+        image.compute_pyramid(levels=2)
+    reports = [
+        anyzarr.convert(tmp_path / "a", tmp_path / "copy"),
+        anyzarr.convert(tmp_path / "a", tmp_path / "a.ozx", verify=True),
+        anyzarr.convert(tmp_path / "a", tmp_path / "new", version="0.5", verify=True),
+        anyzarr.convert(tmp_path / "a", tmp_path / "image", levels=2),
+    ]
+    assert [report.kind for report in reports] == ["copy", "pack", "upgrade", "image"]
+    for report in reports:
+        assert (report.layout, report.n_images, report.axes) == ("image", 1, ("z", "y", "x"))
+        assert (report.dtype, report.scale) == ("uint16", (2, 0.5, 0.5))
+        assert report.level_shapes == ((20, 60, 50), (20, 30, 25))
+        assert report.size_bytes > 0 < report.n_objects
+        assert report.seconds > 0
+        assert "z=20 y=60 x=50 uint16" in str(report)
+        assert json.loads(json.dumps(report.to_dict()))["kind"] == report.kind
+    assert [report.verification is not None for report in reports] == [False, True, True, False]

@@ -389,7 +389,7 @@ def test_folder_without_permission(hierarchy: Path, tiff: Path) -> None:
 
 
 def test_sources_that_are_not_there_or_of_no_known_kind(tmp_path: Path) -> None:
-    (tmp_path / "a.czi").write_bytes(b"ZISRAWFILE" + bytes(99))
+    (tmp_path / "a.oib").write_bytes(b"OTHER FORMAT" + bytes(99))
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty.tif").write_bytes(b"")
     (tmp_path / "bad.ozx").write_bytes(b"PK\3\4" + bytes(99))
@@ -397,7 +397,7 @@ def test_sources_that_are_not_there_or_of_no_known_kind(tmp_path: Path) -> None:
     (tmp_path / "cut" / "zarr.json").write_text('{"zarr_fo')
     before = files(tmp_path)
     expected: dict[str, type[AnyzarrError]] = {
-        "a.czi": UnsupportedError,
+        "a.oib": UnsupportedError,
         "empty": NodeNotFoundError,
         "empty.tif": CorruptDataError,
         "bad.ozx": CorruptDataError,
@@ -413,7 +413,7 @@ def test_sources_that_are_not_there_or_of_no_known_kind(tmp_path: Path) -> None:
                 anyzarr.convert(location, tmp_path / target)
             assert source.rpartition("/")[2] in str(caught.value)
     with pytest.raises(UnsupportedError, match=r"\.tiff.*\.ozx"):
-        anyzarr.convert(tmp_path / "a.czi", tmp_path / "out.zarr")
+        anyzarr.convert(tmp_path / "a.oib", tmp_path / "out.zarr")
     assert files(tmp_path) == before
 
 

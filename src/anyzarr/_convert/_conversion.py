@@ -12,6 +12,7 @@ from typing import Any
 from anyzarr import _atomic, crud
 from anyzarr._convert._changes import ChangedSource, Changes
 from anyzarr._convert._destination import Destination
+from anyzarr._convert._facts import facts_of
 from anyzarr._convert._hierarchy import CopyConversion, RewriteConversion, WrittenHierarchy
 from anyzarr._convert._image import ImageOptions
 from anyzarr._convert._images import ImageConversion, RunOptions, Written
@@ -311,13 +312,13 @@ class Conversion:
             report = self._report("plan", plan.stored_bytes, plan.n_objects)
             return replace(report, n_arrays=len(rewrite.arrays), plan=plan)
         report = self._hierarchy(conversion, rewrite.kind)
-        return replace(report, n_arrays=len(rewrite.arrays))
+        return replace(report, n_arrays=len(rewrite.arrays), **facts_of(store))
 
     def _copy(self, store: Store) -> ConversionReport:
         contents = arrange(store.list())
         require_root(store, contents)
         copy = CopyConversion(store, contents, self.run_options, Tracker(self.progress))
-        report = self._hierarchy(copy, "copy")
+        report = replace(self._hierarchy(copy, "copy"), **facts_of(store))
         if not contents.strays:
             return report
         left_out = f"left out {len(contents.strays)} objects that belong to no hierarchy"
@@ -339,7 +340,9 @@ class Conversion:
         verify = self.run_options.verify
         packed, verification = self._destination.pack(store, verify=verify)
         report = self._report("pack", packed.size_bytes, packed.n_entries)
-        return replace(report, warnings=packed.warnings, verification=verification)
+        return replace(
+            report, warnings=packed.warnings, verification=verification, **facts_of(store)
+        )
 
     def _require_format(self, source: Store) -> None:
         """Refuse to take over what is of another format than the target's location tells."""

@@ -55,7 +55,8 @@ class ConversionReport:
         how many there are.
     axes, level_shapes, dtype, scale
         Of the first image: names of the axes, shape of each level, pixel type, physical size of an
-        element of level 0 per axis. Empty or None otherwise.
+        element of level 0 per axis; of Zarr that is taken over, if it is an image. Empty or None
+        otherwise.
     n_arrays
         Of a hierarchy that is changed on its way: how many arrays there are.
     geometry_type, vertex_count, object_count
