@@ -218,6 +218,34 @@ def test_one_pass_where_memory_allows_and_more_where_not() -> None:
     assert [p.label for p in passes] == ["level 1", "level 2", "level 3"]
 
 
+@pytest.mark.parametrize("block", [(1, 256, 256), (3, 7, 5), (64, 1, 256), (100, 300, 300)])
+def test_a_source_is_asked_for_what_it_makes_at_once(block: tuple[int, ...]) -> None:
+    arrays, factors = big((20, 256, 256), (8, 32, 32), (16, 256, 256), 2)
+    values = np.random.default_rng(0).integers(0, 60_000, arrays[0].shape).astype("u2")
+    asked = []
+
+    def produce(region: Any) -> Array:
+        asked.append(region)
+        return values[region]
+
+    for work in plan_work(arrays, factors, produce=produce, block=block):
+        work.run(work.cells(), Tracker(None), lambda cell: None)
+    for array, expected in zip(arrays, levels_of(values, factors, "mean"), strict=True):
+        assert_identical(array.values, expected)
+    if block == (1, 256, 256):  # whole planes, each of them once
+        assert all((r[1].start, r[1].stop, r[2].stop) == (0, 256, 256) for r in asked)
+        assert sum(r[0].stop - r[0].start for r in asked) == 20
+
+
+def test_a_block_beyond_the_memory_is_not_asked_for() -> None:
+    arrays, factors = big((20, 256, 256), (8, 32, 32), (16, 256, 256), 2)
+    block = (20, 256, 256)
+    (one,) = plan_passes(arrays, factors, write_first=True, memory_bytes=1 << 28, block=block)
+    assert one.block == block
+    first = plan_passes(arrays, factors, write_first=True, memory_bytes=1 << 24, block=block)[0]
+    assert first.block is None
+
+
 @pytest.mark.parametrize("threads", [1, 4])
 def test_memory_is_bounded(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is held, with as much again for the encoded bytes, stays below the bound."""

@@ -10,6 +10,7 @@ import pytest
 import anyzarr
 from anyzarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
 from anyzarr.ome import Plate, open_ome_zarr
+from anyzarr.readers import _set
 from anyzarr.readers._files import open_files
 from anyzarr.readers._pattern import Pattern
 
@@ -102,6 +103,23 @@ def test_names_in_a_folder_are_recognised(
         assert (names_of(source), len(source)) == (axes, n_images)
         assert bool(source.image(0).warnings) == guessed
         source.close()
+
+
+def test_each_file_is_opened_a_few_times_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    open_one = _set._Opened._open
+
+    def counted(self: Any, path: Path) -> Any:
+        opened.append(path.name)
+        return open_one(self, path)
+
+    monkeypatch.setattr(_set._Opened, "_open", counted)
+    for z in range(40):
+        write(tmp_path / "in" / f"z{z:02}.tif", noise(300, 300), compression="zlib")
+    anyzarr.convert(tmp_path / "in", tmp_path / "out.zarr", chunks=(40, 30, 30))
+    assert max(map(opened.count, opened)) <= 3  # to compare them, and to read
 
 
 def test_order_is_by_number_and_not_by_name(tmp_path: Path) -> None:

@@ -129,7 +129,11 @@ def plan_image(placed: Placed, options: ImageOptions) -> PlannedImage:
     finest = parse_array(spec.document(zarr_format))
     documents = [dict(finest.document), *(level_document(finest, p.shape) for p in levels[1:])]
     factors = tuple(tuple(level.factors) for level in levels[1:])
-    job = ImageJob(placed.index, placed.path, tuple(documents), factors)
+    block = placed.image.block
+    fits = block is not None and len(block) == len(spec.shape)
+    job = ImageJob(
+        placed.index, placed.path, tuple(documents), factors, block=block if fits else None
+    )
     return PlannedImage(placed, spec, levels, job)
 
 

@@ -159,6 +159,8 @@ class ImageJob:
         From each level to the next.
     is_array
         Whether ``path`` is that of the one level itself.
+    block
+        Shape of what the source decodes at once, or None.
     """
 
     index: int
@@ -166,6 +168,7 @@ class ImageJob:
     documents: tuple[Mapping[str, Any], ...]
     factors: tuple[tuple[int, ...], ...]
     is_array: bool = False
+    block: tuple[int, ...] | None = None
 
     def level_path(self, level: int) -> str:
         """Return the path of a level."""
@@ -268,6 +271,7 @@ class OpenJob:
             produce=produce,
             memory_bytes=self.job.memory_bytes,
             least_cells=_least_cells(arrays[0], self.job.workers),
+            block=one.block,
         )
 
     @property

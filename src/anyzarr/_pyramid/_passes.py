@@ -69,10 +69,13 @@ class Pass:
         Number of the first level.
     stages
         One per level, the first included.
+    block
+        What is read at once of the source of the first level, if that is written; None: chunks.
     """
 
     first: int
     stages: tuple[Stage, ...]
+    block: tuple[int, ...] | None = None
 
     @property
     def total_bytes(self) -> int:
@@ -124,7 +127,9 @@ class Pass:
         """
         first = self.stages[0]
         most = max(1, most_bytes // max(1, first.array.dtype.itemsize))
-        base = _chunks(first.array) if first.is_written else first.span
+        base = first.span
+        if first.is_written:
+            base = self.block or _chunks(first.array)
         lowest = 0 if first.is_written else 1
 
         def within(region: Region, level: int) -> Iterator[Region]:
@@ -145,6 +150,7 @@ def plan_passes(
     write_first: bool,
     memory_bytes: int,
     least_cells: int = 1,
+    block: tuple[int, ...] | None = None,
 ) -> list[Pass]:
     """Return the passes that make all levels: one, where memory allows.
 
@@ -161,15 +167,24 @@ def plan_passes(
         level, whatever it takes; the next one begins by reading the last level made.
     least_cells
         A pass has no more levels than leave it so many cells, where it has them at all.
+    block
+        What is read at once of the source of level 0, if that is written.
     """
     passes: list[Pass] = []
     start, written = 0, write_first
+    if block is not None and math.prod(block) * arrays[0].dtype.itemsize > _most(memory_bytes):
+        block = None
     while start + (not written) < len(arrays):
         budget = int(memory_bytes * _SHARE_OF_UNITS)
         stages = _stages(arrays, factors, start, written, budget, least_cells)
-        passes.append(Pass(start, tuple(stages)))
+        passes.append(Pass(start, tuple(stages), block if written else None))
         start, written = start + len(stages) - 1, False
     return passes
+
+
+def _most(memory_bytes: int) -> float:
+    """Return what one block may take: it is there twice, and two threads have one each."""
+    return memory_bytes * (1 - _SHARE_OF_UNITS) / 4
 
 
 def _stages(

@@ -125,6 +125,7 @@ def plan_work(
     produce: Producer | None = None,
     memory_bytes: int | None = None,
     least_cells: int = 1,
+    block: tuple[int, ...] | None = None,
 ) -> list[Work]:
     """Return the work that fills the levels of a pyramid, piece after piece.
 
@@ -135,6 +136,8 @@ def plan_work(
     least_cells
         Into how many cells a piece is cut at least, where its stored objects allow: for several
         processes, or to go on from after an interruption.
+    block
+        What ``produce`` makes at once, of which it is asked for whole ones where that can be.
 
     Raises
     ------
@@ -157,6 +160,7 @@ def plan_work(
         write_first=produce is not None,
         memory_bytes=memory_bytes,
         least_cells=least_cells,
+        block=block,
     )
     works: list[Work] = []
     for one in passes:

@@ -48,6 +48,7 @@ class GraySource:
             image,
             shape=_without(image.shape, axis),
             axes=_without(image.axes, axis),
+            block=None if image.block is None else _without(image.block, axis),
             scale=_without(image.scale, axis),
             translation=None if moved is None else _without(moved, axis),
             channels=None,

@@ -287,7 +287,17 @@ def _described(values: Mapping[str, Sequence[Value]], part: SourceImage) -> Sour
         translation=None if part.translation is None else tuple(translation),
         channels=_channels(values.get("c"), part, "c" in known),
         is_rgb=part.is_rgb and "c" not in values,
+        block=tuple(_block_along(name, part, known.get(name)) for name in names),
     )
+
+
+def _block_along(name: str, part: SourceImage, inner: int | None) -> int:
+    """Return how much of an axis a member decodes at once: a plane, unless it says otherwise."""
+    if inner is None:
+        return 1
+    if part.block is not None:
+        return part.block[inner]
+    return part.shape[inner] if name in "yx" else 1
 
 
 def _channels(

@@ -59,6 +59,9 @@ class SourceImage:
         left out unless they are asked for.
     is_rgb
         Whether its channels are the red, green and blue (and alpha) of one colour picture.
+    block
+        Shape of what the source decodes at once (a plane, a tile), which is then read as a whole
+        where memory allows; None: any part is as good as another.
     attributes
         What else the source says of it, as JSON values: kept among the group's attributes.
     warnings
@@ -76,6 +79,7 @@ class SourceImage:
     spot: Spot | None = None
     is_extra: bool = False
     is_rgb: bool = False
+    block: tuple[int, ...] | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

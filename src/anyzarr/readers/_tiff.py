@@ -231,7 +231,22 @@ def _warn_about_pages(series: Any, warnings: list[str]) -> None:
 def _describe(series: Any, axis_map: AxisMap, calibration: Calibration) -> SourceImage:
     channels, windows = _channels(series, axis_map, calibration)
     known = replace(calibration, channels=channels, windows_are_known=windows)
-    return described(axis_map, series.dtype, known)
+    return replace(described(axis_map, series.dtype, known), block=_block(series, axis_map))
+
+
+def _block(series: Any, axis_map: AxisMap) -> tuple[int, ...] | None:
+    """Return the shape of a tile or strip, where it must be decoded whole."""
+    page = series.keyframe
+    if page.compression == 1 and not page.is_tiled:
+        return None
+    rows = page.tilelength if page.is_tiled else page.rowsperstrip or page.imagelength
+    inside = {
+        "z": page.tiledepth if page.is_tiled and page.imagedepth > 1 else 1,
+        "y": rows,
+        "x": page.tilewidth if page.is_tiled else page.imagewidth,
+    }
+    sizes = zip(axis_map.names, axis_map.shape, strict=True)
+    return tuple(max(1, min(inside.get(name, 1), n)) for name, n in sizes)
 
 
 def _channels(
