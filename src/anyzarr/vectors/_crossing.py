@@ -15,7 +15,7 @@ __all__ = ["faces_met", "links_met", "outside", "vertices_met"]
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-Sides = npt.NDArray[np.uint64]
+Sides = npt.NDArray[np.unsignedinteger]
 
 
 def outside(positions: npt.NDArray[Any], box: Bounds) -> Sides:
@@ -30,12 +30,14 @@ def outside(positions: npt.NDArray[Any], box: Bounds) -> Sides:
     >>> outside(np.array([[1.0, 2.0], [1.0, 2.1], [-1.0, 2.1]]), ((0.0, 0.0), (1.0, 2.0))).tolist()
     [0, 8, 9]
     """
-    sides = np.zeros(len(positions), np.uint64)
+    # A bit for each side: in three dimensions and four a byte holds them.
+    kind = np.dtype(np.uint8 if positions.shape[1] <= 4 else np.uint64).type
+    sides = np.zeros(len(positions), kind)
     for axis, (low, high) in enumerate(zip(*box, strict=True)):
         column = positions[:, axis]
         # As float64, so that no bound is rounded to the type of the positions.
         for side, is_within in enumerate((column >= np.float64(low), column <= np.float64(high))):
-            sides |= (~is_within).astype(np.uint64) << np.uint64(2 * axis + side)
+            sides |= (~is_within).astype(kind) << kind(2 * axis + side)
     return sides
 
 
