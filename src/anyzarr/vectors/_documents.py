@@ -1,4 +1,4 @@
-"""The attributes of a vector store's root and levels, as values.
+"""The attributes of a vector store's root, as a value.
 
 Parsed once at the edge; what is not known is kept and written back as it was.
 """
@@ -13,12 +13,13 @@ from typing import Any
 
 from anyzarr.errors import MetadataError
 from anyzarr.vectors._constants import CAP_MULTISCALE_LINKS, FORMAT_VERSION
+from anyzarr.vectors._fields import block, numbers_of, wrong_field
 from anyzarr.vectors._grid import Bounds, CellGrid
+from anyzarr.vectors._level_metadata import LevelMetadata
 
 __all__ = ["LevelMetadata", "RootMetadata", "is_vector_store"]
 
 _ROOT = "zarr_vectors"
-_LEVEL = "zarr_vectors_level"
 _SPACE_NAMES = ("x", "y", "z", "w")
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -114,13 +115,13 @@ class RootMetadata:
         MetadataError
             They are not those of a vector store, or a field is missing or wrong.
         """
-        own = _block(attributes, _ROOT, "a vector store")
+        own = block(attributes, _ROOT, "a vector store")
         return cls(
-            chunk_shape=_numbers(own, "chunk_shape"),
+            chunk_shape=numbers_of(own, "chunk_shape"),
             bounds=_bounds(own.get("bounds")),
             geometry_types=tuple(str(kind) for kind in own.get("geometry_types") or ()),
             axes=_axes(attributes),
-            base_bin_shape=_numbers(own, "base_bin_shape") if own.get("base_bin_shape") else None,
+            base_bin_shape=numbers_of(own, "base_bin_shape") if own.get("base_bin_shape") else None,
             links_convention=own.get("links_convention"),
             object_index_convention=str(own.get("object_index_convention", "standard")),
             cross_chunk_strategy=str(own.get("cross_chunk_strategy", "explicit_links")),
@@ -254,109 +255,6 @@ class RootMetadata:
         return raw
 
 
-@dataclass(frozen=True)
-class LevelMetadata:
-    """What a level says of itself.
-
-    Attributes
-    ----------
-    level
-        Its number; 0 is full resolution.
-    vertex_count
-        Vertices in it.
-    arrays_present
-        Families of arrays in it (``"vertices"``, ``"vertex_attributes"``, ``"links"``, …).
-    chunk_shape
-        Edge lengths of its chunks, whole multiples of the root's; None: the root's.
-    fragments_tile
-        Whether the fragments of each chunk are its vertices from the first to the last. False
-        while a write is going on, and after one that was cut off.
-    object_sparsity
-        Share of the objects that the level keeps.
-    coarsening_method, parent_level
-        How it was made, and from which level.
-    preserves_object_ids
-        Whether objects have their ids of level 0.
-    inherited_num_objects
-        How many objects level 0 had, of which those that are left out keep an empty place.
-    shared_fragments
-        Whether one fragment may belong to several objects, or several times to one.
-    chunk_attribute_name, chunk_attribute_values
-        Of a level whose chunks are divided by an attribute too: its name, and its values by the
-        first coordinate of a chunk.
-    raw
-        The attributes as stored.
-    """
-
-    level: int
-    vertex_count: int = 0
-    arrays_present: tuple[str, ...] = ("vertices",)
-    chunk_shape: tuple[float, ...] | None = None
-    fragments_tile: bool = False
-    object_sparsity: float = 1.0
-    coarsening_method: str = "none"
-    parent_level: int | None = None
-    preserves_object_ids: bool = False
-    inherited_num_objects: int | None = None
-    shared_fragments: bool = False
-    chunk_attribute_name: str | None = None
-    chunk_attribute_values: tuple[Any, ...] | None = None
-    raw: Mapping[str, Any] = field(default_factory=lambda: _EMPTY, repr=False, compare=False)
-
-    @classmethod
-    def parse(cls, attributes: Mapping[str, Any], level: int = 0) -> LevelMetadata:
-        """Return the metadata in a level group's attributes.
-
-        Raises
-        ------
-        MetadataError
-            They are not those of a level, or a field is wrong.
-        """
-        own = _block(attributes, _LEVEL, "a level of a vector store")
-        values = own.get("chunk_attribute_values")
-        parent = own.get("parent_level")
-        return cls(
-            level=_integer(own, "level", level),
-            vertex_count=_integer(own, "vertex_count", 0),
-            arrays_present=tuple(str(name) for name in own.get("arrays_present") or ()),
-            chunk_shape=_numbers(own, "chunk_shape") if own.get("chunk_shape") else None,
-            fragments_tile=own.get("fragments_tile") is True,
-            object_sparsity=float(own.get("object_sparsity", 1.0)),
-            coarsening_method=str(own.get("coarsening_method", "none")),
-            parent_level=None if parent is None else _integer(own, "parent_level", 0),
-            preserves_object_ids=own.get("preserves_object_ids") is True,
-            inherited_num_objects=own.get("inherited_num_objects"),
-            shared_fragments=own.get("shared_fragments") is True,
-            chunk_attribute_name=own.get("chunk_attribute_name"),
-            chunk_attribute_values=None if values is None else tuple(values),
-            raw=dict(attributes),
-        )
-
-    def attributes(self) -> dict[str, Any]:
-        """Return the level group's attributes, with all that was read and is not known here."""
-        raw = dict(self.raw)
-        own: dict[str, Any] = {
-            "level": self.level,
-            "vertex_count": self.vertex_count,
-            "arrays_present": list(self.arrays_present),
-            "object_sparsity": self.object_sparsity,
-            "coarsening_method": self.coarsening_method,
-            "parent_level": self.parent_level,
-            "fragments_tile": self.fragments_tile,
-        }
-        if self.chunk_shape is not None:
-            own["chunk_shape"] = list(self.chunk_shape)
-        if self.preserves_object_ids:
-            own["preserves_object_ids"] = True
-        if self.chunk_attribute_name is not None:
-            own["chunk_attribute_name"] = self.chunk_attribute_name
-            own["chunk_attribute_values"] = list(self.chunk_attribute_values or ())
-        if self.inherited_num_objects is not None:
-            own["inherited_num_objects"] = self.inherited_num_objects
-        raw[_LEVEL] = {**raw.get(_LEVEL, {}), **own}
-        return raw
-
-
 def default_axes(ndim: int) -> tuple[Mapping[str, Any], ...]:
     """Return the axes of a space whose axes nobody named."""
     names = _SPACE_NAMES if ndim <= len(_SPACE_NAMES) else tuple(f"d{i}" for i in range(ndim))
@@ -366,43 +264,11 @@ def default_axes(ndim: int) -> tuple[Mapping[str, Any], ...]:
 # ---------------------------------------------------------------------- parsing
 
 
-def _block(attributes: Mapping[str, Any], name: str, what: str) -> Mapping[str, Any]:
-    own = attributes.get(name)
-    if not isinstance(own, Mapping):
-        raise MetadataError(
-            f"this group is not {what}: its attributes have no {name!r}; they have "
-            f"{', '.join(sorted(attributes)) or 'nothing'}",
-            kind="not_vectors",
-        )
-    return own
-
-
-def _wrong(key: str, value: Any, rule: str) -> MetadataError:
-    return MetadataError(f"the field {key!r} is {value!r}, and must be {rule}", kind=key)
-
-
-def _numbers(own: Mapping[str, Any], key: str) -> tuple[float, ...]:
-    values = own.get(key)
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        raise _wrong(key, values, "a list of numbers")
-    try:
-        return tuple(float(value) for value in values)
-    except (TypeError, ValueError) as error:
-        raise _wrong(key, values, "a list of numbers") from error
-
-
-def _integer(own: Mapping[str, Any], key: str, default: int) -> int:
-    value = own.get(key, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise _wrong(key, value, "a whole number, at least 0")
-    return value
-
-
 def _bounds(value: Any) -> Bounds:
     if not isinstance(value, Sequence) or len(value) != 2:
-        raise _wrong("bounds", value, "the lower and the upper corner")
+        raise wrong_field("bounds", value, "the lower and the upper corner")
     corners = {"low": value[0], "high": value[1]}
-    return _numbers(corners, "low"), _numbers(corners, "high")
+    return numbers_of(corners, "low"), numbers_of(corners, "high")
 
 
 def _multiscale(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
