@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from anyzarr.errors import NodeNotFoundError
-from anyzarr.vectors import delete_objects
+from anyzarr.vectors import (
+    build_pyramid,
+    delete_objects,
+    read_points,
+    set_vertex_attributes,
+    validate,
+)
 
 KINDS = ["point", "polyline", "graph", "skeleton", "mesh"]
 
@@ -51,3 +57,18 @@ def test_a_deletion_cut_off_anywhere_leaves_the_old_or_the_new(made, kind) -> No
         before, lambda store: delete_objects(store, [5]), state,
         lambda store: made.write(store, kind, [11], mode="append"),
     )  # fmt: skip
+
+
+def test_levels_that_show_what_was_before_say_so(made) -> None:
+    store: dict[str, bytes] = {}
+    made.write(store, "point", made.IDS)
+    build_pyramid(store, factors=[(2, 1)])
+    assert delete_objects(store, [5]).stale_levels == ()
+    assert validate(store, 5).warnings == ()
+    made.write(store, "point", [7], mode="append")
+    assert [finding.rule for finding in validate(store, 5).warnings] == ["stale"]
+    build_pyramid(store, factors=[(2, 1)], overwrite=True)
+    made.check(store)
+    row = read_points(store, attribute_names=["row"]).vertex_attributes["row"]
+    assert set_vertex_attributes(store, {"row": row + 1}).stale_levels == (1,)
+    assert [finding.rule for finding in validate(store, 5).warnings] == ["stale"]

@@ -172,6 +172,12 @@ def _level_metadata(level: StoredLevel, findings: VectorFindings) -> None:
 
 
 def _pyramid(stored: list[StoredLevel], findings: VectorFindings) -> None:
+    for level in stored:
+        if level.level.raw.get("zarr_vectors_level", {}).get("stale"):
+            findings.warning(
+                str(level.number), "stale", "it shows level 0 as it was before a change: make it "
+                "again with build_pyramid(…, overwrite=True)"
+            )  # fmt: skip
     numbers = [level.number for level in stored]
     if numbers != [*range(len(numbers))]:
         findings.error(

@@ -433,8 +433,23 @@ def completed_root(job: Job, kind: Kind, before: RootMetadata) -> RootMetadata:
     return after.with_level(number, job.metadata.scale_of(number))
 
 
+def _mark_stale(job: Job) -> None:
+    """Let the levels of detail of what is added to say that they show what was before."""
+    if job.level.level or not job.has_data or not job.geometry.n_vertices:
+        return
+
+    def stale(stored: dict[str, Any]) -> dict[str, Any]:
+        own = stored.get("zarr_vectors_level", {})
+        return {**stored, "zarr_vectors_level": {**own, "stale": True}}
+
+    for number in job.metadata.levels[1:]:
+        place = join(job.root.path, str(number))
+        crud.update_attributes(job.root.store, place, stale)
+
+
 def _finish(job: Job, kind: Kind, is_tiled: bool) -> None:
     """Write the documents of the level and of the root, which make the write complete."""
+    _mark_stale(job)
     level = completed_level(job, is_tiled=is_tiled)
     put_documents(job.root, {job.path: group_at(level.attributes())})
 
