@@ -14,6 +14,7 @@ from anyzarr.vectors._crossing import links_met, outside
 from anyzarr.vectors._gather import Gathered, gather_cells
 from anyzarr.vectors._grid import Bounds, Coords
 from anyzarr.vectors._level import StoredLevel
+from anyzarr.vectors._manifests import ManifestTable
 from anyzarr.vectors._query import BoxMode
 from anyzarr.vectors._read_links import StoredLinks
 
@@ -43,11 +44,11 @@ def objects_met(
     level: StoredLevel,
     links: StoredLinks | None,
     links_of: LinksOf,
-    rows: Ints,
+    manifests: ManifestTable,
     box: Bounds,
     mode: BoxMode,
 ) -> Ints:
-    """Return those of some objects that a box meets.
+    """Return those of some objects that a box meets, as rows of their manifests.
 
     Only cells that the box touches are read, and those at the ends of links that pass from cell to
     cell near it.
@@ -60,17 +61,17 @@ def objects_met(
         Its links.
     links_of
         Which links there are between vertices.
-    rows
-        Rows of objects.
+    manifests
+        Of the objects.
     box
         Lower and upper corner.
     mode
         With ``"touches-chunk"`` an object is met that has a vertex in a chunk that the box
         touches.
     """
-    if level.objects is None or not rows.size:
-        return rows
-    blocks = level.objects.manifests(rows).expand()
+    if level.objects is None or not manifests.n_objects:
+        return np.arange(manifests.n_objects)
+    blocks = manifests.expand()
     cells = level.select(box)
     if mode == "touches-chunk":
         hit = CellIndex(cells).find(blocks.coords) >= 0
@@ -87,5 +88,4 @@ def objects_met(
         held = held[blocks.start[held] < np.diff(first)[place[held]]]
         hit = np.zeros(len(place), np.bool_)
         hit[held] = met[first[place[held]] + blocks.start[held]]
-    kept = np.bincount(blocks.object_row[hit], minlength=len(rows)) > 0
-    return rows[kept]
+    return np.unique(blocks.object_row[hit])

@@ -104,6 +104,19 @@ class ManifestTable:
         """Row of the object of each block."""
         return np.repeat(np.arange(self.n_objects, dtype=np.int64), self.blocks)
 
+    def take(self, objects: Ints) -> ManifestTable:
+        """Return the manifests of some objects, given by their rows, in this order."""
+        per_object = self.blocks[objects]
+        rows = index_ranges(self.offsets[:-1][objects], per_object)
+        return ManifestTable(
+            starts_of(per_object),
+            self.coords[rows],
+            self.start[rows],
+            self.count[rows],
+            self.is_range[rows],
+            self.indices,
+        )
+
     def expand(self) -> ManifestTable:
         """Return the same manifests with one block for each fragment."""
         if self.is_range.all() and (self.count == 1).all():

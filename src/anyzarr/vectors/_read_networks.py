@@ -92,7 +92,7 @@ def _read(level: StoredLevel, query: Query, attribute_names: Names, width: int) 
     if box is not None:
         mode = "intersects" if query.bbox_mode == "clip" else query.bbox_mode
         bare = None if links is None else links.without_attributes()
-        rows = objects_met(level, bare, links_of, rows, box, mode)
+        rows = rows[objects_met(level, bare, links_of, manifests_of_rows(level, rows), box, mode)]
     names = level.attribute_names(attribute_names)
     cells = _cells_needed(level, query, links, links_of)
     if level.objects is None:

@@ -62,14 +62,15 @@ def read_paths(level: StoredLevel, query: Query, attribute_names: Names) -> Path
         Attributes of vertices to read.
     """
     rows = query.object_rows(level)
+    manifests = manifests_of_rows(level, rows)
     box = query.box(level)
     if box is not None:
         settled = level.level.fragments_tile
         links = StoredLinks.open(level.root, level.number, [], settled=settled, nodes=level.nodes)
         mode = "intersects" if query.bbox_mode == "clip" else query.bbox_mode
-        rows = objects_met(level, links, path_links, rows, box, mode)
+        met = objects_met(level, links, path_links, manifests, box, mode)
+        rows, manifests = rows[met], manifests.take(met)
     names = level.attribute_names(attribute_names)
-    manifests = manifests_of_rows(level, rows)
     gathered = gather_objects(level, manifests, names, query.cropping_cells(level))
     crops = box is not None and query.bbox_mode == "clip"
     keep = vertices_met(gathered.positions, box) if box is not None and crops else None
