@@ -10,6 +10,7 @@ from anyzarr._nodes import Group
 from anyzarr.errors import MetadataError
 from anyzarr.metadata import group_document
 from anyzarr.vectors._blobs import Ints, Origin
+from anyzarr.vectors._completed import completed_level, completed_root
 from anyzarr.vectors._documents import LevelMetadata
 from anyzarr.vectors._edit import mark_stale
 from anyzarr.vectors._edit_attributes import put_object_columns
@@ -25,8 +26,6 @@ from anyzarr.vectors._objects import manifests_of
 from anyzarr.vectors._relink import relink
 from anyzarr.vectors._transaction import Transaction, editing
 from anyzarr.vectors._write import (
-    completed_level,
-    completed_root,
     grow,
     holds_data,
     prepare,

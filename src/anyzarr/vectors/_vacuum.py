@@ -15,6 +15,7 @@ from anyzarr.vectors._attributes import row_layout
 from anyzarr.vectors._blobs import Ints, Origin, starts_of
 from anyzarr.vectors._cell_index import CellIndex
 from anyzarr.vectors._cells import CellArray
+from anyzarr.vectors._completed import tiles
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._edit import open_for_edit
 from anyzarr.vectors._edit_objects import without_objects
@@ -25,7 +26,6 @@ from anyzarr.vectors._manifests import ManifestTable
 from anyzarr.vectors._merge import table_of_rows
 from anyzarr.vectors._relink import RowMap, padded_rows, relink
 from anyzarr.vectors._transaction import Transaction, editing
-from anyzarr.vectors._write import tiles
 
 __all__ = ["VacuumSummary", "vacuum"]
 

@@ -13,12 +13,12 @@ from anyzarr.errors import AnyzarrError
 from anyzarr.vectors._attributes import row_layout
 from anyzarr.vectors._blobs import Ints, Origin
 from anyzarr.vectors._cells import CellArray
+from anyzarr.vectors._completed import tiles
 from anyzarr.vectors._crossing import vertices_met
 from anyzarr.vectors._fragments import FragmentTable, decode_fragments
 from anyzarr.vectors._grid import Coords
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._report import VectorFindings
-from anyzarr.vectors._write import tiles
 
 __all__ = ["CellSummary", "check_cells", "check_listed"]
 

@@ -17,39 +17,31 @@ from anyzarr.errors import MetadataError
 from anyzarr.metadata import ArrayMetadata
 from anyzarr.stores import join
 from anyzarr.vectors._attributes import encode_column
-from anyzarr.vectors._blobs import Ints, Origin, starts_of
+from anyzarr.vectors._blobs import Origin
 from anyzarr.vectors._cells import CellArray, Storage, arrays_at_once
+from anyzarr.vectors._completed import commit_fragments, finish_write, put_objects
 from anyzarr.vectors._divided import divided, divided_grid
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
-from anyzarr.vectors._fragment_columns import has_fragment_columns, stage_fragment_columns
-from anyzarr.vectors._fragments import FragmentTable, decode_fragments, encode_fragments
+from anyzarr.vectors._fragments import FragmentTable, decode_fragments
 from anyzarr.vectors._geometry import Geometry, finite_positions
 from anyzarr.vectors._job import Job, Kind, Part, WriteOptions, WriteSummary
-from anyzarr.vectors._merge import append_fragments, extend_fragments
-from anyzarr.vectors._objects import ObjectIndex, manifests_of, object_paths
+from anyzarr.vectors._objects import ObjectIndex, object_paths
 from anyzarr.vectors._objects_write import (
     Documents,
     group_at,
     put_documents,
-    write_groups,
-    write_object_attributes,
-    write_objects,
 )
 from anyzarr.vectors._regrow import make_room
 from anyzarr.vectors._scatter import scatter
 from anyzarr.vectors._settle import settle
-from anyzarr.vectors._transaction import Transaction
 from anyzarr.vectors._turns import Turn, one_writer
 
 __all__ = [
-    "completed_level",
-    "completed_root",
     "grow",
     "holds_data",
     "prepare",
     "storage_of",
     "summary_of",
-    "tiles",
     "vertex_parts",
     "write_level",
 ]
@@ -141,10 +133,10 @@ def _write(job: Job, kind: Kind, turn: Turn) -> None:
     put_documents(job.root, documents)
     for_each(lambda part: part.array.with_cells(part.cells).put(), parts, limit=limit)
     turn.check()
-    is_tiled = _commit_fragments(job, turn)
-    put_documents(job.root, _objects(job))
+    is_tiled = commit_fragments(job, turn)
+    put_documents(job.root, put_objects(job))
     turn.check()
-    _finish(job, kind, is_tiled)
+    finish_write(job, kind, is_tiled)
 
 
 # ---------------------------------------------------------------------- before anything is written
@@ -340,120 +332,3 @@ def vertex_parts(job: Job) -> tuple[list[Part], Documents]:
     if job.has_data:
         documents.pop(f"{job.path}/vertex_attributes", None)
     return parts, documents
-
-
-def _commit_fragments(job: Job, turn: Turn) -> bool:
-    """Write the fragments: from here on the rows that they name count.
-
-    Returns whether the fragments of each cell are its rows from the first to the last.
-    """
-    new = job.scattered.fragments
-    if job.rows.any():
-        merge = extend_fragments if job.pieces.by_number else append_fragments
-        new = merge(job.fragments, new, job.rows)
-    blobs = encode_fragments(new)
-    about = {"encoding": "fragment_index_v1"}
-    array = job.array("vertex_fragments", "vertex_fragments", about, len(blobs.data))
-    if job.has_data and has_fragment_columns(job.root, job.level.level):
-        tx = Transaction(job.root, [turn], was_consolidated=False)
-        tx.cells(array, job.scattered.cells, blobs)
-        stage_fragment_columns(tx, job, new.fragments)
-        tx.commit()
-    else:
-        array.write(job.scattered.cells, blobs)
-        array.with_cells(job.scattered.cells).put()
-    return tiles(new, job.rows + job.scattered.counts)
-
-
-def tiles(table: FragmentTable, rows: Ints) -> bool:
-    """Return whether the fragments of each cell are its rows, so many, one after the other."""
-    running = starts_of(table.count)
-    first = running[table.offsets[:-1]]
-    in_order = table.start == running[:-1] - first[table.cell]
-    whole = running[table.offsets[1:]] - first == rows
-    return bool(table.is_range.all() and in_order[table.count > 0].all() and whole.all())
-
-
-def _objects(job: Job) -> Documents:
-    geometry, number = job.geometry, job.level.level
-    documents: Documents = {}
-    if geometry.object_ids is not None:
-        stored = ObjectIndex.of(job.root, number, job.nodes) if job.has_data else None
-        n_stored = 0 if stored is None else stored.n_objects
-        table = manifests_of(
-            job.scattered, geometry.n_objects, job.pieces.object_of_piece, job.first_fragment
-        )
-        documents, rows = write_objects(
-            job.root,
-            number,
-            stored,
-            geometry.object_ids,
-            table,
-            job.grid.ndim,
-            sharded=job.storage.shard_shape is not None,
-        )
-        n_objects = max(n_stored, int(rows.max(initial=-1)) + 1)
-        documents |= write_object_attributes(
-            job.root, number, geometry.object_attributes, rows, n_stored, n_objects
-        )
-    return documents | write_groups(job.root, number, geometry.groups, geometry.group_attributes)
-
-
-def completed_level(job: Job, *, is_tiled: bool) -> LevelMetadata:
-    """Return what the level says once what is written counts."""
-    geometry = job.geometry
-    families = {
-        "vertices": True,
-        "vertex_attributes": bool(geometry.vertex_attributes),
-        "object_index": geometry.object_ids is not None,
-        "links": geometry.links is not None,
-    }
-    present = dict.fromkeys(job.level.arrays_present)
-    present.update({name: None for name, is_there in families.items() if is_there})
-    return replace(
-        job.level,
-        vertex_count=job.level.vertex_count + geometry.n_vertices,
-        arrays_present=tuple(present),
-        fragments_tile=is_tiled and (job.level.fragments_tile or not job.level.vertex_count),
-    )
-
-
-def completed_root(job: Job, kind: Kind, before: RootMetadata) -> RootMetadata:
-    """Return what the root says once what is written counts."""
-    kinds = dict.fromkeys([*before.geometry_types, kind.geometry_type])
-    after = replace(
-        before,
-        bounds=job.metadata.bounds,
-        geometry_types=tuple(kinds),
-        links_convention=before.links_convention or kind.links_convention,
-    )
-    number = job.level.level
-    if number in after.levels:
-        return after
-    return after.with_level(number, job.metadata.scale_of(number))
-
-
-def _mark_stale(job: Job) -> None:
-    """Let the levels of detail of what is added to say that they show what was before."""
-    if job.level.level or not job.has_data or not job.geometry.n_vertices:
-        return
-
-    def stale(stored: dict[str, Any]) -> dict[str, Any]:
-        own = stored.get("zarr_vectors_level", {})
-        return {**stored, "zarr_vectors_level": {**own, "stale": True}}
-
-    for number in job.metadata.levels[1:]:
-        place = join(job.root.path, str(number))
-        crud.update_attributes(job.root.store, place, stale)
-
-
-def _finish(job: Job, kind: Kind, is_tiled: bool) -> None:
-    """Write the documents of the level and of the root, which make the write complete."""
-    _mark_stale(job)
-    level = completed_level(job, is_tiled=is_tiled)
-    put_documents(job.root, {job.path: group_at(level.attributes())})
-
-    def final(stored: dict[str, Any]) -> dict[str, Any]:
-        return completed_root(job, kind, RootMetadata.parse(stored)).attributes()
-
-    crud.update_attributes(job.root.store, job.root.path, final)
