@@ -112,6 +112,27 @@ def test_levels_are_replaced_only_on_purpose_and_removed() -> None:
         remove_resolution_level(memory, 0)
 
 
+@pytest.mark.parametrize("options", [{}, {"object_ids": np.arange(2000) % 7}])
+def test_levels_of_chunks_that_an_attribute_divides(monkeypatch, options) -> None:
+    monkeypatch.setattr("anyzarr.vectors._coarsen_blocks._BLOCK_VERTICES", 150)
+    memory, plain = {}, {}
+    for store, more in ((memory, {"chunk_by_attribute": "kind"}), (plain, {})):
+        write_points(store, POSITIONS, chunk_shape=(50,) * 3, bin_shape=(10,) * 3,
+                     vertex_attributes=ATTRIBUTES, **options, **more)  # fmt: skip
+    before = dict(memory)
+    with pytest.raises(UnsupportedError):
+        build_pyramid(memory, cross_level_storage="explicit")
+    assert memory == before
+    for store in (memory, plain):
+        build_pyramid(store, factors=[(2, 1)], attribute_rules={"count": "sum"})
+        assert validate(store, 5).errors == ()
+    a, b = (read_points(store, level=1, attribute_names="all") for store in (memory, plain))
+    order = [np.lexsort(points.positions.T) for points in (a, b)]
+    np.testing.assert_allclose(a.positions[order[0]], b.positions[order[1]], rtol=1e-5)
+    assert a.vertex_attributes["count"].sum() == ATTRIBUTES["count"].sum()
+    assert {*a.vertex_attributes} == {*b.vertex_attributes}
+
+
 def test_sums_that_a_type_cannot_hold_are_refused() -> None:
     memory: dict[str, bytes] = {}
     write_points(memory, [[1, 1], [2, 2], [3, 1]], chunk_shape=(8, 8),

@@ -21,6 +21,8 @@ def goes_in_blocks(level: StoredLevel, step: Step) -> bool:
     """Return whether a level is made coarser in blocks: many points, in bins that divide chunks."""
     if family_of(level.metadata) != "point_cloud" or (step.objects and level.objects is not None):
         return False
+    if level.level.chunk_attribute_name is not None:  # a bin lies in several cells
+        return False
     count = np.asarray(level.grid.chunk_shape) / np.asarray(step.bin_shape)
     divides = (np.round(count) >= 1) & (np.abs(count - np.round(count)) <= 1e-9 * count)
     return bool(divides.all()) and level.level.vertex_count > _BLOCK_VERTICES

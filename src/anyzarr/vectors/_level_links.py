@@ -38,6 +38,7 @@ __all__ = [
     "linked_levels",
     "listed_levels",
     "read_links_to",
+    "refuse_divided",
     "write_links_to",
 ]
 
@@ -95,12 +96,7 @@ def write_links_to(
     UnsupportedError
         Chunks of a level are divided by an attribute, too.
     """
-    if any(part.level.chunk_attribute_name is not None for part in (level, other)):
-        raise UnsupportedError(
-            f"chunks of {level.root.url} are divided by an attribute too, and links between "
-            "levels are not written; use cross_level_storage='none'",
-            kind="chunk_attribute",
-        )
+    refuse_divided(level, other)
     root, family = level.root, LinkFamily(2, level.ndim, other.number - level.number, directed=True)
     path = f"{level.number}/{family.path}"
     links = _sorted(family, ends, _anchors(ends.source.cells, level, other))
@@ -115,6 +111,22 @@ def write_links_to(
         for_each(lambda part: part.array.write(part.cells, part.blobs), parts, limit=limit)
         for_each(lambda part: part.array.with_cells(part.cells).put(), parts, limit=limit)
         put_documents(root, documents)
+
+
+def refuse_divided(*levels: StoredLevel) -> None:
+    """Refuse levels whose chunks are divided by an attribute, too.
+
+    Raises
+    ------
+    UnsupportedError
+        One is.
+    """
+    if any(level.level.chunk_attribute_name is not None for level in levels):
+        raise UnsupportedError(
+            f"chunks of {levels[0].root.url} are divided by an attribute too, and links between "
+            "levels are not written; use cross_level_storage='none'",
+            kind="chunk_attribute",
+        )
 
 
 def _sorted(family: LinkFamily, ends: LinkEnds, anchors: Coords) -> list[LinkCells]:

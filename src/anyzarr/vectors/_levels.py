@@ -18,11 +18,12 @@ from anyzarr.vectors._constants import CAP_PRESERVED_OBJECT_IDS
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors._job import Job, Kind, Part, WriteOptions, WriteSummary
+from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._level_links import drop_links_to
 from anyzarr.vectors._objects_write import Documents
 from anyzarr.vectors._open import open_root
 from anyzarr.vectors._read_links import absent
-from anyzarr.vectors._write import write_level
+from anyzarr.vectors._write import storage_of, write_level
 
 __all__ = [
     "CrossLevelStorage",
@@ -31,6 +32,7 @@ __all__ = [
     "check_chunks",
     "finished",
     "forget_level",
+    "options_like",
     "remove_resolution_level",
     "scaled_chunks",
     "with_places",
@@ -200,6 +202,15 @@ def check_chunks(metadata: RootMetadata, scale: Ints, bin_shape: Sequence[float]
             f"{list(bin_shape)}: choose chunk_scale_factors and factors that fit each other",
             kind="chunk_scale_factors",
         )
+
+
+def options_like(level: StoredLevel) -> WriteOptions:
+    """Return options that store a level as another one is stored, in the space alone."""
+    storage = storage_of(level.vertices.metadata, WriteOptions())
+    shards = storage.shard_shape
+    if isinstance(shards, tuple):
+        shards = shards[-level.ndim :]  # before these there is the attribute that divides chunks
+    return WriteOptions(dtype=str(level.dtype), compressor=storage.compressor, shard_shape=shards)
 
 
 def capturing(kind: Kind, jobs: list[Job]) -> Kind:

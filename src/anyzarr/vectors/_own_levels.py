@@ -15,12 +15,12 @@ from anyzarr.vectors._details import level_kind
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors._graphs import Graph
-from anyzarr.vectors._job import WriteOptions
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._levels import (
     as_chunk_scale,
     check_chunks,
     finished,
+    options_like,
     scaled_chunks,
     with_places,
     write_new_level,
@@ -33,7 +33,6 @@ from anyzarr.vectors._points import Points, point_geometry
 from anyzarr.vectors._polylines import Polylines
 from anyzarr.vectors._select import Vectors, geometry_of
 from anyzarr.vectors._whole import family_of
-from anyzarr.vectors._write import storage_of
 from anyzarr.vectors._write_networks import network_geometry, tree_geometry
 from anyzarr.vectors._write_paths import path_geometry
 
@@ -113,7 +112,6 @@ def add_resolution_level(
         group_attributes=as_group_columns(group_attributes, numbers),
     )
     first = StoredLevel.of(root, metadata, 0, objects=True)
-    storage = storage_of(first.vertices.metadata, WriteOptions())
     level = LevelMetadata(
         before + 1,
         chunk_shape=scaled_chunks(metadata, chunks),
@@ -125,9 +123,7 @@ def add_resolution_level(
     if ids is not None and geometry.object_ids is not None and _all_in(geometry.object_ids, ids):
         geometry = with_places(geometry, ids)
         level = replace(level, preserves_object_ids=True, inherited_num_objects=len(ids))
-    options = WriteOptions(
-        dtype=str(first.dtype), compressor=storage.compressor, shard_shape=storage.shard_shape
-    )
+    options = options_like(first)
     is_consolidated = "consolidated_metadata" in root.metadata.document
     kind = level_kind(family_of(metadata), metadata)
     write_new_level(root, geometry, options, kind, level, scales)

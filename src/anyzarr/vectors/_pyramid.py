@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from anyzarr.vectors._details import Method, Step, coarser, level_kind
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._job import Job, Kind, WriteOptions
 from anyzarr.vectors._level import StoredLevel
-from anyzarr.vectors._level_links import LinkEnds, write_links_to
+from anyzarr.vectors._level_links import LinkEnds, refuse_divided, write_links_to
 from anyzarr.vectors._levels import (
     CrossLevelStorage,
     as_chunk_scale,
@@ -27,6 +27,7 @@ from anyzarr.vectors._levels import (
     check_chunks,
     finished,
     forget_level,
+    options_like,
     scaled_chunks,
     with_places,
     write_new_level,
@@ -254,12 +255,12 @@ class _Build:
             self._forget(metadata)
             return
         stored = StoredLevel.of(self.root, metadata, 0)
+        if self.links.storage != "none":
+            refuse_divided(stored)
         source = self._source(stored, steps[0])
         names = {*source.geometry.vertex_attributes, *source.geometry.link_attributes}
         check_rules(rules, names | {*source.geometry.object_attributes})
-        options = WriteOptions(dtype=str(stored.dtype))
-        storage = storage_of(stored.vertices.metadata, options)
-        options = replace(options, compressor=storage.compressor, shard_shape=storage.shard_shape)
+        options = options_like(stored)
         family, kept = family_of(metadata), 1.0
         ids = source.geometry.object_ids if steps[0].objects else None
         for number, (step, chunks) in enumerate(zip(steps, scales, strict=True), start=1):
