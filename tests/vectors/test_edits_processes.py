@@ -7,11 +7,14 @@ import time
 from typing import Any
 
 import numpy as np
+import pytest
 
 from anyzarr.vectors import (
     delete_objects,
     open_store,
     read_polylines,
+    rechunk,
+    set_bounds,
     set_object_attributes,
     vacuum,
     validate,
@@ -27,7 +30,7 @@ def line_of(seed: int) -> np.ndarray:
 
 def write(path: str, ids: list[int], mode: str, **columns: Any) -> None:
     write_polylines(path, [line_of(i) for i in ids], object_ids=ids, mode=mode,
-                    object_attributes={"w": [0.0 + i for i in ids]}, **OPTIONS)  # type: ignore[arg-type] # fmt: skip
+                    object_attributes={"w": [0.0 + i for i in ids]}, **{**OPTIONS, **columns})  # type: ignore[arg-type] # fmt: skip
 
 
 def check(path: str) -> list[int]:
@@ -112,3 +115,23 @@ def check_lines(path: str) -> list[int]:
     for i, line in zip(found.object_ids.tolist(), found.polylines, strict=True):
         assert np.array_equal(line, line_of(i))
     return found.object_ids.tolist()
+
+
+def test_a_bucket_is_edited_like_a_folder(s3) -> None:
+    pytest.importorskip("obstore")
+    options = {"backend": "obstore", **s3.options}
+    url = f"s3://{s3.new_bucket()}/a.zarrvectors"
+    write(url, [*range(6)], "create", **options)
+    delete_objects(url, [4], **options)
+    write(url, [1, 9], "replace", **options)
+    set_object_attributes(url, {"w": [7.0]}, object_ids=[9], **options)
+    vacuum(url, **options)
+    rechunk(url, chunk_shape=(80.0, 80.0), **options)
+    set_bounds(url, ([-300.0, 0.0], [200.0, 200.0]), **options)
+    assert validate(url, 5, **options).errors == ()
+    found = read_polylines(url, **options)
+    assert found.object_ids.tolist() == [0, 1, 2, 3, 5, 9]
+    assert found.object_attributes["w"].tolist() == [0, 1, 2, 3, 5, 7]
+    for i, line in zip(found.object_ids.tolist(), found.polylines, strict=True):
+        assert np.array_equal(line, line_of(i))
+    assert open_store(url, **options).store.list_level().keys == ("zarr.json",)
