@@ -273,6 +273,8 @@ def test_interrupted_dicts_are_emptied(tiff: Path, hierarchy: Path) -> None:
         assert target == {}
 
 
+# Between opening a file and the block that closes it, an interrupt leaves that to the collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_while_threads_write(
     tiff: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,7 +286,8 @@ def test_ctrl_c_while_threads_write(
     def interrupting(self: LocalStore, key: str, *args: Any, **more: Any) -> Any:
         with counting:
             puts.append(key)
-            is_the_one = len(puts) == 6
+            # Python ignores one that comes while an object is being collected.
+            is_the_one = len(puts) % 40 == 6
         if is_the_one:
             _thread.interrupt_main()
         return put(self, key, *args, **more)
