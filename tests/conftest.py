@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import hypothesis
 import pytest
 
 from . import _emulators
@@ -26,6 +27,11 @@ from ._gcs_xml import XmlWrites
 from ._relay import Relay, relaying
 
 __all__ = ["pytest_runtest_makereport", "pytest_terminal_summary"]
+
+
+# How long an example takes says nothing on a machine that does other work too.
+hypothesis.settings.register_profile("anyzarr", deadline=None)
+hypothesis.settings.load_profile("anyzarr")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import _thread
 import functools
+import gc
 import itertools
 import os
 import shutil
@@ -303,6 +304,7 @@ def test_ctrl_c_while_threads_write(
         assert n < 2 * 10 * 11
         time.sleep(0.05)
         assert len(puts) == n
+        gc.collect()
 
 
 def test_progress_never_goes_back_and_ends_complete(tiff: Path, tmp_path: Path) -> None:
