@@ -11,6 +11,7 @@ from anyzarr.readers._files import FILES, TABLE, open_plate, open_several
 from anyzarr.readers._gray import GraySource
 from anyzarr.readers._hdf5 import HDF5
 from anyzarr.readers._lif import LIF
+from anyzarr.readers._mmimages import MMIMAGES
 from anyzarr.readers._mmstack import MMSTACK
 from anyzarr.readers._mrc import MRC
 from anyzarr.readers._n5 import is_n5, open_n5
@@ -39,6 +40,7 @@ for _kind in (
     NDTIFF,
     CLEARCONTROL,
     MMSTACK,
+    MMIMAGES,
     TIFF,
     NPY,
     NPZ,
@@ -62,6 +64,7 @@ __all__ = [
     "FILES",
     "HDF5",
     "LIF",
+    "MMIMAGES",
     "MMSTACK",
     "MRC",
     "ND2",

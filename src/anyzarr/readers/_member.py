@@ -50,11 +50,16 @@ class Group:
     values
         What occurs along each of the axes that tell them apart, in their order.
     members
-        By their index along these axes.
+        By their index along these axes; what is not there is zero.
     """
 
     values: Mapping[str, Sequence[Value]]
     members: Mapping[tuple[int, ...], Member]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of its parts are there."""
+        return len(self.members) == math.prod(map(len, self.values.values()))
 
     @property
     def first(self) -> Member:
@@ -185,8 +190,15 @@ def values_in_order(values: Sequence[Value]) -> list[Value]:
     return once
 
 
-def grouped(members: Sequence[Member]) -> list[Group]:
+def grouped(members: Sequence[Member], *, sparse: bool = False) -> list[Group]:
     """Return the members of each image.
+
+    Parameters
+    ----------
+    members
+        Of all images.
+    sparse
+        Whether parts of an image may be missing.
 
     Raises
     ------
@@ -197,7 +209,7 @@ def grouped(members: Sequence[Member]) -> list[Group]:
     for member in members:
         key = (member.spot.path if member.spot else "", member.position or "")
         images.setdefault(key, []).append(member)
-    groups = [_group(found) for found in images.values()]
+    groups = [_group(found, sparse) for found in images.values()]
     if all(group.first.spot is not None for group in groups):
         groups.sort(key=lambda group: _by_well(group.first))
     return groups
@@ -211,7 +223,7 @@ def _by_well(member: Member) -> tuple[object, ...]:
     return (len(spot.row), spot.row, len(spot.column), spot.column, number, str(spot.field))
 
 
-def _group(members: Sequence[Member]) -> Group:
+def _group(members: Sequence[Member], sparse: bool) -> Group:
     axes = [name for name in _PLANE_AXES if any(name in member.place for member in members)]
     for member in members:
         lacking = [name for name in axes if name not in member.place]
@@ -231,7 +243,7 @@ def _group(members: Sequence[Member]) -> Group:
             )
         placed[index] = member
     absent = math.prod(map(len, values.values())) - len(placed)
-    if absent:
+    if absent and not sparse:
         raise MetadataError(
             f"{absent} files of the image of {members[0].path.name!r} are missing: it has "
             + ", ".join(f"{len(found)} along {name}" for name, found in values.items())

@@ -1,4 +1,4 @@
-"""What both formats of Micro-Manager say in the same words: positions, wells, sizes."""
+"""What all formats of Micro-Manager say in the same words: positions, wells, sizes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from typing import Any
 from anyzarr.ome import Channel, Spot
 from anyzarr.readers._calibration import RGB_CHANNELS
 from anyzarr.readers._member import spot_of
+from anyzarr.readers._sizes import first_number, number_of
 
 __all__ = [
     "ATTRIBUTE",
+    "channel_names",
     "channels_of",
     "hcs_spots",
     "kept",
     "parsed",
+    "position_label",
+    "sizes_of",
 ]
 
 ATTRIBUTE = "micro-manager"
@@ -53,6 +57,39 @@ def channels_of(
     return tuple(
         Channel(label, _color(known[i]) if known else None) for i, label in enumerate(labels)
     )
+
+
+def channel_names(summary: Mapping[str, Any], n: int) -> list[str | None]:
+    """Return the names of so many channels, None for those that the summary does not name."""
+    names = summary.get("ChNames")
+    if not isinstance(names, list):
+        return [None] * n
+    known: list[str | None] = [str(name) for name in names[:n]]
+    return known + [None] * (n - len(known))
+
+
+def position_label(position: Any) -> str | None:
+    """Return the name of a stage position as versions of Micro-Manager write it."""
+    if not isinstance(position, dict):
+        return None
+    label = position.get("Label", position.get("label"))
+    return label if isinstance(label, str) and label else None
+
+
+def sizes_of(
+    summary: Mapping[str, Any], first_plane: Mapping[str, Any]
+) -> dict[str, tuple[float | None, str]]:
+    """Return size and unit by the name of an axis."""
+    pixel = first_number(
+        first_plane.get("PixelSizeUm"), summary.get("PixelSize_um"), summary.get("PixelSizeUm")
+    )
+    interval = number_of(summary.get("Interval_ms"))
+    return {
+        "t": (None if interval is None else interval / 1000, "second"),
+        "z": (number_of(summary.get("z-step_um")), "micrometer"),
+        "y": (pixel, "micrometer"),
+        "x": (pixel, "micrometer"),
+    }
 
 
 def parsed(text: str | bytes) -> dict[str, Any]:

@@ -11,9 +11,12 @@ from typing import Any
 from anyzarr.errors import MetadataError
 from anyzarr.ome import Spot
 from anyzarr.readers._micromanager import (
+    channel_names,
     channels_of,
     hcs_spots,
     kept,
+    position_label,
+    sizes_of,
 )
 from anyzarr.readers._mmstack_file import Place, StackFile, is_stack_file, read_stack_file
 from anyzarr.readers._planes import (
@@ -24,7 +27,7 @@ from anyzarr.readers._planes import (
     require_files,
     require_whole,
 )
-from anyzarr.readers._sizes import axes_with_sizes, first_number, number_of
+from anyzarr.readers._sizes import axes_with_sizes
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 
 __all__ = ["MMSTACK", "is_stack", "open_mmstack"]
@@ -143,10 +146,10 @@ class _Stack:
             "c": 1 + max(p.channel for p in planes),
             "z": 1 + max(p.z for p in planes),
         }
-        labels = self._channel_names(lengths["c"])
+        labels = channel_names(self.summary, lengths["c"])
         has_channels = lengths["c"] * page.samples > 1 or labels[0] is not None
         names = "".join(n for n in "tcz" if lengths[n] > 1 or (n == "c" and has_channels)) + "yx"
-        axes, scale = axes_with_sizes(names, self._sizes(first))
+        axes, scale = axes_with_sizes(names, sizes_of(self.summary, first.first_plane))
         shape = [lengths[n] * (page.samples if n == "c" else 1) for n in names[:-2]]
         label, spot = self._labels[position]
         description = SourceImage(
@@ -171,45 +174,17 @@ class _Stack:
             return (f"{n_times} of {planned} planned time points were acquired",)
         return ()
 
-    def _channel_names(self, n: int) -> list[str | None]:
-        names = self.summary.get("ChNames")
-        if not isinstance(names, list):
-            return [None] * n
-        known: list[str | None] = [str(name) for name in names[:n]]
-        return known + [None] * (n - len(known))
-
-    def _sizes(self, file: StackFile) -> dict[str, tuple[float | None, str]]:
-        summary, about = self.summary, file.first_plane
-        pixel = first_number(
-            about.get("PixelSizeUm"), summary.get("PixelSize_um"), summary.get("PixelSizeUm")
-        )
-        interval = number_of(summary.get("Interval_ms"))
-        return {
-            "t": (None if interval is None else interval / 1000, "second"),
-            "z": (number_of(summary.get("z-step_um")), "micrometer"),
-            "y": (pixel, "micrometer"),
-            "x": (pixel, "micrometer"),
-        }
-
     @property
     def _labels(self) -> dict[int, tuple[str | None, Spot | None]]:
         """Names of the positions, and the wells where all of them name one."""
         positions = self.positions
         stage = self.summary.get("StagePositions")
         known = stage if isinstance(stage, list) else []
-        labels = [_label_of(known[p]) if p < len(known) else None for p in positions]
+        labels = [position_label(known[p]) if p < len(known) else None for p in positions]
         if len(positions) > 1:
             labels = [label or f"Pos{p}" for label, p in zip(labels, positions, strict=True)]
         pairs = zip(labels, hcs_spots(labels), strict=True)
         return dict(zip(positions, pairs, strict=True))
-
-
-def _label_of(position: Any) -> str | None:
-    """Return the name of a stage position as versions of Micro-Manager write it."""
-    if not isinstance(position, dict):
-        return None
-    label = position.get("Label", position.get("label"))
-    return label if isinstance(label, str) and label else None
 
 
 def _index(place: Place, names: str) -> tuple[int, ...]:

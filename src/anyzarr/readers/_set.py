@@ -6,7 +6,7 @@ import itertools
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -107,7 +107,7 @@ class _Combined:
     description: SourceImage
 
     def pieces(self, region: Region) -> Iterator[tuple[Member, Region, Region]]:
-        """Yield the members that meet a region, with what of them goes where."""
+        """Yield the members there are in a region, with what of them goes where."""
         inner = dict(zip((axis.name for axis in self.part.axes), self.part.shape, strict=True))
         names = [axis.name for axis in self.description.axes]
         along = [
@@ -118,7 +118,9 @@ class _Combined:
             chosen = dict(zip(names, pieces, strict=True))
             index = tuple(chosen[name].outer for name in self.group.values)
             wanted = tuple(chosen[name].inner for name in inner)
-            yield self.group.members[index], wanted, tuple(piece.out for piece in pieces)
+            member = self.group.members.get(index)
+            if member is not None:
+                yield member, wanted, tuple(piece.out for piece in pieces)
 
 
 def _pieces(part: slice, length: int) -> Iterator[_Piece]:
@@ -145,11 +147,18 @@ class SetSource:
         Names of the axes within each file, where it does not name them.
     warnings
         What had to be guessed of the set.
+    describe
+        Adds to the description of an image what is known of it beside its files.
     """
 
     def __init__(
-        self, groups: Sequence[Group], axes: str | None, warnings: tuple[str, ...] = ()
+        self,
+        groups: Sequence[Group],
+        axes: str | None,
+        warnings: tuple[str, ...] = (),
+        describe: Callable[[int, SourceImage], SourceImage] | None = None,
     ) -> None:
+        self._describe = describe
         self._groups = groups
         self._opened = _Opened(axes)
         self._warnings = warnings
@@ -177,7 +186,8 @@ class SetSource:
     def read(self, index: int, region: Region) -> npt.NDArray[Any]:
         """Return the elements of a region of an image."""
         image = self._image(index)
-        out = np.empty(_sizes(region), image.description.dtype)
+        make = np.empty if image.group.is_whole else np.zeros
+        out = make(_sizes(region), image.description.dtype)
 
         def one(piece: tuple[Member, Region, Region]) -> None:
             member, wanted, place = piece
@@ -214,6 +224,8 @@ class SetSource:
             spot=first.spot,
             warnings=warnings,
         )
+        if self._describe is not None:
+            description = self._describe(index, description)
         return _Combined(group, part, description)
 
     def _compare(self, group: Group, part: SourceImage) -> None:
