@@ -13,6 +13,7 @@ from anyzarr import _atomic, crud
 from anyzarr._convert._changes import ChangedSource, Changes
 from anyzarr._convert._destination import Destination
 from anyzarr._convert._facts import facts_of
+from anyzarr._convert._fingerprint import fingerprint_of_objects
 from anyzarr._convert._hierarchy import CopyConversion, RewriteConversion, WrittenHierarchy
 from anyzarr._convert._image import ImageOptions
 from anyzarr._convert._images import ImageConversion, RunOptions, Written
@@ -29,7 +30,7 @@ from anyzarr._convert._vectors import (
     refuse_for_vectors,
     vector_conversion,
 )
-from anyzarr._ozx import arrange, require_root
+from anyzarr._ozx import Contents, arrange, require_root
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.abc import Store
 from anyzarr.engines import canonical_name, get_engine
@@ -315,19 +316,25 @@ class Conversion:
         return replace(report, n_arrays=len(rewrite.arrays), **facts_of(store))
 
     def _copy(self, store: Store) -> ConversionReport:
-        contents = arrange(store.list())
+        listed = list(store.list())
+        contents = arrange(listed)
         require_root(store, contents)
-        copy = CopyConversion(store, contents, self.run_options, Tracker(self.progress))
-        report = replace(self._hierarchy(copy, "copy"), **facts_of(store))
+        before = fingerprint_of_objects(listed)
+        tracker = Tracker(self.progress)
+        copy = CopyConversion(store, contents, before, self.run_options, tracker)
+        report = replace(self._hierarchy(copy, "copy", contents), **facts_of(store))
         if not contents.strays:
             return report
         left_out = f"left out {len(contents.strays)} objects that belong to no hierarchy"
         return replace(report, warnings=(left_out,))
 
     def _hierarchy(
-        self, conversion: CopyConversion | RewriteConversion, kind: Kind
+        self,
+        conversion: CopyConversion | RewriteConversion,
+        kind: Kind,
+        contents: Contents | None = None,
     ) -> ConversionReport:
-        delivered = self._destination.deliver(conversion.write)
+        delivered = self._destination.deliver(conversion.write, contents)
         written: WrittenHierarchy = delivered.written
         return replace(
             self._report(kind, delivered.size_bytes, delivered.n_objects),

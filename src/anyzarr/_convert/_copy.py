@@ -130,6 +130,7 @@ class _Copying:
         self._target = target
         self._tracker = tracker
         self._put = _putter(target, is_new=is_new)
+        self._folders: set[str] = set()
         self._copies_files = is_new and isinstance(source, LocalStore) and _is_staged(target)
 
     @property
@@ -158,7 +159,7 @@ class _Copying:
         source, target = self._source, self._target
         assert isinstance(source, LocalStore)
         assert isinstance(target, LocalStore)
-        if not target.put_copy(key, source, item, self.advance):
+        if not target.put_copy(key, source, item, self.advance, self._folders):
             raise self._changed(item)
 
     def _parts(self, item: ObjectInfo) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from anyzarr._convert._copy import pairs_of
 from anyzarr._convert._staging import resumable_folder
 from anyzarr._convert._target import Location, images_target, local_path
 from anyzarr._convert._verify import Verification, verify_objects
-from anyzarr._ozx import Packed, arrange
+from anyzarr._ozx import Contents, Packed, arrange
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr._url import parse_location
 from anyzarr.abc import Store
@@ -80,14 +80,24 @@ class Destination:
         asked = self.target.backend == "zip" or any(step.is_archive for step in parsed.adapters)
         return asked or parsed.has_archive_name
 
-    def deliver(self, write: Writes[_Written]) -> Delivered[_Written]:
-        """Have everything written; it is at the target when it is complete, or not at all."""
+    def deliver(
+        self, write: Writes[_Written], contents: Contents | None = None
+    ) -> Delivered[_Written]:
+        """Have everything written; it is at the target when it is complete, or not at all.
+
+        Parameters
+        ----------
+        write
+            Writes it.
+        contents
+            What it will be, where that is known; else it is listed when it is written.
+        """
         if self.makes_archive:
             return self._as_archive(write)
         target = images_target(self.target, overwrite=self.overwrite, resume=self.resume)
         with target as (store, is_resumable):
             written = write(store, is_resumable=is_resumable)
-            contents = arrange(store.list())
+            contents = contents or arrange(store.list())
         n_objects = len(contents.documents) + len(contents.data)
         return Delivered(written, contents.total_bytes, n_objects)
 

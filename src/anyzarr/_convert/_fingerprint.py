@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from anyzarr.abc import Store
+from anyzarr.abc import ObjectInfo, Store
 
-__all__ = ["fingerprint_of", "fingerprint_of_store"]
+__all__ = ["fingerprint_of", "fingerprint_of_objects", "fingerprint_of_store"]
 
 
 def fingerprint_of(files: Iterable[Path]) -> list[list[Any]]:
@@ -23,10 +23,13 @@ def fingerprint_of(files: Iterable[Path]) -> list[list[Any]]:
 
 def fingerprint_of_store(store: Store) -> list[list[Any]]:
     """Return number, size and a digest of all objects in a store, without reading them."""
-    if not store.capabilities.listable:
-        return []
+    return fingerprint_of_objects(store.list()) if store.capabilities.listable else []
+
+
+def fingerprint_of_objects(objects: Iterable[ObjectInfo]) -> list[list[Any]]:
+    """Return the same of a listing of all objects."""
     digest, n, size = hashlib.sha256(), 0, 0
-    for item in sorted(store.list(), key=lambda item: item.key):
+    for item in sorted(objects, key=lambda item: item.key):
         digest.update(f"{item.key}\0{item.size}\0{item.etag}\n".encode())
         n, size = n + 1, size + item.size
     return [[n, size, digest.hexdigest()]]

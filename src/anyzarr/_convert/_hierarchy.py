@@ -46,6 +46,8 @@ class CopyConversion:
     ----------
     source, contents
         What is copied.
+    before
+        The fingerprint of the source, by the listing that the contents are of.
     run_options
         How the work is done.
     tracker
@@ -54,6 +56,7 @@ class CopyConversion:
 
     source: Store
     contents: Contents
+    before: list[list[Any]]
     run_options: RunOptions
     tracker: Tracker
 
@@ -68,9 +71,8 @@ class CopyConversion:
             What was written is not what was read.
         """
         total = self.contents.total_bytes
-        before = fingerprint_of_store(self.source)
         journal = Journal(store if is_resumable and total >= LONG_BYTES else None)
-        done = journal.begin({"kind": "copy", "files": before}, resume=self.run_options.resume)
+        done = journal.begin({"kind": "copy", "files": self.before}, resume=self.run_options.resume)
         self.tracker.start("copying", total)
         with self.run_options.threads():
             copy_contents(
@@ -78,7 +80,7 @@ class CopyConversion:
                 done={task.cell for task in done}, on_batch=_marking(journal, 0),
             )  # fmt: skip
             verification = self._verified(store)
-        _require_unchanged(self.source, before)
+        _require_unchanged(self.source, self.before)
         store.delete_prefix(JOURNAL)
         return WrittenHierarchy(len(done), verification)
 

@@ -420,7 +420,12 @@ class LocalStore(BaseStore):
             raise self._os_error(error, key, "write") from error
 
     def put_copy(
-        self, key: str, source: LocalStore, item: ObjectInfo, advance: Callable[[int], None]
+        self,
+        key: str,
+        source: LocalStore,
+        item: ObjectInfo,
+        advance: Callable[[int], None],
+        folders: set[str],
     ) -> bool:
         """Write an object as :meth:`put_new` does, from another local store, in the kernel.
 
@@ -432,6 +437,9 @@ class LocalStore(BaseStore):
             What to copy, as it was listed.
         advance
             Told the bytes that are copied.
+        folders
+            Those that are known to be there; the object's is made, if it is none of them, and
+            added. Nothing may remove them meanwhile.
 
         Returns
         -------
@@ -445,8 +453,9 @@ class LocalStore(BaseStore):
         try:
             if etag_of(os.fstat(fd)) != item.etag:
                 return False
+            self._make_folder(key.rpartition("/")[0], folders)
             size = 0
-            with contextlib.closing(self._copied(fd, path, key)) as parts:
+            with contextlib.closing(self._copied(fd, path, key, item.size)) as parts:
                 for n_bytes in parts:
                     size += n_bytes
                     advance(n_bytes)
@@ -454,14 +463,26 @@ class LocalStore(BaseStore):
         finally:
             os.close(fd)
 
-    def _copied(self, source: int, path: str, key: str) -> Generator[int, None, None]:
-        """Copy an open file to a new one; yield the size of each part."""
+    def _make_folder(self, folder: str, known: set[str]) -> None:
+        if folder in known or not folder:
+            return
+        self._make_folder(folder.rpartition("/")[0], known)
+        try:
+            os.mkdir(self._path(folder))  # noqa: PTH102
+        except FileExistsError:
+            pass  # a file of this name is found out when the object is created
+        except OSError as error:
+            raise self._os_error(error, folder, "write") from error
+        known.add(folder)
+
+    def _copied(self, source: int, path: str, key: str, size: int) -> Generator[int, None, None]:
+        """Copy so much of an open file to a new one; yield the size of each part."""
         try:
             fd = _create(os.path.dirname(path), path)  # noqa: PTH120
         except OSError as error:
             raise self._os_error(error, key, "write") from error
         try:
-            parts = copied_ranges(source, fd)
+            parts = copied_ranges(source, fd, size)
             while True:
                 try:
                     n_bytes = next(parts, 0)
