@@ -18,7 +18,7 @@ FUZZ_TEST_SECONDS ?= 6
 PYTEST := $(BIN)/python -X dev -m pytest
 DEMO_OUTPUT ?= demo-output
 
-.PHONY: help demo test native emulators rust fuzz asan tsan miri format lint types pytest docs docs-serve floor bench lock clean
+.PHONY: help demo test native emulators rust fuzz asan tsan miri format lint types pytest huge docs docs-serve floor bench lock clean
 
 help:  ## Say what there is to make
 	@sed -n 's/^\([a-z -]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -86,9 +86,12 @@ rust: $(READY)  ## Format, lint and test the Rust crates, and fuzz them for a mi
 	fi
 
 pytest: $(READY) $(NATIVE) $(EMULATORS)  ## Tests, doctests, and the code in README.md and docs/
-	$(PYTEST) -n $(WORKERS) --dist worksteal -q tests src
+	$(PYTEST) -n $(WORKERS) --dist worksteal -q -m "not huge" tests src
 	@# In one process: the blocks of a page build on each other.
 	$(PYTEST) -q docs README.md
+
+huge: $(READY) $(NATIVE)  ## Tests of files of gigabytes, and of archives with 100,000 entries
+	$(PYTEST) -q -m huge tests/ozx
 
 docs: $(READY)  ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -108,7 +111,8 @@ floor: $(READY)
 
 .PHONY: floor-run
 floor-run: $(FLOOR)/.ready $(FLOOR)/.ready-native
-	$(FLOOR)/bin/python -m pytest -n $(WORKERS) -q tests/architecture tests/stores tests/metadata \
+	@# The clients of Azure and Google are the same ones as above.
+	ANYZARR_EMULATORS=none $(FLOOR)/bin/python -m pytest -n $(WORKERS) -q tests/architecture tests/stores tests/metadata \
 		tests/indexing tests/crud tests/nodes tests/engines tests/vectors -m "not slow"
 
 $(FLOOR)/bin/python:

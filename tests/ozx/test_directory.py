@@ -55,7 +55,9 @@ def image_of(n: int) -> tuple[MemoryStore, np.ndarray]:
     return source, values
 
 
-@pytest.mark.parametrize("n", [3000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "n", [3000, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.huge])]
+)
 def test_opening_reads_the_metadata_part(n: int) -> None:
     source, values = image_of(n)
     archive = b"".join(Packing(source, "a.ozx").parts())

@@ -14,7 +14,7 @@ from anyzarr._ozx import _file, pack
 from anyzarr.abc import ByteRange
 from anyzarr.stores import LocalStore, MemoryStore, StagedArchive, ZipStore
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.huge]
 
 GIB = 1 << 30
 ROOT = b'{"zarr_format": 3, "node_type": "group"}'

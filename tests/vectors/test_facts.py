@@ -37,7 +37,10 @@ def test_facts_of_a_store(scan) -> None:
     assert told.stored.n_chunks >= 3
 
 
-def test_facts_tell_units_and_attributes_of_objects_and_links(tmp_path, capsys) -> None:
+def test_facts_tell_units_and_attributes_of_objects_and_links(
+    tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     path = tmp_path / "net.zarrvectors"
     axes = [{"name": "y", "type": "space", "unit": "micrometer"}, {"name": "x", "type": "space"}]
     create_store(path, axes=axes, bounds=([0, 0], [9, 9]), chunk_shape=(5, 5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -49,9 +50,10 @@ def client_of(cluster: Any, workers: int | None) -> Iterator[Any]:
         return
     with contextlib.ExitStack() as stack:
         if isinstance(cluster, str) and cluster.lower() in _JOBQUEUES:
-            jobqueue = require(
-                "dask_jobqueue", extra="cluster", purpose=f"Asking {cluster} for workers"
-            )
+            with _interrupts_kept():
+                jobqueue = require(
+                    "dask_jobqueue", extra="cluster", purpose=f"Asking {cluster} for workers"
+                )
             cluster = stack.enter_context(getattr(jobqueue, _JOBQUEUES[cluster.lower()])())
             cluster.scale(jobs=workers or 1)
         elif isinstance(cluster, str) and "://" not in cluster:
@@ -68,6 +70,17 @@ def client_of(cluster: Any, workers: int | None) -> Iterator[Any]:
                 kind="no_scheduler",
             ) from error
         yield stack.enter_context(client)
+
+
+@contextlib.contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """Keep what Ctrl-C does: dask-jobqueue, when it is imported, makes it end the process."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is not handler:
+            signal.signal(signal.SIGINT, handler)
 
 
 class _Cluster:
