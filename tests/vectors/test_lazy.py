@@ -217,7 +217,7 @@ def test_only_chunks_that_matter_are_fetched_in_few_rounds(kind: str, query: str
     assert cells_read(store, "vertex_fragments") <= cells
     assert cells_read(store, "vertex_attributes/i") == set()
     # Documents of the level, of links, manifests; vertices, fragments, links of each kind.
-    assert len(store.rounds) <= (5 if kind == "point" else 15)
+    assert len(store.rounds) <= (6 if kind == "point" else 16)
 
 
 def test_a_graph_without_objects_is_read_where_the_box_is() -> None:

@@ -8,17 +8,27 @@ import numpy as np
 import pytest
 
 import anyzarr
-from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
+from anyzarr.errors import (
+    MetadataError,
+    NodeExistsError,
+    NodeNotFoundError,
+    UnsupportedError,
+)
 from anyzarr.vectors import (
+    RootMetadata,
     build_pyramid,
     open_store,
     open_zv,
+    read_level_links,
     read_points,
     read_polylines,
     rechunk,
+    remove_level_links,
     validate,
     write_points,
 )
+from anyzarr.vectors._level import StoredLevel
+from anyzarr.vectors._whole import gather_whole
 
 KINDS = ["point", "polyline", "graph", "skeleton", "mesh"]
 
@@ -127,8 +137,73 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(made) -> None
         rechunk(store, chunk_shape=(5, 5), output=dict(before))
     assert store == before
     anyzarr.open(store, mode="r+").create_group("0/fragment_attributes")
-    with pytest.raises(UnsupportedError, match="attributes of fragments"):
+    with pytest.raises(UnsupportedError, match=r"del open_store\(location, 'r\+'\)\['0/fragm"):
         rechunk(store, chunk_shape=(5, 5))
+    del open_store(store, "r+")["0/fragment_attributes"]
+    rechunk(store, chunk_shape=(50, 50))
+    assert validate(store, 5).valid
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", ["here", "there"])
+def test_links_between_levels_are_kept(made, kind: str, place: str) -> None:
+    store: dict[str, bytes] = {}
+    made.write(store, kind, made.IDS)
+    if kind == "point":
+        write_points(store, [[1.0, 1.0], [140.0, 3.0]], mode="append",
+                     vertex_attributes={"row": [7, 8]})  # fmt: skip
+    factors = [(2, 1), (2, 1)]
+    build_pyramid(store, factors=factors, cross_level_storage="explicit", cross_level_depth=-1)
+    deltas = [(0, 1), (0, 2), (1, 1), (2, -1)]
+    before = [linked_positions(store, kind, *pair) for pair in deltas]
+    assert all(len(pairs) for pairs in before)
+    target = store if place == "here" else {}
+    rechunk(store, chunk_shape=(30.0, 45.0), output=None if place == "here" else target)
+    after = [linked_positions(target, kind, *pair) for pair in deltas]
+    assert after == before
+    made.check(target)
+    remove_level_links(target)
+    with pytest.raises(NodeNotFoundError):
+        read_level_links(target)
+
+
+def linked_positions(store: Any, kind: str, level: int, delta: int) -> list[list[float]]:
+    """Return the ends of all links between two levels, in the order of their positions."""
+    links = read_level_links(store, level, delta=delta)
+    root = open_store(store)
+    ends = []
+    for number, vertices in ((level, links.source), (level + delta, links.target)):
+        stored = StoredLevel.of(root, RootMetadata.parse(root.metadata.attributes), number)
+        ends.append(gather_whole(stored).positions[vertices])
+    return sorted(np.concatenate(ends, axis=1).tolist())
+
+
+@pytest.mark.parametrize("with_objects", [True, False])
+def test_chunks_divided_by_an_attribute_are_kept(with_objects) -> None:
+    store: dict[str, bytes] = {}
+    rng = np.random.default_rng(0)
+    positions = rng.uniform(0, 100, (200, 2)).astype("float32")
+    columns = {"gene": np.asarray(["a", "b", "c"])[rng.integers(0, 3, 200)], "i": np.arange(200)}
+    ids = {"object_ids": rng.integers(0, 5, 200)} if with_objects else {}
+    write_points(store, positions, chunk_shape=(50, 50), vertex_attributes=columns,
+                 chunk_by_attribute="gene", **ids)  # fmt: skip
+    build_pyramid(store, factors=[(2, 1)], cross_level_storage="none")
+    coarse = read_points(store, level=1, attribute_names="all")
+    rechunk(store, chunk_shape=(20, 25))
+    found = read_points(store, attribute_names="all", with_object_ids=with_objects)
+    order = found.vertex_attributes["i"]
+    assert sorted(order.tolist()) == list(range(200))
+    assert np.array_equal(found.positions, positions[order])
+    assert found.vertex_attributes["gene"].tolist() == columns["gene"][order].tolist()
+    if with_objects:
+        assert np.array_equal(found.object_ids, ids["object_ids"][order])
+    level = open_zv(store)[0].level_metadata
+    assert (level.chunk_attribute_name, level.chunk_attribute_values) == ("gene", ("a", "b", "c"))
+    again = read_points(store, level=1, attribute_names="all")
+    assert sorted(again.positions.tolist()) == sorted(coarse.positions.tolist())
+    genes = [sorted(p.vertex_attributes["gene"].tolist()) for p in (coarse, again)]
+    assert genes[0] == genes[1]
+    assert validate(store, 5).valid
 
 
 def test_a_rechunking_cut_off_anywhere_leaves_the_old_or_the_new(made) -> None:

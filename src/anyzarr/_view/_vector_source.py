@@ -176,7 +176,7 @@ def _chosen(
     store: ZVStore, levels: tuple[int, ...], bbox: Bounds | None, most: int
 ) -> tuple[ZVSelection, int]:
     """Return the finest of some levels that is small enough, and how many vertices that are."""
-    part, expected = ZVSelection(store.root, store.metadata, 0), 0
+    part, expected = ZVSelection(store.root, 0), 0
     for number in levels:
         part = store[number]
         every, chosen = part._stored.cells, _cells_of(part, bbox)

@@ -11,6 +11,7 @@ __all__ = [
     "CAP_SHARED_FRAGMENTS",
     "CAP_SHARED_VERTEX_GROUPS",
     "EDIT",
+    "EDITION",
     "FORMAT_VERSION",
     "GEOMETRY_TYPES",
     "KNOWN_CAPABILITIES",
@@ -19,6 +20,9 @@ __all__ = [
 
 EDIT: Final = "anyzarr_edit"
 """Name of the root's attribute that holds a change that is not completed."""
+
+EDITION: Final = "anyzarr_edition"
+"""Name of the root's attribute that another value is given by every edit."""
 
 FORMAT_VERSION: Final = "0.9.2"
 """The version of the format that is written."""

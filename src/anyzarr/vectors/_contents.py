@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from anyzarr.errors import UnsupportedError
+from anyzarr.vectors._forest import depth_first, parents_of
 from anyzarr.vectors._gather import gather_cells, owners_of
 from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors._grid import CellGrid
 from anyzarr.vectors._job import Kind, Pieces
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._points import POINTS
-from anyzarr.vectors._whole import PATHS, family_of, whole_level
+from anyzarr.vectors._whole import PATHS, Places, Whole, family_of, whole_level
 from anyzarr.vectors._write_networks import GRAPH, MESH, SKELETON, tree_geometry
 from anyzarr.vectors._write_paths import path_kind
 
@@ -21,8 +24,8 @@ __all__ = ["geometries_of"]
 _NETWORKS = {"graph": GRAPH, "skeleton": SKELETON, "mesh": MESH}
 
 
-def geometries_of(level: StoredLevel) -> list[tuple[Kind, Geometry]]:
-    """Return what a level holds, to be written one after the other.
+def geometries_of(level: StoredLevel) -> list[tuple[Kind, Whole]]:
+    """Return what a level holds, to be written one after the other, and where it lies.
 
     Raises
     ------
@@ -32,7 +35,8 @@ def geometries_of(level: StoredLevel) -> list[tuple[Kind, Geometry]]:
     name = family_of(level.metadata)
     if name == "point_cloud":
         return _points(level)
-    found = whole_level(level, empty=True).geometry
+    whole = whole_level(level, empty=True)
+    found = whole.geometry
     if found.n_vertices != level.level.vertex_count:
         raise UnsupportedError(
             f"level {level.number} of {level.root.url} has {level.level.vertex_count} vertices, "
@@ -40,19 +44,28 @@ def geometries_of(level: StoredLevel) -> list[tuple[Kind, Geometry]]:
             kind="objects",
         )
     kind = path_kind(name, has_ids=True) if name in PATHS else _NETWORKS[name]
-    return [(kind, tree_geometry(found) if kind is SKELETON else found)]
+    return [(kind, _tree(whole) if kind is SKELETON else whole)]
 
 
-def _points(level: StoredLevel) -> list[tuple[Kind, Geometry]]:
+def _tree(whole: Whole) -> Whole:
+    """Return a skeleton with its vertices in the order in which they are written."""
+    geometry = whole.geometry
+    assert geometry.links is not None
+    order = depth_first(parents_of(geometry.links, geometry.n_vertices)).order
+    return Whole(tree_geometry(geometry), whole.places.of_vertices(order))
+
+
+def _points(level: StoredLevel) -> list[tuple[Kind, Whole]]:
     """Return points of objects, and those of none."""
     kind = POINTS if level.number == 0 else replace(POINTS, cut=_along_bins(level))
-    found = [(kind, whole_level(level, empty=True).geometry)]
+    found = [(kind, whole_level(level, empty=True))]
     if level.objects is not None:
         gathered = gather_cells(level, level.cells, level.attribute_names())
         lonely = owners_of(level, gathered)[gathered.fragment_of_vertex] < 0
         if lonely.any():
             columns = {name: column[lonely] for name, column in gathered.attributes.items()}
-            found.append((POINTS, Geometry(gathered.positions[lonely], columns)))
+            places = Places.of(gathered).of_vertices(np.flatnonzero(lonely))
+            found.append((POINTS, Whole(Geometry(gathered.positions[lonely], columns), places)))
     return found
 
 

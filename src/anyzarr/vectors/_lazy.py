@@ -38,29 +38,33 @@ def open_zv(path: Any, *, backend: str | None = None, **backend_kwargs: Any) -> 
     >>> chosen.compute().positions.tolist(), chosen.attributes["i"].compute().tolist()
     ([[1.0, 1.0], [8.0, 2.0]], [5, 6])
     """
-    root, metadata = open_root(path, "r", backend=backend, **backend_kwargs)
-    return ZVStore(root, metadata, (path, backend, backend_kwargs))
+    root, _ = open_root(path, "r", backend=backend, **backend_kwargs)
+    return ZVStore(root, (path, backend, backend_kwargs))
 
 
 @dataclass(frozen=True)
 class ZVStore:
     """A vector store of which nothing but the root's document has been read.
 
-    Indexing gives a level; iterating gives the numbers of the levels.
+    Indexing gives a level; iterating gives the numbers of the levels. Where somebody edits the
+    store (deletes or replaces objects, vacuums, rechunks), a read that comes later sees that,
+    takes the new documents, and returns what the store holds then.
 
     Attributes
     ----------
     root
         The root group.
-    metadata
-        What it says.
     opened
         The location, backend and options with which it was opened.
     """
 
     root: Group
-    metadata: RootMetadata
     opened: tuple[Any, str | None, Mapping[str, Any]] | None = field(default=None, repr=False)
+
+    @property
+    def metadata(self) -> RootMetadata:
+        """What the root says, as of opening or of the last read that found it edited."""
+        return RootMetadata.parse(self.root.metadata.attributes)
 
     def writer(
         self, *, buffer_vertices: int = 1_000_000, out_of_bounds: OutOfBounds = "raise"
@@ -128,7 +132,7 @@ class ZVStore:
             raise NodeNotFoundError(
                 f"{self.url} has no level {level}; it has {list(self.levels)}", path=str(level)
             )
-        return ZVLevel(self.root, self.metadata, level)
+        return ZVLevel(self.root, level)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.levels)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +16,17 @@ from anyzarr.stores import join
 from anyzarr.vectors._cell_index import CellIndex, distinct_cells
 from anyzarr.vectors._cells import CellArray
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
+from anyzarr.vectors._editions import read_current
 from anyzarr.vectors._grid import Bounds, CellGrid, Coords
 from anyzarr.vectors._objects import ObjectIndex, object_paths
 from anyzarr.vectors._open import open_root
 
-__all__ = ["BoundingBox", "Names", "StoredLevel", "open_level"]
+__all__ = ["BoundingBox", "Names", "StoredLevel", "open_level", "read_level"]
 
 BoundingBox: TypeAlias = Sequence[Sequence[float]] | npt.NDArray[Any]
 Names: TypeAlias = Sequence[str] | Literal["all"] | None
+
+T = TypeVar("T")
 
 _ATTRIBUTES = "vertex_attributes"
 
@@ -242,3 +245,32 @@ def open_level(
     """Return a level of the store at a location; parameters as of :meth:`StoredLevel.of`."""
     root, metadata = open_root(location, "r", backend=backend, **(backend_kwargs or {}))
     return StoredLevel.of(root, metadata, number, names, further, objects=objects)
+
+
+def read_level(
+    location: Any,
+    number: int,
+    ask: Callable[[StoredLevel], T],
+    names: Names = None,
+    *,
+    objects: bool = True,
+    backend: str | None = None,
+    backend_kwargs: Mapping[str, Any] | None = None,
+    further: Iterable[str] = (),
+) -> T:
+    """Return what is asked of a level, which no edit has changed meanwhile.
+
+    Parameters
+    ----------
+    location, number, names, objects, backend, backend_kwargs, further
+        As of :func:`open_level`.
+    ask
+        Reads; asked again, of the level with its new documents, where an edit came between.
+    """
+    root, _ = open_root(location, "r", backend=backend, **(backend_kwargs or {}))
+
+    def read() -> T:
+        metadata = RootMetadata.parse(root.metadata.attributes)
+        return ask(StoredLevel.of(root, metadata, number, names, further, objects=objects))
+
+    return read_current(root, read)

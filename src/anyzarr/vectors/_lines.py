@@ -13,7 +13,7 @@ from anyzarr.errors import MetadataError
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._cells import ShardShape
 from anyzarr.vectors._job import Mode, OutOfBounds, WriteOptions, WriteSummary
-from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, open_level
+from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, read_level
 from anyzarr.vectors._objects_input import Groups
 from anyzarr.vectors._query import BoxMode, Query
 from anyzarr.vectors._read_links import LINK_NODES
@@ -241,17 +241,16 @@ def read_lines(
     >>> read_lines(memory)["line_count"]
     1
     """
-    stored = open_level(
+    query = Query(bbox, bbox_mode, object_ids, group_ids, chunks)
+    return read_level(
         path,
         level,
+        lambda stored: select_lines(stored, query, attribute_names),
         attribute_names,
-        objects=True,
         backend=backend,
         backend_kwargs=backend_kwargs,
         further=() if bbox is None else LINK_NODES,
     )
-    query = Query(bbox, bbox_mode, object_ids, group_ids, chunks)
-    return select_lines(stored, query, attribute_names)
 
 
 def select_lines(level: StoredLevel, query: Query, attribute_names: Names) -> Lines:

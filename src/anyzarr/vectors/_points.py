@@ -16,7 +16,7 @@ from anyzarr.vectors._gather import gather_cells, gather_objects, gather_rows, o
 from anyzarr.vectors._geometry import Column, Geometry, as_columns
 from anyzarr.vectors._grid import CellGrid, Coords
 from anyzarr.vectors._job import Kind, Mode, OutOfBounds, Pieces, WriteOptions, WriteSummary
-from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, open_level
+from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, read_level
 from anyzarr.vectors._objects import members
 from anyzarr.vectors._objects_input import (
     Groups,
@@ -297,22 +297,26 @@ def read_points(
     [[1.0, 1.0], [8.0, 2.0]]
     """
     selects = object_ids is not None or group_ids is not None
-    stored = open_level(
+
+    def ask(stored: StoredLevel) -> Points:
+        return select_points(
+            stored,
+            bbox=bbox,
+            object_ids=object_ids,
+            group_ids=group_ids,
+            chunks=chunks,
+            attribute_names=attribute_names,
+            with_object_ids=selects if with_object_ids is None else with_object_ids,
+        )
+
+    return read_level(
         path,
         level,
+        ask,
         attribute_names,
         objects=selects or bool(with_object_ids),
         backend=backend,
         backend_kwargs=backend_kwargs,
-    )
-    return select_points(
-        stored,
-        bbox=bbox,
-        object_ids=object_ids,
-        group_ids=group_ids,
-        chunks=chunks,
-        attribute_names=attribute_names,
-        with_object_ids=selects if with_object_ids is None else with_object_ids,
     )
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._cells import ShardShape
 from anyzarr.vectors._job import Mode, OutOfBounds, WriteOptions, WriteSummary
-from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, open_level
+from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, read_level
 from anyzarr.vectors._objects_input import Groups
 from anyzarr.vectors._query import BoxMode, Query
 from anyzarr.vectors._read_links import LINK_NODES
@@ -251,17 +251,16 @@ def read_polylines(
     >>> read_polylines(memory, bbox=([9, 4], [11, 6])).object_ids.tolist()
     [0]
     """
-    stored = open_level(
+    query = Query(bbox, bbox_mode, object_ids, group_ids, chunks)
+    return read_level(
         path,
         level,
+        lambda stored: select_polylines(stored, query, attribute_names, pieces),
         attribute_names,
-        objects=True,
         backend=backend,
         backend_kwargs=backend_kwargs,
         further=() if bbox is None else LINK_NODES,
     )
-    query = Query(bbox, bbox_mode, object_ids, group_ids, chunks)
-    return select_polylines(stored, query, attribute_names, pieces)
 
 
 def select_polylines(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,13 @@ from anyzarr.stores import join
 from anyzarr.vectors._contents import geometries_of
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._edit import open_for_edit
-from anyzarr.vectors._job import WriteOptions
+from anyzarr.vectors._job import Job, WriteOptions
 from anyzarr.vectors._level import StoredLevel
+from anyzarr.vectors._levels import capturing
+from anyzarr.vectors._moved import Moved, move_level_links
 from anyzarr.vectors._open import open_root, vectors_backend
 from anyzarr.vectors._transaction import Transaction, editing
+from anyzarr.vectors._whole import Places
 from anyzarr.vectors._write import storage_of, write_level
 
 __all__ = ["rechunk"]
@@ -42,8 +46,9 @@ def rechunk(
     """Give a store chunks and bins of other shapes, in place or at another location.
 
     Everything else stays: positions, links, all attributes, objects and their ids, groups, levels,
-    types, compressor, and what the documents say. In place it happens at one moment: whoever is
-    cut off leaves the store as it was before or as it is after. A level is held in memory.
+    types, compressor, links between levels, and what the documents say. In place it happens at one
+    moment: whoever is cut off leaves the store as it was before or as it is after. A level is held
+    in memory.
 
     Parameters
     ----------
@@ -65,8 +70,7 @@ def rechunk(
     NodeExistsError
         There is something at ``output``.
     UnsupportedError
-        The store holds what belongs to fragments, or to chunks divided by an attribute, or links
-        between levels, which cannot be kept.
+        Fragments have attributes: in other chunks there are other fragments.
 
     Examples
     --------
@@ -142,21 +146,14 @@ def _levels(root: Group, metadata: RootMetadata) -> list[StoredLevel]:
     """Return the levels, after checking that all that they hold can be kept."""
     levels = [StoredLevel.of(root, metadata, n, "all", objects=True) for n in metadata.levels]
     for level in levels:
-        base = str(level.number)
-        nodes = root.get_many([f"{base}/fragment_attributes", f"{base}/links"])
-        links = nodes.get(f"{base}/links")
-        names = set(links.keys()) if isinstance(links, Group) else set()
-        for found, what in (
-            (f"{base}/fragment_attributes" in nodes, "attributes of fragments"),
-            (level.level.chunk_attribute_name is not None, "chunks divided by an attribute"),
-            (bool(names - {"0"}), "links to other levels"),
-        ):
-            if found:
-                raise UnsupportedError(
-                    f"level {base} of {root.url} has {what}, which cannot be kept in other chunks; "
-                    "remove them, or write the data to a new store",
-                    kind="rechunk",
-                )
+        path = f"{level.number}/fragment_attributes"
+        if path in root.get_many([path]):
+            raise UnsupportedError(
+                f"level {level.number} of {root.url} has attributes of fragments, and in other "
+                "chunks there are other fragments; remove them with "
+                f"del open_store(location, 'r+')[{path!r}], or write the data to a new store",
+                kind="rechunk",
+            )
     return levels
 
 
@@ -189,9 +186,16 @@ def _created(
 def _write(
     levels: Sequence[StoredLevel], before: RootMetadata, after: RootMetadata, target: Group
 ) -> None:
-    """Write levels to a store that has none."""
+    """Write levels to a store that has none, and the links between them."""
+    moved: dict[int, Moved] = {}
+    # The root names levels once they are there.
+    _say(target, reduce(RootMetadata.without_level, after.levels[1:], after))
     for level in levels:
-        options = WriteOptions(dtype=str(level.dtype), out_of_bounds="expand")
+        options = WriteOptions(
+            dtype=str(level.dtype),
+            out_of_bounds="expand",
+            chunk_by_attribute=level.level.chunk_attribute_name,
+        )
         storage = storage_of(level.vertices.metadata, options)
         is_sharded = level.vertices.metadata.sharding is not None
         options = replace(
@@ -199,9 +203,23 @@ def _write(
         )
         plan = _plan(level.level, before, after)
         scale = after.scale_of(level.number) if level.number else None
-        for kind, geometry in geometries_of(level):
-            write_level(target, geometry, options, kind, plan, scale)
+        parts, jobs = geometries_of(level), list[Job]()
+        for kind, whole in parts:
+            write_level(target, whole.geometry, options, capturing(kind, jobs), plan, scale)
+        moved[level.number] = Moved.of_parts(
+            [whole.places for _, whole in parts], [Places.given_by(job) for job in jobs]
+        )
         _keep(level, target)
+    _say(target, after)
+    move_level_links(levels, moved, target, after)
+
+
+def _say(target: Group, metadata: RootMetadata) -> None:
+    def said(stored: dict[str, Any]) -> dict[str, Any]:
+        return {**stored, **metadata.attributes()}
+
+    crud.update_attributes(target.store, target.path, said)
+    target.refresh()
 
 
 def _plan(level: LevelMetadata, before: RootMetadata, after: RootMetadata) -> LevelMetadata:

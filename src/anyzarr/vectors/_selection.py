@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from anyzarr._nodes import Group
+from anyzarr.metadata import GroupMetadata
 from anyzarr.vectors._attributes import row_layout
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
+from anyzarr.vectors._editions import edition_of, read_current, require_current
 from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._level import BoundingBox, Names, StoredLevel
 from anyzarr.vectors._points import wanted_objects
@@ -32,7 +33,7 @@ class ZVSelection:
 
     Attributes
     ----------
-    root, metadata, number
+    root, number
         The store, and the level's number.
     bbox, object_ids, group_ids, chunks
         The conditions, as of the function that reads the geometry, such as
@@ -44,7 +45,6 @@ class ZVSelection:
     """
 
     root: Group
-    metadata: RootMetadata
     number: int
     bbox: Bounds | None = None
     object_ids: tuple[int, ...] | None = None
@@ -54,12 +54,25 @@ class ZVSelection:
     attribute_names: Names = "all"
 
     @property
+    def metadata(self) -> RootMetadata:
+        """What the root says, as of opening or of the last read that found it edited."""
+        return RootMetadata.parse(self.root.metadata.attributes)
+
+    @property
     def geometry(self) -> str:
         """What is read: ``point``, ``line``, ``polyline``, ``graph`` or ``mesh``."""
         return geometry_of(self.metadata)
 
-    @cached_property
+    @property
     def _stored(self) -> StoredLevel:
+        """The level, by documents that are no older than the root's."""
+        held: tuple[GroupMetadata, StoredLevel] | None = self.__dict__.get("_held")
+        if held is None or held[0] is not self.root.metadata:
+            held = self.root.metadata, self._level()
+            self.__dict__["_held"] = held
+        return held[1]
+
+    def _level(self) -> StoredLevel:
         named = self.object_ids is not None or bool(self.group_ids)
         has_links = self.geometry in ("graph", "mesh")
         if self.geometry in ("line", "polyline"):
@@ -118,7 +131,6 @@ class ZVSelection:
         groups = () if group_ids is None else (tuple(int(n) for n in group_ids),)
         return ZVSelection(
             self.root,
-            self.metadata,
             self.number,
             self.bbox if bbox is None else _intersected(self.bbox, bbox),
             _common(self.object_ids, object_ids),
@@ -152,6 +164,9 @@ class ZVSelection:
         Points | Lines | Polylines | Graph | Mesh
             What the function that reads the geometry returns, with ids where objects are named.
         """
+        return read_current(self.root, lambda: self._read(attribute_names))
+
+    def _read(self, attribute_names: Names) -> Vectors:
         names = self.attribute_names if isinstance(attribute_names, str) else attribute_names
         return select(self._stored, self._query, names)
 
@@ -179,7 +194,7 @@ class ZVLevel(ZVSelection):
 
     Attributes
     ----------
-    root, metadata, number
+    root, number
         The store, and the level's number.
     """
 
@@ -211,6 +226,9 @@ class ZVLevel(ZVSelection):
     @property
     def ids(self) -> npt.NDArray[np.int64]:
         """Ids of the objects in the level."""
+        return read_current(self.root, self._ids)
+
+    def _ids(self) -> npt.NDArray[np.int64]:
         objects = self._stored.objects
         return np.empty(0, np.int64) if objects is None else objects.ids[objects.present]
 
@@ -252,7 +270,10 @@ class ZVColumn:
 
     def compute(self) -> npt.NDArray[Any]:
         """Read the values, one row per vertex."""
-        found = self.selection.compute(None if self.name is None else [self.name])
+        return read_current(self.selection.root, self._read)
+
+    def _read(self) -> npt.NDArray[Any]:
+        found = self.selection._read(None if self.name is None else [self.name])
         return column_of(found, self.name)
 
     def __array__(
@@ -263,19 +284,22 @@ class ZVColumn:
     def to_dask(self) -> dask.array.Array:
         """Return the values as a dask array, a block for each run of chunks.
 
-        Lengths of blocks are not known before they are computed, as dask says it (NaN). Needs
-        the package dask.
+        Lengths of blocks are not known before they are computed, as dask says it (NaN). All blocks
+        are of the store as it is now: computing one after an edit raises
+        :class:`~anyzarr.errors.ConflictError`. Needs the package dask.
         """
         from anyzarr._optional import require
 
         module = require("dask.array", extra="dask", purpose="A dask array")
         delayed = require("dask", extra="dask", purpose="A dask array").delayed
+        parts = read_current(self.selection.root, self._parts)
         dtype, row_shape = self._layout
+        edition = edition_of(self.selection.root)
         blocks = [
             module.from_delayed(
-                delayed(_computed)(part), (np.nan, *row_shape), dtype=dtype, meta=None
+                delayed(_computed)(part, edition), (np.nan, *row_shape), dtype=dtype, meta=None
             )
-            for part in self._parts()
+            for part in parts
         ]
         if not blocks:
             return module.zeros((0, *row_shape), dtype=dtype)
@@ -306,8 +330,11 @@ _BLOCK_CELLS = 64
 _BLOCK_OBJECTS = 256
 
 
-def _computed(column: ZVColumn) -> npt.NDArray[Any]:
-    values = column.compute()
+def _computed(column: ZVColumn, edition: str) -> npt.NDArray[Any]:
+    """Return the values of a part, of the edition of the store that all parts are of."""
+    require_current(column.selection.root, edition)
+    values = column._read()
+    require_current(column.selection.root, edition)
     return values.astype(object) if column.dtype.kind == "O" else values
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from anyzarr.metadata import ArrayMetadata
 from anyzarr.stores import join
 from anyzarr.vectors._cell_index import CellIndex
 from anyzarr.vectors._cells import CellArray
-from anyzarr.vectors._constants import EDIT
+from anyzarr.vectors._constants import EDIT, EDITION
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._grid import Coords
 from anyzarr.vectors._objects_write import extended
@@ -238,7 +239,7 @@ class Transaction:
             consolidated = {"kind": "inline", "must_understand": False, "metadata": known}
             document = {
                 **document,
-                "attributes": {**attributes, EDIT: edit},
+                "attributes": {**attributes, EDITION: uuid4().hex, EDIT: edit},
                 "consolidated_metadata": consolidated,
             }
             put_document(document, store, path)

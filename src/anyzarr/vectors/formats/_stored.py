@@ -13,6 +13,7 @@ import numpy.typing as npt
 from anyzarr._nodes import Array, Group
 from anyzarr.errors import UnsupportedError
 from anyzarr.vectors._attributes import decode_column
+from anyzarr.vectors._editions import edition_of, require_current
 from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors._level import StoredLevel, open_level
 from anyzarr.vectors._objects import read_groups
@@ -61,6 +62,7 @@ class StoredSource:
         self, location: Any, *, level: int = 0, batch_vertices: int = BATCH_VERTICES
     ) -> None:
         self._level = open_level(location, level, "all", objects=True)
+        self._edition = edition_of(self._level.root)
         self._batch = batch_vertices
         names = [str(axis.get("name", "")).lower() for axis in self._level.metadata.axes]
         is_xyz = {*names} == {*"xyz"[: len(names)]}
@@ -97,7 +99,13 @@ class StoredSource:
         )
 
     def batches(self) -> Iterator[Geometry]:
-        """Yield points by chunks, paths by objects, and what is joined by links at once."""
+        """Yield points by chunks, paths by objects, and what is joined by links at once.
+
+        Raises
+        ------
+        ConflictError
+            The store was edited meanwhile.
+        """
         kind = self.facts.geometry_type
         if kind in _PATHS:
             parts = self._paths()
@@ -106,6 +114,7 @@ class StoredSource:
         else:
             parts = self._points()
         for part in parts:
+            require_current(self._level.root, self._edition)
             yield self._ordered(part)
 
     def _ordered(self, part: Geometry) -> Geometry:
