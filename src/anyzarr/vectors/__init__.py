@@ -12,6 +12,7 @@ from anyzarr.vectors._constants import (
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata, is_vector_store
 from anyzarr.vectors._edit import EditSummary, delete_objects
 from anyzarr.vectors._edit_attributes import set_object_attributes, set_vertex_attributes
+from anyzarr.vectors._edit_links import set_link_attributes
 from anyzarr.vectors._graphs import Graph, read_graph, write_graph
 from anyzarr.vectors._job import WriteSummary
 from anyzarr.vectors._lazy import ZVStore, open_zv
@@ -81,6 +82,7 @@ __all__ = [
     "remove_level_links",
     "remove_resolution_level",
     "set_bounds",
+    "set_link_attributes",
     "set_object_attributes",
     "set_vertex_attributes",
     "store_info",

@@ -29,7 +29,7 @@ from anyzarr.vectors._relink import padded_rows
 from anyzarr.vectors._transaction import Transaction, editing
 from anyzarr.vectors._write import storage_of
 
-__all__ = ["put_object_columns", "set_object_attributes", "set_vertex_attributes"]
+__all__ = ["full_column", "put_object_columns", "set_object_attributes", "set_vertex_attributes"]
 
 
 def set_object_attributes(
@@ -105,7 +105,7 @@ def put_object_columns(
         array = stored.get(f"{base}/{name}")
         before = array if isinstance(array, Array) else None
         if before is None:
-            coded = encode_column(name, _full(column[known], rows[known], n_objects))
+            coded = encode_column(name, full_column(column[known], rows[known], n_objects))
             values = coded.values
         else:
             coded = encode_column(name, column[known], before.metadata.attributes)
@@ -208,7 +208,7 @@ def _put_vertex_column(
     place = starts_of(counts)[:-1][CellIndex(cells).find(vertices.cells)][vertices.vertex_cell]
     place = place + vertices.vertex_row
     if array is None:
-        coded = encode_column(name, _full(column, place, int(counts.sum())))
+        coded = encode_column(name, full_column(column, place, int(counts.sum())))
         array, rows = _new_array(level, path, coded), coded.values
     else:
         coded = encode_column(name, column, array.attributes)
@@ -219,7 +219,7 @@ def _put_vertex_column(
     tx.cells(array.with_attributes(coded.attributes), cells, blobs)
 
 
-def _full(column: npt.NDArray[Any], rows: Ints, n_rows: int) -> npt.NDArray[Any]:
+def full_column(column: npt.NDArray[Any], rows: Ints, n_rows: int) -> npt.NDArray[Any]:
     """Return a column of so many rows, those given in their places, the others absent."""
     if column.dtype.kind not in "UTO":
         return all_rows(None, column, rows, n_rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -23,7 +23,7 @@ from anyzarr.vectors._cells import CellArray, arrays_at_once
 from anyzarr.vectors._grid import Bounds, CellGrid, Coords
 from anyzarr.vectors._links import LinkFamily, decode_inline, parse_offsets_name, permutations_of
 
-__all__ = ["LINK_NODES", "LinkRows", "StoredLinks", "absent"]
+__all__ = ["LINK_NODES", "LinkPlaces", "LinkRows", "StoredLinks", "absent"]
 
 LINK_NODES: Final = ("links/0", "link_attributes")
 """Groups below a level that tell of its links."""
@@ -39,10 +39,40 @@ class LinkRows:
         Of shape ``(M, width)``: rows of the cells that were asked for, all one after the other.
     attributes
         By name, one row per link.
+    places
+        Where they are stored.
     """
 
     vertices: Ints
     attributes: Mapping[str, npt.NDArray[Any]]
+    places: LinkPlaces
+
+
+@dataclass(frozen=True, eq=False)
+class LinkPlaces:
+    """Where links are stored: rows of cells of arrays, all of these one after the other.
+
+    Attributes
+    ----------
+    arrays
+        For each array that has any its number, and the cells in it.
+    counts
+        Number of links of each cell.
+    kept
+        The rows of the links that were returned.
+    """
+
+    arrays: tuple[tuple[int, Coords], ...]
+    counts: Ints
+    kept: Ints
+
+    def parts(self) -> Iterator[tuple[int, int, Coords, Ints]]:
+        """Yield the number of each array, its first row, its cells, and how many rows each has."""
+        cell = row = 0
+        for number, cells in self.arrays:
+            counts = self.counts[cell : cell + len(cells)]
+            yield number, row, cells, counts
+            cell, row = cell + len(cells), row + int(counts.sum())
 
 
 class _Layout(NamedTuple):
@@ -207,7 +237,9 @@ class StoredLinks:
             name: self._columns(name, found, of_parts)[kept] if self.arrays else np.empty(0)
             for name in self.attributes
         }
-        return LinkRows(vertices[kept], columns)
+        arrays = tuple((part.k, part.source) for part in found)
+        where = LinkPlaces(arrays, per_cell, np.flatnonzero(kept))
+        return LinkRows(vertices[kept], columns, where)
 
     def _stored(self, index: CellIndex) -> list[_Part]:
         """Return for each array that has any the cells whose links lie in these cells."""

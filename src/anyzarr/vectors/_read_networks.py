@@ -22,7 +22,7 @@ from anyzarr.vectors._read_links import StoredLinks, absent
 from anyzarr.vectors._read_paths import manifests_of_rows
 from anyzarr.vectors._scatter_links import groups_of
 
-__all__ = ["Network", "network_links", "network_manifests", "read_network"]
+__all__ = ["Network", "network_edges", "network_links", "network_manifests", "read_network"]
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -148,6 +148,13 @@ def _links_of(level: StoredLevel) -> tuple[StoredLinks | None, LinksOf]:
     settled = level.level.fragments_tile
     links = StoredLinks.open(level.root, level.number, settled=settled, nodes=level.nodes)
     return links, _parents if level.metadata.links_convention == _WITH_BRANCHES else _stored
+
+
+def network_edges(level: StoredLevel, gathered: Gathered, stored: Ints) -> Ints | None:
+    """Return all edges where some follow from the order of vertices; None where none do."""
+    if level.metadata.links_convention != _WITH_BRANCHES:
+        return None
+    return _with_implied(gathered, stored, {})[0]
 
 
 def network_manifests(level: StoredLevel, rows: Ints) -> ManifestTable:
