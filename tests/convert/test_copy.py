@@ -21,7 +21,7 @@ NOISE = np.random.default_rng(0).integers(0, 2**16, (3, 64, 64)).astype("u2")
 @pytest.fixture(params=[4 << 20, 1000, 0])
 def _large(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """From which size objects go in parts: none of these, some, all but empty ones."""
-    monkeypatch.setattr("anyzarr._convert._copy._LARGE_BYTES", request.param)
+    monkeypatch.setattr("anyzarr._convert._copy.LARGE_BYTES", request.param)
     monkeypatch.setattr("anyzarr._ozx._members._BATCH_BYTES", request.param)
     monkeypatch.setattr("anyzarr._streams._PART_BYTES", 3000)
 

@@ -330,6 +330,12 @@ def _print_report(report: ConversionReport) -> None:
 
 
 def _plan_rows(plan: ConversionPlan) -> list[tuple[str, str]]:
+    if not plan.codecs:
+        return [
+            ("stored", f"{fmt.size(plan.stored_bytes)} in {fmt.count(plan.n_objects, 'object')}"),
+            ("would take", f"about {max(0.1, plan.seconds):.1f} s to read with {plan.workers} at "
+                           f"work (after a sample of {fmt.size(plan.sampled_bytes)})"),
+        ]  # fmt: skip
     shards = "none" if plan.shards is None else fmt.extent(plan.shards)
     return [
         ("chunks", fmt.extent(plan.chunks)),

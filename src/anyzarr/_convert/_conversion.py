@@ -12,6 +12,7 @@ from typing import Any
 from anyzarr import _atomic, crud
 from anyzarr._convert._changes import ChangedSource, Changes
 from anyzarr._convert._destination import Destination
+from anyzarr._convert._dry_run_copy import plan_of_objects
 from anyzarr._convert._facts import facts_of
 from anyzarr._convert._fingerprint import fingerprint_of_objects
 from anyzarr._convert._hierarchy import CopyConversion, RewriteConversion, WrittenHierarchy
@@ -30,7 +31,7 @@ from anyzarr._convert._vectors import (
     refuse_for_vectors,
     vector_conversion,
 )
-from anyzarr._ozx import Contents, arrange, require_root
+from anyzarr._ozx import Contents, Packing, arrange, require_root
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.abc import Store
 from anyzarr.engines import canonical_name, get_engine
@@ -130,6 +131,8 @@ class Conversion:
             return self._rewrite(store)
         self._refuse_sharing()
         self._require_format(store)
+        if self.dry_run:
+            return self._planned_copy(store)
         return self._pack(store) if self._destination.makes_archive else self._copy(store)
 
     def _merge(self, values: Sequence[Any]) -> ConversionReport:
@@ -255,9 +258,7 @@ class Conversion:
     def _refuse_sharing(self) -> None:
         """Refuse what is for pixels that are decoded: nothing is, where objects are copied."""
         run = self.run_options
-        asked = {
-            "processes": run.processes, "cluster": run.cluster is not None, "dry_run": self.dry_run,
-        }  # fmt: skip
+        asked = {"processes": run.processes, "cluster": run.cluster is not None}
         if any(asked.values()):
             raise UnsupportedError(
                 f"{', '.join(name for name, given in asked.items() if given)}: this is for pixels "
@@ -315,6 +316,16 @@ class Conversion:
         report = self._hierarchy(conversion, rewrite.kind)
         return replace(report, n_arrays=len(rewrite.arrays), **facts_of(store))
 
+    def _planned_copy(self, store: Store) -> ConversionReport:
+        contents = arrange(store.list())
+        require_root(store, contents)
+        items = [*contents.documents, *contents.data]
+        plan = plan_of_objects(store, items, self.run_options.workers)
+        if self._destination.makes_archive:
+            plan = replace(plan, stored_bytes=Packing(store, str(self.target)).size_limit)
+        report = self._report("plan", plan.stored_bytes, plan.n_objects)
+        return replace(report, plan=plan, warnings=_left_out(contents), **facts_of(store))
+
     def _copy(self, store: Store) -> ConversionReport:
         listed = list(store.list())
         contents = arrange(listed)
@@ -323,10 +334,7 @@ class Conversion:
         tracker = Tracker(self.progress)
         copy = CopyConversion(store, contents, before, self.run_options, tracker)
         report = replace(self._hierarchy(copy, "copy", contents), **facts_of(store))
-        if not contents.strays:
-            return report
-        left_out = f"left out {len(contents.strays)} objects that belong to no hierarchy"
-        return replace(report, warnings=(left_out,))
+        return replace(report, warnings=(*report.warnings, *_left_out(contents)))
 
     def _hierarchy(
         self,
@@ -382,6 +390,11 @@ class Conversion:
         return ConversionReport(
             str(self.source), str(self.target), kind, 0.0, size_bytes, n_objects
         )
+
+
+def _left_out(contents: Contents) -> tuple[str, ...]:
+    n = len(contents.strays)
+    return (f"left out {n} objects that belong to no hierarchy",) if n else ()
 
 
 def _local_root(value: Any) -> Path | None:

@@ -14,9 +14,9 @@ from anyzarr.abc import ObjectInfo, Store
 from anyzarr.errors import ConflictError
 from anyzarr.stores import LocalStore, validate_key
 
-__all__ = ["Pair", "copy_contents", "copy_objects", "pairs_of"]
+__all__ = ["LARGE_BYTES", "Pair", "copy_contents", "copy_objects", "pairs_of"]
 
-_LARGE_BYTES = 4 << 20
+LARGE_BYTES = 4 << 20
 """What is larger is copied in parts, so that no more than a few MiB of it are held."""
 
 _BATCH_BYTES = 4 << 20
@@ -146,7 +146,7 @@ class _Copying:
             if self._copies_files:
                 self._copy_file(item, key)
                 continue
-            if item.size > _LARGE_BYTES:
+            if item.size > LARGE_BYTES:
                 self._put(item, key, self._parts(item))
                 continue
             value = self._source.get(item.key)

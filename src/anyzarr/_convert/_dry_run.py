@@ -29,21 +29,21 @@ class ConversionPlan:
     Attributes
     ----------
     raw_bytes
-        Of all levels of all images, not encoded.
+        Of all levels of all images, not encoded; of what is copied, as it is stored.
     stored_bytes
         About what they would take, by how a sample of each kind compresses.
     n_objects
         Chunks or shards, and documents.
     chunks, shards, codecs
-        Of level 0 of the first image.
+        Of level 0 of the first image; empty, or None, where objects are copied as they are.
     memory_bytes
         What one process may hold of pixels.
     workers
         How many threads or processes.
     seconds
-        About how long it would take, by the time of the sample.
+        About how long it would take, by the time of the sample; of a copy, as far as reading goes.
     sampled_bytes
-        How much was read and encoded to know.
+        How much was read, and encoded, to know.
     """
 
     raw_bytes: int

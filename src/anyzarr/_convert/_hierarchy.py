@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from anyzarr import crud
 from anyzarr._convert._copy import Pair, copy_contents, copy_objects, pairs_of
 from anyzarr._convert._dry_run import ConversionPlan, plan_of
+from anyzarr._convert._dry_run_copy import plan_of_objects
 from anyzarr._convert._execute import LONG_BYTES, RunOptions, job_of, run_job
 from anyzarr._convert._fingerprint import fingerprint_of_store
 from anyzarr._convert._job import ImageJob, Job, OpenJob, Task
@@ -23,7 +24,7 @@ from anyzarr._ozx import Contents, is_stray
 from anyzarr._progress import Tracker
 from anyzarr._pyramid import Region, default_memory
 from anyzarr.abc import Store
-from anyzarr.errors import ConflictError, UnsupportedError
+from anyzarr.errors import ConflictError
 from anyzarr.metadata import parse_array
 from anyzarr.ome._upgrade_copy import new_key, other_keys
 
@@ -167,17 +168,15 @@ class RewriteConversion:
     def plan(self) -> ConversionPlan:
         """Return what would be done; nothing is written.
 
-        Raises
-        ------
-        UnsupportedError
-            Nothing is to be encoded, so there is nothing to plan.
+        Where no array is encoded anew, it is what copying takes.
         """
         run = self.run_options
         arrays = [_PlannedArray(one) for one in self._images()]
         if not arrays:
-            raise UnsupportedError(
-                "dry_run: no array is encoded anew here, so there is nothing to plan; leave it out"
-            )
+            copied = [item for item, _ in self._copied()]
+            plan = plan_of_objects(self.source, copied, run.workers)
+            n_documents = len(self.rewrite.groups) + len(self.rewrite.arrays)
+            return replace(plan, n_objects=plan.n_objects + n_documents)
         memory = run.memory_bytes_each or default_memory()
         return plan_of(arrays, self._ref().open(), memory_bytes=memory, workers=run.workers)
 

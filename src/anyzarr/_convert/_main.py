@@ -155,7 +155,7 @@ def convert(
         before the target appears.
     dry_run
         Write nothing: read and encode a short sample, and report what would be written and about
-        how long it would take (:class:`ConversionPlan`).
+        how long it would take (:class:`ConversionPlan`). Of copies, a few objects are read.
     progress
         Called with a :class:`~anyzarr._progress.Progress` at each step.
     source_backend, source_options, backend, **backend_kwargs
