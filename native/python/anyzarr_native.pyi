@@ -138,6 +138,16 @@ class Plan:
     def decode_chunk(self, data: Buffer, out: Buffer) -> None: ...
     def encode_chunk(self, value: Buffer) -> bytes: ...
 
+def write_alike(
+    plan: Plan,
+    root: str,
+    paths: Sequence[str],
+    bounds: Sequence[int],
+    coords: Sequence[Buffer],
+    value: Buffer,
+    threads: int,
+    keep_empty: bool = False,
+) -> None: ...
 def downsample(
     source: Buffer,
     target: Buffer,

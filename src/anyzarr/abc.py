@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ABSENT",
     "Absent",
+    "AlikeArrayIO",
     "ArrayIO",
     "AsyncStore",
     "Box",
@@ -347,6 +348,8 @@ class IOCapabilities:
         It is an :class:`IndexedArrayIO`. Otherwise it is given boxes only.
     ragged
         It is a :class:`RaggedArrayIO`. Otherwise elements of variable length are moved as objects.
+    alike
+        It is an :class:`AlikeArrayIO`. Otherwise arrays are written one by one.
     """
 
     steps: bool = False
@@ -354,6 +357,7 @@ class IOCapabilities:
     reason: str | None = None
     indexed: bool = False
     ragged: bool = False
+    alike: bool = False
 
 
 class ArrayIO(Protocol):
@@ -418,6 +422,24 @@ class RaggedArrayIO(ArrayIO, Protocol):
 
     def write_ragged(self, coords: npt.NDArray[np.int64], ragged: Ragged) -> None:
         """Store distinct elements; otherwise as :meth:`ArrayIO.write`."""
+        ...
+
+
+class AlikeArrayIO(RaggedArrayIO, Protocol):
+    """The I/O of an engine that writes many arrays of one layout in one call."""
+
+    def write_alike(
+        self,
+        paths: Sequence[str],
+        bounds: Sequence[int],
+        coords: npt.NDArray[np.int64],
+        ragged: Ragged,
+    ) -> None:
+        """Store elements ``[bounds[i], bounds[i + 1])`` in the array at the path ``i``.
+
+        The arrays are those of this array's metadata and store, each one once. Otherwise as
+        :meth:`RaggedArrayIO.write_ragged`.
+        """
         ...
 
 

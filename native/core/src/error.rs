@@ -107,6 +107,17 @@ impl Error {
         self
     }
 
+    /// Say in which array of a store it happened: the key is from now on relative to the store.
+    #[must_use]
+    pub fn below(mut self, path: &str) -> Self {
+        self.0.key = Some(match self.0.key {
+            Some(key) if !path.is_empty() => format!("{path}/{key}"),
+            Some(key) => key,
+            None => path.to_owned(),
+        });
+        self
+    }
+
     /// Put a context before the message.
     #[must_use]
     pub fn within(mut self, context: &str) -> Self {

@@ -10,6 +10,7 @@
 //! - a thread decodes chunk after chunk without allocating, in an [`arena::Arena`];
 //! - nothing starts a thread or holds a lock at load time; a forked child starts afresh.
 
+pub mod alike;
 pub mod archive;
 pub mod arena;
 pub mod batched;

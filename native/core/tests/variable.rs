@@ -4,6 +4,7 @@
 
 mod common;
 
+use anyzarr_core::alike::{Alike, write_alike};
 use anyzarr_core::chunk::{decode, encode_chunk};
 use anyzarr_core::dims::c_strides;
 use anyzarr_core::heap::{Ref, VALUE};
@@ -127,4 +128,46 @@ fn a_plan_without_memory_for_elements_says_so() {
     let refs = vec![0xFF; plan.chain.bytes];
     let found = encode_chunk(&plan.with_heap(None), &refs).map_err(|error| error.kind());
     assert_eq!(found, Err(Kind::Internal));
+}
+
+#[test]
+fn many_arrays_are_written_as_one_by_one() {
+    let folder = std::env::temp_dir().join(format!("anyzarr-alike-{}", std::process::id()));
+    let mut random = Random(23);
+    for (number, plan) in plans().into_iter().enumerate() {
+        let root = folder.join(number.to_string());
+        let root = root.to_str().unwrap();
+        let paths: Vec<String> = (0..5).map(|n| format!("b/{n}")).collect();
+        let bounds = [0, 7, 7, 40, 41, 50];
+        let coords: Vec<Vec<u32>> =
+            [7, 11].map(|step| (0..50u32).map(|n| (n * step) % 40).collect()).to_vec();
+        let all = elements(&mut random, 50);
+        let (writer, refs) = bound(&plan, &all);
+        let view = view_of(&refs, c_strides(&[50], Ref::SIZE));
+        let options = Options { threads: 3, keep_empty: false };
+        let arrays = Alike { root, paths: &paths, bounds: &bounds, coords: &coords };
+        // SAFETY: the view is of memory of 50 elements.
+        unsafe { write_alike(&writer, arrays, &view, options) }.unwrap();
+        for (path, run) in paths.iter().zip(bounds.windows(2)) {
+            let files = Files::new(root, path);
+            let reader = plan.with_heap(None);
+            for n in run[0]..run[1] {
+                let start = Dims::from_fn(2, |d| coords[d][n] as usize);
+                let one = Dims::filled(2, 1);
+                let region = Region { start, count: one, step: one, picked: None };
+                let mut refs = vec![0xA5; Ref::SIZE];
+                let view = view_of_mut(&mut refs, c_strides(&one, Ref::SIZE));
+                // SAFETY: the view is of memory of one element.
+                unsafe { read::read(&reader, &files, &region, &view, 1) }.unwrap();
+                assert_eq!(gathered(&reader, &refs), [all[n].clone()]);
+            }
+        }
+        for bounds in [&[0usize, 50][..], &[0, 9, 8, 9, 9, 50], &[0, 9, 9, 9, 9, 51]] {
+            let arrays = Alike { root, paths: &paths, bounds, coords: &coords };
+            // SAFETY: as above.
+            let found = unsafe { write_alike(&writer, arrays, &view, options) };
+            assert_eq!(found.map_err(|error| error.kind()), Err(Kind::Invalid));
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }

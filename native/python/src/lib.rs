@@ -1,6 +1,7 @@
 //! `anyzarr_native`: the Python layer over `anyzarr-core`. It has no policy: arguments are
 //! converted, the interpreter is released, the core is called, the result is wrapped.
 
+mod alike;
 mod archive;
 mod buffer;
 mod elements;
@@ -19,6 +20,8 @@ use pyo3::prelude::pymodule;
 mod anyzarr_native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::alike::write_alike;
     #[pymodule_export]
     use super::archive::Archive;
     #[pymodule_export]

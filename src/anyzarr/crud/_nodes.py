@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from anyzarr import metadata as _metadata
+from anyzarr._parallel import for_each
 from anyzarr.abc import ABSENT, Store
 from anyzarr.crud._formats import V2 as _V2
 from anyzarr.crud._formats import V3 as _V3
@@ -51,6 +52,7 @@ __all__ = [
     "node_lock_key",
     "normalize_path",
     "put_document",
+    "put_encoded",
     "read_metadata",
     "read_metadata_async",
     "stated_children",
@@ -233,6 +235,20 @@ def put_document(document: Document, store: Store, path: str, *, is_new: bool = 
     global _changes
     with exclusive(store, [] if is_new else [node_lock_key(path)]):
         _put_documents(document, store, path)
+    _changes += 1
+
+
+def put_encoded(
+    store: Store, document: Document, encoded: Mapping[str, bytes], *, limit: int | None = None
+) -> None:
+    """Store documents of nodes of v3 that nobody knows of yet, by path; ``document`` is like all.
+
+    Consolidated metadata above is the caller's care.
+    """
+    global _changes
+    for path in list(encoded)[:1]:
+        require_told(store, document, path)
+    for_each(lambda node: store.put(join(node[0], _V3), node[1]), encoded.items(), limit=limit)
     _changes += 1
 
 

@@ -23,7 +23,14 @@ from anyzarr.errors import MetadataError, SelectionError
 from anyzarr.metadata import ArrayMetadata, ChunkGrid, elements_of, parse_array, ragged_of
 from anyzarr.stores._base import remote_concurrency
 
-__all__ = ["read_ragged", "read_ragged_async", "write_ragged", "write_ragged_async"]
+__all__ = [
+    "check_distinct",
+    "checked_coords",
+    "read_ragged",
+    "read_ragged_async",
+    "write_ragged",
+    "write_ragged_async",
+]
 
 Document = Mapping[str, Any]
 
@@ -83,7 +90,7 @@ def read_ragged(
     [b'cde', b'', b'ab']
     """
     meta, path = _variable(metadata, path), normalize_path(path)
-    where = _checked(coords, meta)
+    where = checked_coords(coords, meta)
     if len(where) == 0:
         return Ragged.empty(0)
     if meta.ndim == 0:
@@ -133,13 +140,13 @@ def write_ragged(
         The store does not write.
     """
     meta, path = _variable(metadata, path), normalize_path(path)
-    where = _checked(coords, meta)
+    where = checked_coords(coords, meta)
     if len(ragged) != len(where):
         raise MetadataError(
             f"{len(ragged)} elements cannot be written to {len(where)} coordinates; "
             "give one element for each"
         )
-    _check_distinct(where, meta.shape)
+    check_distinct(where, meta.shape)
     require_writable(store, path)
     if len(where) == 0:
         return
@@ -166,7 +173,8 @@ def _variable(metadata: Document | ArrayMetadata, path: str) -> ArrayMetadata:
     return meta
 
 
-def _checked(coords: npt.ArrayLike, meta: ArrayMetadata) -> npt.NDArray[np.int64]:
+def checked_coords(coords: npt.ArrayLike, meta: ArrayMetadata) -> npt.NDArray[np.int64]:
+    """Return coordinates of elements, which are refused unless the array has them."""
     where = np.asarray(coords)
     if where.size == 0 and where.ndim == 1:
         where = np.empty((0, meta.ndim), np.int64)
@@ -185,7 +193,8 @@ def _checked(coords: npt.ArrayLike, meta: ArrayMetadata) -> npt.NDArray[np.int64
     return where.astype(np.int64, copy=False)
 
 
-def _check_distinct(where: npt.NDArray[np.int64], shape: tuple[int, ...]) -> None:
+def check_distinct(where: npt.NDArray[np.int64], shape: tuple[int, ...]) -> None:
+    """Refuse coordinates in an array of a shape that are there more than once."""
     if len(where) < 2:
         return
     if math.prod(shape) < _MOST_IDS:

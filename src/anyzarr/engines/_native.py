@@ -252,7 +252,12 @@ class NativeArrayIO:
             reason=reason,
             indexed=is_indexed,
             ragged=is_indexed and self._plan.is_variable,
+            alike=is_indexed and self._plan.is_variable and self._is_written_here,
         )
+
+    @property
+    def _is_written_here(self) -> bool:
+        return self._root is not None and self._store.capabilities.writable
 
     @property
     def native_handle(self) -> Plan:
@@ -283,6 +288,26 @@ class NativeArrayIO:
     def write_ragged(self, coords: npt.NDArray[np.int64], ragged: Ragged) -> None:
         """Store elements; see :class:`anyzarr.abc.RaggedArrayIO`."""
         self._write_memory(*bind_value(self._plan, ragged), _wanted_elements(coords))
+
+    def write_alike(
+        self,
+        paths: Sequence[str],
+        bounds: Sequence[int],
+        coords: npt.NDArray[np.int64],
+        ragged: Ragged,
+    ) -> None:
+        """Store elements of many arrays; see :class:`anyzarr.abc.AlikeArrayIO`."""
+        from anyzarr_native import write_alike
+
+        assert self._root is not None
+        plan, value = bind_value(self._plan, ragged)
+        columns = [np.ascontiguousarray(column) for column in coords.T]
+        keep_empty = bool(config.get("write_empty_chunks"))
+        what = (list(paths), list(bounds), columns, value, concurrency(), keep_empty)
+        try:
+            write_alike(plan, self._root, *what)
+        except self._error as error:
+            raise self._explained(error, "write", is_below=True) from error
 
     def _read(self, wanted: _Wanted, out: npt.NDArray[Any]) -> None:
         if not self._plan.is_variable:
@@ -346,10 +371,12 @@ class NativeArrayIO:
 
         for_each(put, objects, limit=1 if len(objects) < 2 else self._access.put_width)
 
-    def _explained(self, error: Any, action: str) -> AnyzarrError:
+    def _explained(self, error: Any, action: str, *, is_below: bool = False) -> AnyzarrError:
+        """Return our error; ``is_below``: the key is relative to the store in any case."""
         name, store = NativeEngine.name, self._store
-        coords = error.chunk_coords
-        key = error.key if coords is None else self._metadata.chunk_key(self._path, coords)
+        coords, key = error.chunk_coords, error.key
+        if coords is not None and not is_below:
+            key = self._metadata.chunk_key(self._path, coords)
         if error.kind == "corrupt" and key is not None:
             return corrupt(str(error), store=store, key=key, chunk_coords=coords, engine=name)
         what = redact(str(error))

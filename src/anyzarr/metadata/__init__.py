@@ -11,6 +11,7 @@ from anyzarr.metadata._convert import resized, respelled, single_chunk, subchunk
 from anyzarr.metadata._documents import (
     decode_document,
     document_keys,
+    encode_alike,
     encode_documents,
     encode_json,
     is_array_document,
@@ -50,6 +51,7 @@ __all__ = [
     "document_keys",
     "dtype_of",
     "elements_of",
+    "encode_alike",
     "encode_documents",
     "encode_json",
     "fill_json",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ __all__ = [
     "copied",
     "decode_document",
     "document_keys",
+    "encode_alike",
     "encode_documents",
     "encode_json",
     "is_array_document",
@@ -31,6 +32,11 @@ _ORDER = (
     "compressor", "dimension_names", "storage_transformers", "attributes",
 )  # fmt: skip
 _RANK = {name: rank for rank, name in enumerate(_ORDER)}
+
+# Attributes that no document has, as they are encoded: others are put in their place.
+_ABSENT = "\x00anyzarr\x00"
+_LINE, _DEEPER = "\n", "\n  "
+_TEMPLATE = json.dumps({_ABSENT: None}, indent=2).replace(_LINE, _DEEPER)
 
 
 def _to_json(value: object) -> Any:
@@ -208,6 +214,38 @@ def encode_documents(document: Mapping[str, Any], path: str = "") -> dict[str, b
     encoded = {} if attributes is None else {_join(path, ".zattrs"): encode_json(attributes)}
     own = ".zarray" if is_array_document(content) else ".zgroup"
     return {**encoded, _join(path, own): encode_json(_in_order(content))}
+
+
+def encode_alike(
+    document: Mapping[str, Any], attributes: Iterable[Mapping[str, Any]]
+) -> Iterator[bytes]:
+    """Return ``zarr.json`` for each of many nodes of v3 that differ in their attributes alone.
+
+    The bytes are those of :func:`encode_documents`; what the nodes have in common is encoded once.
+
+    Parameters
+    ----------
+    document
+        A v3 document in merged form, whose own attributes do not matter.
+    attributes
+        Attributes of each node.
+
+    Raises
+    ------
+    MetadataError
+        As of :func:`encode_documents`.
+    """
+    template = encode_documents({**document, "attributes": {_ABSENT: None}})["zarr.json"].decode()
+    before, _, after = template.partition(_TEMPLATE)
+    for own in attributes:
+        try:
+            text = json.dumps(own, indent=2, ensure_ascii=False, default=_to_json)
+            data = f"{before}{text.replace(_LINE, _DEEPER)}{after}".encode()
+        except (TypeError, ValueError, RecursionError):
+            data = b"NaN"
+        if b"NaN" in data or b"Infinity" in data:
+            data = encode_documents({**document, "attributes": own})["zarr.json"]
+        yield data
 
 
 def _number(value: float) -> float | str:

@@ -288,6 +288,10 @@ class CellArray:
         """Return the array with these cells, and no others, listed as those that hold something."""
         return self.with_attributes({_NONEMPTY: _keys(cells)})
 
+    def listing_attributes(self, cells: Coords, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the attributes with some replaced, and these cells listed, as no others are."""
+        return {**self.attributes, **attributes, _NONEMPTY: _keys(cells)}
+
     def with_attributes(self, attributes: Mapping[str, Any]) -> CellArray:
         """Return the array with some attributes replaced."""
         merged = {**self.attributes, **attributes}

@@ -109,11 +109,24 @@ class Part:
         Absolute coordinates of the cells.
     blobs
         What they will hold, one per cell.
+    attributes
+        Attributes to be set, so that new arrays can share one document until they are stored.
     """
 
     array: CellArray
     cells: Coords
     blobs: Ragged
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def described(self) -> CellArray:
+        """The array with the attributes set."""
+        return self.array.with_attributes(self.attributes) if self.attributes else self.array
+
+    @property
+    def listed(self) -> CellArray:
+        """The array with the attributes set, and the cells listed."""
+        return self.described.with_cells(self.cells)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,15 +7,15 @@ that level's grid.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from anyzarr._nodes import Group
-from anyzarr._parallel import for_each, map_ordered
+from anyzarr._parallel import map_ordered
 from anyzarr.crud._nodes import changing
 from anyzarr.errors import CorruptDataError, UnsupportedError
 from anyzarr.stores import join
@@ -26,6 +26,7 @@ from anyzarr.vectors._job import Part
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._links import LinkFamily, decode_inline, encode_inline
 from anyzarr.vectors._objects_write import Documents, group_at, put_documents
+from anyzarr.vectors._parts import put_parts, write_parts
 from anyzarr.vectors._read_links import StoredLinks
 from anyzarr.vectors._scatter import stable_order
 from anyzarr.vectors._scatter_links import LinkCells, groups_of
@@ -100,16 +101,15 @@ def write_links_to(
     root, family = level.root, LinkFamily(2, level.ndim, other.number - level.number, directed=True)
     path = f"{level.number}/{family.path}"
     links = _sorted(family, ends, _anchors(ends.source.cells, level, other))
-    parts = [_part(level, path, array, storage) for array in links]
+    parts = _parts(level, path, links, storage)
     documents: Documents = {
         path: group_at(family.attributes(len(ends.source.cell))),
         f"{level.number}/links": group_at(),
     }
     with one_writer(root.store, root.path, level.number), changing(root.store, root.path):
         _delete(root, path)
-        limit = arrays_at_once(root.store)
-        for_each(lambda part: part.array.write(part.cells, part.blobs), parts, limit=limit)
-        for_each(lambda part: part.array.with_cells(part.cells).put(), parts, limit=limit)
+        write_parts(parts)
+        put_parts(parts)
         put_documents(root, documents)
 
 
@@ -157,13 +157,22 @@ def _sorted(family: LinkFamily, ends: LinkEnds, anchors: Coords) -> list[LinkCel
     return found
 
 
-def _part(level: StoredLevel, path: str, links: LinkCells, storage: Storage) -> Part:
-    place = join(level.root.path, f"{path}/{links.name}")
-    n_bytes = links.rows.nbytes / max(1, level.grid.n_cells)
-    array = CellArray.new(
-        level.root.store, place, level.grid, "links", links.attributes, storage, cell_bytes=n_bytes
-    )
-    return Part(array, links.cells, encode_inline(links.flat()))
+def _parts(
+    level: StoredLevel, path: str, links: Sequence[LinkCells], storage: Storage
+) -> list[Part]:
+    """Return new arrays, of which those with as many bytes have one document in common."""
+    root, shared = level.root, dict[tuple[int, ...] | None, CellArray]()
+    parts = []
+    for some in links:
+        n_bytes = some.rows.nbytes / max(1, level.grid.n_cells)
+        shards = storage.shards(level.grid, n_bytes)
+        if shards not in shared:
+            shared[shards] = CellArray.new(
+                root.store, path, level.grid, "links", storage=storage, cell_bytes=n_bytes
+            )
+        array = replace(shared[shards], path=join(root.path, f"{path}/{some.name}"))
+        parts.append(Part(array, some.cells, encode_inline(some.flat()), some.attributes))
+    return parts
 
 
 def _delete(root: Group, path: str) -> None:

@@ -83,14 +83,12 @@ def _stage(tx: Transaction, job: Job, kind: Kind) -> None:
     for part in parts:
         # Behind the rows that are there, where nothing names them.
         part.array.write(part.cells, part.blobs)
-        tx.document(
-            tx.relative(part.array.path), part.array.with_cells(part.cells).metadata.document
-        )
+        tx.document(tx.relative(part.array.path), part.listed.metadata.document)
     if kind.links is not None:
         more, further = kind.links(job)
         documents |= further
         for part in more:
-            tx.cells(part.array, part.cells, part.blobs)
+            tx.cells(part.described, part.cells, part.blobs)
     for path, document in documents.items():
         tx.document(path, document)
     cells, n_gone = drop_fragments(tx, level, rows[rows >= 0])

@@ -10,7 +10,6 @@ import numpy as np
 
 from anyzarr import crud
 from anyzarr._nodes import Array, Group
-from anyzarr._parallel import for_each
 from anyzarr.abc import Ragged
 from anyzarr.crud._nodes import changing
 from anyzarr.errors import MetadataError
@@ -18,7 +17,7 @@ from anyzarr.metadata import ArrayMetadata
 from anyzarr.stores import join
 from anyzarr.vectors._attributes import encode_column
 from anyzarr.vectors._blobs import Origin
-from anyzarr.vectors._cells import CellArray, Storage, arrays_at_once
+from anyzarr.vectors._cells import CellArray, Storage
 from anyzarr.vectors._completed import commit_fragments, finish_write, put_objects
 from anyzarr.vectors._divided import divided, divided_grid
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
@@ -31,6 +30,7 @@ from anyzarr.vectors._objects_write import (
     group_at,
     put_documents,
 )
+from anyzarr.vectors._parts import put_parts, write_parts
 from anyzarr.vectors._regrow import make_room
 from anyzarr.vectors._scatter import scatter
 from anyzarr.vectors._settle import settle
@@ -128,10 +128,9 @@ def _write(job: Job, kind: Kind, turn: Turn) -> None:
         parts, documents = [*parts, *more], {**documents, **further}
     # Vertices first: what else is written, links not least, counts their rows.
     parts[0].array.write(parts[0].cells, parts[0].blobs)
-    limit = arrays_at_once(job.root.store)
-    for_each(lambda part: part.array.write(part.cells, part.blobs), parts[1:], limit=limit)
+    write_parts(parts[1:])
     put_documents(job.root, documents)
-    for_each(lambda part: part.array.with_cells(part.cells).put(), parts, limit=limit)
+    put_parts(parts)
     turn.check()
     is_tiled = commit_fragments(job, turn)
     put_documents(job.root, put_objects(job))

@@ -164,50 +164,54 @@ class _Writer:
     def parts(self, links: LinkCells, columns: Mapping[str, StoredColumn]) -> list[Part]:
         """Return the cells of one array, of its fragments and of its attributes."""
         path = f"{self.family.path}/{links.name}"
-        array, old = self._open(path, "links", links.attributes, links)
+        array, old, about = self._open(path, "links", links.attributes, links)
         rows = links.flat()
         if not links.is_flat:
             before = decode_inline(old, Origin(array.path, links.cells))
-            found = [Part(array, links.cells, encode_inline(join_blobs(before, rows)))]
+            found = [Part(array, links.cells, encode_inline(join_blobs(before, rows)), about)]
         else:
             before = old
-            found = [Part(array, links.cells, join_blobs(old, rows))]
+            found = [Part(array, links.cells, join_blobs(old, rows), about)]
             found.append(self._fragments(links, old.lengths // (8 * links.rows.shape[1])))
-        n_before = before.lengths // (8 * links.rows.shape[1])
-        for name, column in columns.items():
-            found.append(self._column(name, column, links, n_before))
+        if columns:
+            n_before = before.lengths // (8 * links.rows.shape[1])
+            found.extend(self._column(name, columns[name], links, n_before) for name in columns)
         return found
 
     def _fragments(self, links: LinkCells, before: Ints) -> Part:
-        array, _ = self._open(_FRAGMENTS, _FRAGMENTS, {"encoding": "fragment_index_v1"}, links)
+        encoding = {"encoding": "fragment_index_v1"}
+        array, _, about = self._open(_FRAGMENTS, _FRAGMENTS, encoding, links)
         table = FragmentTable.of_runs(np.ones_like(before), before + links.counts)
-        return Part(array, links.cells, encode_fragments(table))
+        return Part(array, links.cells, encode_fragments(table), about)
 
     def _column(self, name: str, column: StoredColumn, links: LinkCells, n_before: Ints) -> Part:
         path = f"{_attribute_path(name, self.family)}/{links.name}"
-        about = {"offsets": links.offsets.tolist(), "level_delta": self.family.delta}
-        array, old = self._open(path, "link_attribute", {**column.attributes, **about}, links)
+        wanted = {"offsets": links.offsets.tolist(), "level_delta": self.family.delta}
+        array, old, about = self._open(
+            path, "link_attribute", {**column.attributes, **wanted}, links
+        )
         # Where a write was cut off between links and their attributes, one has more rows.
         expected = n_before * column.row_bytes
         old = keep_bytes(old, np.minimum(old.lengths, expected))
         missing = expected - old.lengths
         empty = Ragged.from_lengths(np.zeros(int(missing.sum()), np.uint8), missing)
         old = join_blobs(old, empty) if missing.any() else old
-        return Part(array, links.cells, join_blobs(old, links.attribute(column.values)))
+        return Part(array, links.cells, join_blobs(old, links.attribute(column.values)), about)
 
     def _open(
         self, path: str, kind: str, attributes: Mapping[str, Any], links: LinkCells
-    ) -> tuple[CellArray, Ragged]:
-        """Return an array, a new one if there is none, and what the cells hold."""
+    ) -> tuple[CellArray, Ragged, Mapping[str, Any]]:
+        """Return an array, what the cells hold, and the attributes that are still to be set.
+
+        New arrays are one but for their path: the attributes of each are set when it is stored.
+        """
         job, node = self.job, self._node(path)
         if isinstance(node, Array):
             stored = CellArray(node.metadata, node.store, node.path)
             stored = stored.covering(job.grid, links.cells).with_attributes(attributes)
-            return stored, stored.read(links.cells)
-        place = join(job.root.path, job.path, path)
-        about = {"zv_array": kind, **attributes}
-        array = replace(self._new, path=place).with_attributes(about)
-        return array, Ragged.empty(len(links.cells))
+            return stored, stored.read(links.cells), {}
+        array = replace(self._new, path=join(job.root.path, job.path, path))
+        return array, Ragged.empty(len(links.cells)), {"zv_array": kind, **attributes}
 
     @cached_property
     def _new(self) -> CellArray:
