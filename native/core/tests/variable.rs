@@ -143,7 +143,7 @@ fn many_arrays_are_written_as_one_by_one() {
             [7, 11].map(|step| (0..50u32).map(|n| (n * step) % 40).collect()).to_vec();
         let all = elements(&mut random, 50);
         let (writer, refs) = bound(&plan, &all);
-        let view = view_of(&refs, c_strides(&[50], Ref::SIZE));
+        let view = view_of(&refs, c_strides(&Dims::filled(1, 50), Ref::SIZE));
         let options = Options { threads: 3, keep_empty: false };
         let arrays = Alike { root, paths: &paths, bounds: &bounds, coords: &coords };
         // SAFETY: the view is of memory of 50 elements.
