@@ -84,7 +84,7 @@ def test_links_that_leave_the_cells_read_are_left_out() -> None:
     level = open_level(memory, 0)
     gathered = gather_cells(level, level.cells[::2])
     found = stored_links(memory).read(gathered.cells, gathered.cell_rows).vertices
-    vertices = gathered.vertex_of_row()[found]
+    vertices = gathered.vertices_at(found)
     inside = CellIndex(level.cells[::2]).find(level.grid.cells(positions)) >= 0
     expected = positions[links[inside[links].all(axis=1)]]
     assert sorted(gathered.positions[vertices].tolist()) == sorted(expected.tolist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,14 @@ import numpy.typing as npt
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._grid import Bounds
 
-__all__ = ["faces_met", "links_met", "outside", "vertices_met"]
+__all__ = ["any_of_runs", "faces_met", "links_met", "outside", "runs_met", "vertices_met"]
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Sides = npt.NDArray[np.unsignedinteger]
+
+_BLOCK: Final = 1 << 17
+"""How many vertices are looked at at once."""
 
 
 def outside(positions: npt.NDArray[Any], box: Bounds) -> Sides:
@@ -108,6 +111,67 @@ def links_met(
     for k in range(width):
         met |= _segments_met(positions, sides, links[:, [k, k - 1]], box)
     return met
+
+
+def runs_met(positions: npt.NDArray[Any], starts: Ints, box: Bounds) -> Mask:
+    """Return which runs of vertices a box meets: by a vertex, or by a segment from one to the next.
+
+    Blocks of vertices are looked at, so that nothing but the result grows with their number.
+
+    Parameters
+    ----------
+    positions
+        Of the vertices, of shape ``(N, D)``.
+    starts
+        Run ``i`` is the vertices ``[starts[i], starts[i + 1])``.
+    box
+        Lower and upper corner.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from anyzarr.vectors._crossing import runs_met
+    >>> path = np.array([[0.0, 0.0], [3.0, 3.0], [4.0, 4.0]])
+    >>> runs_met(path, np.array([0, 2, 3]), ((1.0, 1.0), (2.0, 2.0))).tolist()
+    [True, False]
+    """
+    touched = np.zeros(len(positions), np.bool_)
+    for low in range(0, len(positions), _BLOCK):
+        # A block begins with the last vertex of the one before.
+        first = max(0, low - 1)
+        part = positions[first : low + _BLOCK]
+        begins, ends = np.searchsorted(starts, [first + 1, first + len(part)])
+        _touch(part, starts[begins:ends] - first, box, touched[first : low + _BLOCK])
+    return any_of_runs(touched, starts)
+
+
+def any_of_runs(marked: Mask, starts: Ints) -> Mask:
+    """Return for each run, the rows ``[starts[i], starts[i + 1])``, whether one is marked.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from anyzarr.vectors._crossing import any_of_runs
+    >>> any_of_runs(np.array([False, True, False]), np.array([0, 2, 2, 3])).tolist()
+    [True, False, False]
+    """
+    found = np.zeros(len(starts) - 1, np.bool_)
+    runs = np.flatnonzero(np.diff(starts))
+    if len(runs):
+        found[runs] = np.logical_or.reduceat(marked, starts[runs])
+    return found
+
+
+def _touch(positions: npt.NDArray[Any], starts: Ints, box: Bounds, touched: Mask) -> None:
+    """Mark vertices in a box, and those to which a segment through it leads within a run."""
+    sides = outside(positions, box)
+    touched |= sides == 0
+    # Segments with an end in the box are known by it, those with both beyond one side are apart.
+    passes = ((sides[:-1] & sides[1:]) == 0) & (sides[:-1] != 0) & (sides[1:] != 0)
+    passes[starts - 1] = False
+    near = np.flatnonzero(passes)
+    a, b = (positions[near + end].astype(np.float64) for end in (0, 1))
+    touched[near[_slabs(a, b, *np.asarray(box, np.float64))] + 1] = True
 
 
 def _slabs(a: Floats, b: Floats, low: Floats, high: Floats) -> Mask:

@@ -104,13 +104,24 @@ class Gathered:
         follows[self.fragment_offsets[:-1]] = False
         return follows[:-1]
 
-    def vertex_of_row(self) -> Ints:
-        """Return for each row of the cells, cell after cell, the vertex that it is; -1 for none."""
-        starts = starts_of(self.cell_rows)
-        vertex = np.full(int(starts[-1]), -1, np.int64)
-        row = starts[:-1][self.vertex_cell] + self.vertex_row
-        vertex[row[::-1]] = np.arange(len(row))[::-1]
-        return vertex
+    def vertices_at(self, rows: Ints) -> Ints:
+        """Return the vertices that rows of the cells, counted cell after cell, are; -1 for none."""
+        starts, counts = starts_of(self.cell_rows), np.diff(self.fragment_offsets)
+        first = starts[:-1][self.fragment_cell]
+        if self.table.is_range[self.chosen].all():
+            begin = first + self.table.start[self.chosen]
+            if len(self.positions) == starts[-1] and np.array_equal(
+                begin, self.fragment_offsets[:-1]
+            ):
+                return rows  # the vertices are the rows, in their order
+        row, _ = self.table.rows(self.chosen)
+        row += np.repeat(first, counts)
+        n = len(row)
+        kind = np.int32 if n <= np.iinfo(np.int32).max else np.int64
+        vertex = np.full(int(starts[-1]), -1, kind)
+        # Where several vertices are of one row, it is the first of them.
+        vertex[row[::-1]] = np.arange(n - 1, -1, -1, dtype=kind)
+        return vertex[rows].astype(np.int64, copy=False)
 
 
 def gather_cells(

@@ -18,10 +18,10 @@ from anyzarr.vectors._manifests import ManifestTable
 from anyzarr.vectors._query import BoxMode
 from anyzarr.vectors._read_links import StoredLinks
 
-__all__ = ["LinksOf", "links_near", "objects_met", "vertices_touched"]
+__all__ = ["FragmentsMet", "links_near", "objects_met", "vertices_touched"]
 
-LinksOf: TypeAlias = Callable[[Gathered, StoredLinks | None], Ints]
-"""Returns the links between the vertices that were gathered, stored and implied ones."""
+FragmentsMet: TypeAlias = Callable[[Gathered, StoredLinks | None, Bounds], npt.NDArray[np.bool_]]
+"""Returns which fragments a box meets, of vertices gathered and the links of the level."""
 
 
 def links_near(level: StoredLevel, cells: Coords, links: StoredLinks | None, box: Bounds) -> Coords:
@@ -43,7 +43,7 @@ def vertices_touched(gathered: Gathered, links: Ints, box: Bounds) -> npt.NDArra
 def objects_met(
     level: StoredLevel,
     links: StoredLinks | None,
-    links_of: LinksOf,
+    fragments_met: FragmentsMet,
     manifests: ManifestTable,
     box: Bounds,
     mode: BoxMode,
@@ -59,8 +59,8 @@ def objects_met(
         The level.
     links
         Its links.
-    links_of
-        Which links there are between vertices.
+    fragments_met
+        Says which fragments the box meets, by a vertex or a link.
     manifests
         Of the objects.
     box
@@ -78,9 +78,7 @@ def objects_met(
     else:
         cells = links_near(level, cells, links, box)
         gathered = gather_cells(level, cells)
-        touched = vertices_touched(gathered, links_of(gathered, links), box)
-        n_fragments = len(gathered.fragment_cell)
-        met = np.bincount(gathered.fragment_of_vertex[touched], minlength=n_fragments) > 0
+        met = fragments_met(gathered, links, box)
         # Fragments are listed cell by cell, each with all that it has.
         first = starts_of(np.bincount(gathered.fragment_cell, minlength=len(cells)))
         place = CellIndex(cells).find(blocks.coords)

@@ -224,7 +224,7 @@ def _numbers(level: StoredLevel, places: Places) -> Ints:
     cell = CellIndex(gathered.cells).find(places.cells)[places.cell]
     beyond = (cell < 0) | (places.row < 0) | (places.row >= gathered.cell_rows[cell])
     if not beyond.any():
-        vertices: Ints = gathered.vertex_of_row()[first[cell] + places.row]
+        vertices: Ints = gathered.vertices_at(first[cell] + places.row)
         if not (vertices < 0).any():
             return vertices
     raise CorruptDataError(

@@ -209,7 +209,9 @@ class StoredLinks:
             ends += np.concatenate(sources)[:, None]
         return ends, starts
 
-    def read(self, cells: Coords, counts: Ints) -> LinkRows:
+    def read(
+        self, cells: Coords, counts: Ints, wanted: npt.NDArray[np.bool_] | None = None
+    ) -> LinkRows:
         """Return the links all of whose vertices lie in these cells.
 
         Parameters
@@ -218,6 +220,9 @@ class StoredLinks:
             Absolute coordinates, of shape ``(C, ndim)``.
         counts
             Number of rows of each cell.
+        wanted
+            For each cell, whether its links are asked for: those with a vertex there. By default
+            all are.
 
         Raises
         ------
@@ -226,7 +231,7 @@ class StoredLinks:
         """
         index = CellIndex(cells)
         first = np.concatenate([[0], np.cumsum(counts)])
-        found = self._stored(index)
+        found = self._stored(index, wanted)
         vertices, per_cell = self._vertices(found, first, counts)
         none = np.empty((0, self.family.width), np.int64)
         places = np.concatenate([none, *(part.places for part in found)])
@@ -241,11 +246,14 @@ class StoredLinks:
         where = LinkPlaces(arrays, per_cell, np.flatnonzero(kept))
         return LinkRows(vertices[kept], columns, where)
 
-    def _stored(self, index: CellIndex) -> list[_Part]:
+    def _stored(self, index: CellIndex, asked: npt.NDArray[np.bool_] | None) -> list[_Part]:
         """Return for each array that has any the cells whose links lie in these cells."""
         ends, starts = self._ends
         places = index.find(ends.reshape(-1, self.family.ndim)).reshape(-1, self.family.width)
-        wanted = np.flatnonzero((places >= 0).all(axis=1))
+        is_wanted = (places >= 0).all(axis=1)
+        if asked is not None:
+            is_wanted[is_wanted] = asked[places[is_wanted]].any(axis=1)
+        wanted = np.flatnonzero(is_wanted)
         bounds = np.searchsorted(wanted, starts).tolist()
         parts = []
         for k, (begin, end) in enumerate(pairwise(bounds)):

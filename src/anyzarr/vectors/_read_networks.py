@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from anyzarr.errors import CorruptDataError
 from anyzarr.vectors._blobs import Ints
-from anyzarr.vectors._crossing import vertices_met
+from anyzarr.vectors._crossing import any_of_runs, vertices_met
 from anyzarr.vectors._gather import Gathered, gather_cells, gather_objects
-from anyzarr.vectors._grid import Coords
-from anyzarr.vectors._intersect import LinksOf, links_near, objects_met, vertices_touched
+from anyzarr.vectors._grid import Bounds, Coords
+from anyzarr.vectors._intersect import links_near, objects_met, vertices_touched
 from anyzarr.vectors._level import Names, StoredLevel
 from anyzarr.vectors._manifests import ManifestTable
 from anyzarr.vectors._query import Query
@@ -25,6 +26,9 @@ from anyzarr.vectors._scatter_links import groups_of
 __all__ = ["Network", "network_edges", "network_links", "network_manifests", "read_network"]
 
 Columns = Mapping[str, npt.NDArray[Any]]
+
+LinksOf: TypeAlias = Callable[[Gathered, StoredLinks | None], Ints]
+"""Returns the links between the vertices that were gathered, stored and implied ones."""
 
 _WITH_BRANCHES = "implicit_sequential_with_branches"
 
@@ -92,7 +96,8 @@ def _read(level: StoredLevel, query: Query, attribute_names: Names, width: int) 
     if box is not None:
         mode = "intersects" if query.bbox_mode == "clip" else query.bbox_mode
         bare = None if links is None else links.without_attributes()
-        rows = rows[objects_met(level, bare, links_of, manifests_of_rows(level, rows), box, mode)]
+        met_by = functools.partial(_fragments_met, links_of)
+        rows = rows[objects_met(level, bare, met_by, manifests_of_rows(level, rows), box, mode)]
     names = level.attribute_names(attribute_names)
     cells = _cells_needed(level, query, links, links_of)
     if level.objects is None:
@@ -157,6 +162,14 @@ def network_edges(level: StoredLevel, gathered: Gathered, stored: Ints) -> Ints 
     return _with_implied(gathered, stored, {})[0]
 
 
+def _fragments_met(
+    links_of: LinksOf, gathered: Gathered, links: StoredLinks | None, box: Bounds
+) -> npt.NDArray[np.bool_]:
+    """Return which fragments a box meets, by a vertex or a link."""
+    touched = vertices_touched(gathered, links_of(gathered, links), box)
+    return any_of_runs(touched, gathered.fragment_offsets)
+
+
 def network_manifests(level: StoredLevel, rows: Ints) -> ManifestTable:
     """Return the manifests of objects, in which each fragment belongs to the first that names it.
 
@@ -195,7 +208,7 @@ def _joined(
         stored, columns = np.empty((0, width), np.int64), {}
     else:
         read = links.read(gathered.cells, gathered.cell_rows)
-        stored = gathered.vertex_of_row()[read.vertices]
+        stored = gathered.vertices_at(read.vertices)
         whole = (stored >= 0).all(axis=1)
         stored = stored[whole]
         columns = {name: column[whole] for name, column in read.attributes.items()}

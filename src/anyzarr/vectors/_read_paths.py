@@ -10,15 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from anyzarr.vectors._blobs import Ints
-from anyzarr.vectors._crossing import vertices_met
+from anyzarr.vectors._crossing import links_met, runs_met, vertices_met
 from anyzarr.vectors._gather import Gathered, gather_objects
+from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._intersect import objects_met
 from anyzarr.vectors._level import Names, StoredLevel
 from anyzarr.vectors._manifests import ManifestTable
 from anyzarr.vectors._query import Query
 from anyzarr.vectors._read_links import StoredLinks
 
-__all__ = ["Paths", "manifests_of_rows", "path_links", "read_paths"]
+__all__ = ["Paths", "manifests_of_rows", "read_paths"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ def read_paths(level: StoredLevel, query: Query, attribute_names: Names) -> Path
         settled = level.level.fragments_tile
         links = StoredLinks.open(level.root, level.number, [], settled=settled, nodes=level.nodes)
         mode = "intersects" if query.bbox_mode == "clip" else query.bbox_mode
-        met = objects_met(level, links, path_links, manifests, box, mode)
+        met = objects_met(level, links, _fragments_met, manifests, box, mode)
         rows, manifests = rows[met], manifests.take(met)
     names = level.attribute_names(attribute_names)
     gathered = gather_objects(level, manifests, names, query.cropping_cells(level))
@@ -85,14 +86,27 @@ def manifests_of_rows(level: StoredLevel, rows: Ints) -> ManifestTable:
     return level.objects.manifests(rows)
 
 
-def path_links(gathered: Gathered, links: StoredLinks | None) -> Ints:
-    """Return the segments between gathered vertices: those within fragments, and stored ones."""
-    follows = np.flatnonzero(gathered.follows)
-    segments = np.stack([follows - 1, follows], axis=1)
-    if links is None or links.family.width != 2:
-        return segments
-    stored = gathered.vertex_of_row()[links.read(gathered.cells, gathered.cell_rows).vertices]
-    return np.concatenate([segments, stored[(stored >= 0).all(axis=1)]])
+def _fragments_met(
+    gathered: Gathered, links: StoredLinks | None, box: Bounds
+) -> npt.NDArray[np.bool_]:
+    """Return which fragments a box meets, by a vertex, a segment, or a link to another fragment."""
+    offsets = gathered.fragment_offsets
+    met = runs_met(gathered.positions, offsets, box)
+    if links is None or links.family.width != 2 or met.all():
+        return met
+    # Links between fragments that are met tell nothing new.
+    is_unknown = np.zeros(len(gathered.cells), np.bool_)
+    is_unknown[gathered.fragment_cell[~met]] = True
+    ends = links.read(gathered.cells, gathered.cell_rows, is_unknown).vertices
+    ends = gathered.vertices_at(ends)
+    ends = ends[(ends >= 0).all(axis=1)]
+    fragments = np.searchsorted(offsets, ends, side="right") - 1
+    unknown = ~met[fragments].all(axis=1)
+    ends, fragments = ends[unknown], fragments[unknown]
+    positions = gathered.positions[ends.reshape(-1)]
+    hit = links_met(positions, np.arange(ends.size).reshape(-1, 2), box)
+    met[fragments[hit]] = True
+    return met
 
 
 def _cut(
