@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,11 @@ from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors.formats._format import FormatOptions, VectorFacts, VectorFormat, VectorSource
 from anyzarr.vectors.formats._parts import as_rows, left_out
 from anyzarr.vectors.formats._precomputed_annotations import Annotations, write_annotations
+from anyzarr.vectors.formats._precomputed_numbers import (
+    as_float32,
+    is_rounded,
+    told_of_rounding,
+)
 from anyzarr.vectors.formats._surfaces import triangles
 
 __all__ = ["PRECOMPUTED", "write_precomputed"]
@@ -29,6 +34,8 @@ _METERS: Final = {
 _NANOMETER: Final = 1e-9
 _PATHS: Final = ("polyline", "streamline")
 _NETWORKS: Final = ("graph", "skeleton")
+_Written: TypeAlias = tuple[dict[str, Any], list[str], list[str]]
+"""The document ``info``; attributes that have no place; attributes whose numbers are rounded."""
 
 
 def write_precomputed(
@@ -49,7 +56,7 @@ def write_precomputed(
             kind="object_ids",
         )
     if facts.geometry_type in {"point_cloud", "line"}:
-        info, lost = write_annotations(path, _annotations(part, facts), _dimensions(facts))
+        written = write_annotations(path, _annotations(part, facts), _dimensions(facts))
     else:
         if len(facts.axes) != 3:
             raise UnsupportedError(
@@ -63,11 +70,14 @@ def write_precomputed(
             )
         factor = _METERS.get(facts.unit or "", _NANOMETER) / _NANOMETER
         writer = _meshes if facts.geometry_type == "mesh" else _skeletons
-        info, lost = writer(path, _with_links(part, facts), factor)
+        written = writer(path, _with_links(part, facts), factor)
+    info, lost, rounded = written
     (path / "info").write_text(json.dumps(info))
     advance(part.n_vertices)
     lost += [] if facts.geometry_type == "line" else [*part.object_attributes]
-    return [*told, *left_out(lost, "attributes", "precomputed")]
+    if is_rounded(part.positions, as_float32(part.positions)):
+        rounded = ["the coordinates", *rounded]
+    return [*told, *told_of_rounding(rounded), *left_out(lost, "attributes", "precomputed")]
 
 
 def _joined(parts: list[Geometry]) -> Geometry:
@@ -110,9 +120,9 @@ def _annotations(part: Geometry, facts: VectorFacts) -> Annotations:
     rows, ids = part.object_rows, part.object_ids
     if facts.geometry_type == "point_cloud":
         objects = None if rows is None or ids is None else ids[rows]
-        ends = part.positions[:, None].astype(np.float32)
+        ends = as_float32(part.positions[:, None])
         return Annotations("point", ends, part.vertex_attributes, objects)
-    ends = part.positions.reshape(-1, 2, len(facts.axes)).astype(np.float32)
+    ends = as_float32(part.positions.reshape(-1, 2, len(facts.axes)))
     columns = {f"{name}_{end}": rows[i::2] for name, rows in part.vertex_attributes.items()
                for i, end in enumerate(("start", "end"))}  # fmt: skip
     if ids is not None and not np.array_equal(ids, np.arange(len(ids))):
@@ -156,11 +166,14 @@ def _objects(part: Geometry) -> Any:
         yield name, vertices, place[links[by_owner[bounds[number] : bounds[number + 1]]]]
 
 
-def _skeletons(folder: Path, part: Geometry, factor: float) -> tuple[dict[str, Any], list[str]]:
-    columns, about, lost = _skeleton_columns(part.vertex_attributes)
+def _skeletons(folder: Path, part: Geometry, factor: float) -> _Written:
+    columns, about, lost, rounded = _skeleton_columns(part.vertex_attributes)
     for name, vertices, edges in _objects(part):
         data = [struct.pack("<II", len(vertices), len(edges))]
-        data += [part.positions[vertices].astype("<f4").tobytes(), edges.astype("<u4").tobytes()]
+        data += [
+            as_float32(part.positions[vertices]).astype("<f4").tobytes(),
+            edges.astype("<u4").tobytes(),
+        ]
         data += [np.ascontiguousarray(column[vertices]).tobytes() for column in columns]
         (folder / str(name)).write_bytes(b"".join(data))
     transform = np.hstack([np.eye(3) * factor, np.zeros((3, 1))]).reshape(-1)
@@ -169,14 +182,17 @@ def _skeletons(folder: Path, part: Geometry, factor: float) -> tuple[dict[str, A
         "transform": transform.tolist(),
         "vertex_attributes": about,
     }
-    return info, [*lost, *part.link_attributes]
+    return info, [*lost, *part.link_attributes], rounded
 
 
 def _skeleton_columns(
     attributes: Mapping[str, npt.NDArray[Any]],
-) -> tuple[list[npt.NDArray[Any]], list[dict[str, Any]], list[str]]:
-    """Return attributes in types that the format has, and what is said of them."""
-    columns, about, lost = [], [], []
+) -> tuple[list[npt.NDArray[Any]], list[dict[str, Any]], list[str], list[str]]:
+    """Return attributes in types that the format has, and what is said of them.
+
+    Beside these, names of those that have no place, and of those whose numbers are rounded.
+    """
+    columns, about, lost, rounded = [], [], [], []
     for name, column in attributes.items():
         if column.dtype.kind not in "biuf":
             lost.append(name)
@@ -184,21 +200,23 @@ def _skeleton_columns(
         rows = as_rows(column)
         wide = rows.dtype.kind == "f" or rows.dtype.itemsize == 8
         kind = "float32" if wide else "uint8" if rows.dtype.kind == "b" else rows.dtype.name
-        columns.append(rows.astype(np.dtype(kind).newbyteorder("<")))
+        typed = as_float32(rows) if kind == "float32" else rows
+        rounded += [name] if is_rounded(rows, typed) else []
+        columns.append(typed.astype(np.dtype(kind).newbyteorder("<")))
         about.append({"id": name, "data_type": kind, "num_components": rows.shape[1]})
-    return columns, about, lost
+    return columns, about, lost, rounded
 
 
-def _meshes(folder: Path, part: Geometry, factor: float) -> tuple[dict[str, Any], list[str]]:
+def _meshes(folder: Path, part: Geometry, factor: float) -> _Written:
     for name, vertices, faces in _objects(part):
         fragment = f"{name}.mesh"
-        places = (part.positions[vertices].astype(np.float64) * factor).astype("<f4")
-        data = [struct.pack("<I", len(vertices)), places.tobytes()]
+        places = as_float32(part.positions[vertices].astype(np.float64) * factor)
+        data = [struct.pack("<I", len(vertices)), places.astype("<f4").tobytes()]
         data.append(triangles(faces).astype("<u4").tobytes())
         (folder / fragment).write_bytes(b"".join(data))
         (folder / f"{name}:0").write_text(json.dumps({"fragments": [fragment]}))
     lost = [*part.vertex_attributes, *part.link_attributes]
-    return {"@type": "neuroglancer_legacy_mesh"}, lost
+    return {"@type": "neuroglancer_legacy_mesh"}, lost, []
 
 
 def _is_precomputed(path: Path) -> bool:

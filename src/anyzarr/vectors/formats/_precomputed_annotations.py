@@ -15,6 +15,7 @@ import numpy.typing as npt
 from anyzarr.abc import Ragged
 from anyzarr.vectors._blobs import Ints, index_ranges, starts_of
 from anyzarr.vectors.formats._parts import as_rows
+from anyzarr.vectors.formats._precomputed_numbers import as_float32, is_rounded
 from anyzarr.vectors.formats._precomputed_shards import write_shards
 
 __all__ = ["Annotations", "write_annotations"]
@@ -48,7 +49,7 @@ class Annotations:
 
 def write_annotations(
     folder: Path, what: Annotations, dimensions: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[dict[str, Any], list[str], list[str]]:
     """Write annotations to an empty folder.
 
     Parameters
@@ -66,8 +67,10 @@ def write_annotations(
         The document ``info``.
     lost
         Names of attributes that have no place.
+    rounded
+        Names of attributes whose numbers are rounded.
     """
-    properties, values, lost = _properties(what.columns)
+    properties, values, lost, rounded = _properties(what.columns)
     n, _, ndim = what.ends.shape
     flat = as_rows(what.ends).astype("<f4")
     record = np.zeros(n, _record_type(flat.shape[1], properties))
@@ -88,7 +91,7 @@ def write_annotations(
         "by_id": {"key": "by_id", "sharding": _by_id(folder, rows, what.objects)},
         "spatial": _spatial(folder, rows, what.ends.astype(np.float64), (low, high)),
     }
-    return info, lost
+    return info, lost, rounded
 
 
 # ---------------------------------------------------------------------- properties
@@ -96,21 +99,28 @@ def write_annotations(
 
 def _properties(
     columns: Mapping[str, npt.NDArray[Any]],
-) -> tuple[list[dict[str, Any]], list[npt.NDArray[Any]], list[str]]:
-    """Return what is said of properties, widest first as the format has it, and their values."""
+) -> tuple[list[dict[str, Any]], list[npt.NDArray[Any]], list[str], list[str]]:
+    """Return what is said of properties, widest first as the format has it, and their values.
+
+    Beside these, names of columns that have no place, and of those whose numbers are rounded.
+    """
     found: list[tuple[dict[str, Any], npt.NDArray[Any]]] = []
-    lost = []
+    lost, rounded = [], []
     for name, column in columns.items():
         told = _property(name, column)
         if told is None:
             lost.append(name)
             continue
         found += told
+        if column.dtype.kind in "iuf":
+            given = as_rows(column)
+            if any(is_rounded(given[:, i], pair[1]) for i, pair in enumerate(told)):
+                rounded.append(name)
     taken: set[str] = set()
     for about, _ in found:
         about["id"] = _identifier(about["id"], taken)
     found.sort(key=lambda pair: -_width(pair[0]["type"]))
-    return [about for about, _ in found], [values for _, values in found], lost
+    return [about for about, _ in found], [values for _, values in found], lost, rounded
 
 
 def _width(kind: str) -> int:
@@ -143,14 +153,14 @@ def _typed(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if column.dtype.kind == "b":
         return column.astype(np.uint8)
     if column.dtype.kind == "f":
-        return column.astype(np.float32)
+        return as_float32(column)
     if column.dtype.itemsize < 8:
         return column.astype(column.dtype.newbyteorder("="))
     for kind in (np.int32, np.uint32):
         limits = np.iinfo(kind)
         if not len(column) or (column.min() >= limits.min and column.max() <= limits.max):
             return column.astype(kind)
-    return column.astype(np.float32)
+    return as_float32(column)
 
 
 def _identifier(name: str, taken: set[str]) -> str:
