@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from anyzarr.errors import CorruptDataError, MetadataError, UnsupportedError
 
-__all__ = ["StoredColumn", "decode_column", "encode_column", "row_layout"]
+__all__ = ["StoredColumn", "code_type", "decode_column", "encode_column", "row_layout"]
 
 _DICTIONARY = "dictionary"
 _MISSING = -1
@@ -44,7 +44,10 @@ class StoredColumn:
 
 
 def encode_column(
-    name: str, column: npt.NDArray[Any], stored: Mapping[str, Any] | None = None
+    name: str,
+    column: npt.NDArray[Any],
+    stored: Mapping[str, Any] | None = None,
+    codes: np.dtype[Any] | None = None,
 ) -> StoredColumn:
     """Return an attribute as it is to be stored.
 
@@ -56,6 +59,8 @@ def encode_column(
         Shape ``(N, …)``: booleans, numbers, times, or, of one dimension, text (None: missing).
     stored
         The attributes of the array that it is to be appended to, which decide its type.
+    codes
+        Of text for a new array: the type of its codes; by default one for what is in the column.
 
     Raises
     ------
@@ -65,7 +70,7 @@ def encode_column(
         It is of a type that has no stored form.
     """
     if column.dtype.kind in "UTO":
-        return _encode_text(name, column, stored)
+        return _encode_text(name, column, stored, codes)
     if column.dtype.kind not in "biufcmM":
         raise UnsupportedError(
             f"the attribute {name!r} is of the type {column.dtype}, which cannot be stored: give "
@@ -106,7 +111,10 @@ def _as_stored(name: str, column: npt.NDArray[Any], stored: Mapping[str, Any]) -
 
 
 def _encode_text(
-    name: str, column: npt.NDArray[Any], stored: Mapping[str, Any] | None
+    name: str,
+    column: npt.NDArray[Any],
+    stored: Mapping[str, Any] | None,
+    asked: np.dtype[Any] | None,
 ) -> StoredColumn:
     if column.ndim != 1:
         raise UnsupportedError(
@@ -130,12 +138,22 @@ def _encode_text(
     codes = [number.setdefault(text, len(number)) for text in distinct.tolist()]
     values = np.full(len(column), _MISSING, np.int64)
     values[~missing] = np.asarray(codes, np.int64)[inverse.reshape(-1)]
-    dtype = _code_type(len(number), bool(missing.any())) if stored is None else None
-    return _coded(name, values, list(number), dtype, stored)
+    if stored is not None:
+        asked = None
+    elif asked is None:
+        asked = code_type(len(number), has_missing=bool(missing.any()))
+    return _coded(name, values, list(number), asked, stored)
 
 
-def _code_type(n_categories: int, has_missing: bool) -> np.dtype[Any]:
-    """Return a type of codes; signed where one of them says that a value is missing."""
+def code_type(n_categories: int, *, has_missing: bool) -> np.dtype[Any]:
+    """Return a type of codes; signed where one of them says that a value is missing.
+
+    Examples
+    --------
+    >>> from anyzarr.vectors._attributes import code_type
+    >>> code_type(200, has_missing=False), code_type(200, has_missing=True)
+    (dtype('uint8'), dtype('int16'))
+    """
     kinds = ("int8", "int16", "int32") if has_missing else ("uint8", "uint16", "uint32")
     return next(np.dtype(kind) for kind in kinds if n_categories <= np.iinfo(kind).max)
 

@@ -120,6 +120,9 @@ class Geometry:
         None: links are implied by the order, or there are none.
     link_attributes
         By name, shape ``(M, …)``.
+    text_codes
+        Of vertex attributes that are text and more of which follows: the type of the codes of a
+        new array.
     """
 
     positions: Column
@@ -133,6 +136,7 @@ class Geometry:
     group_attributes: Columns = field(default_factory=lambda: _NONE)
     links: npt.NDArray[np.int64] | None = None
     link_attributes: Columns = field(default_factory=lambda: _NONE)
+    text_codes: Mapping[str, np.dtype[Any]] = field(default_factory=lambda: MappingProxyType({}))
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> Geometry:
         """Return the geometry without some vertices, and without the links that end at them.

@@ -324,7 +324,8 @@ def vertex_parts(job: Job) -> tuple[list[Part], Documents]:
     parts = [job.column("vertices", "vertices", about, positions)]
     for name, column in geometry.vertex_attributes.items():
         stored = job.stored(f"vertex_attributes/{name}")
-        coded = encode_column(name, column, None if stored is None else stored.attributes)
+        known = None if stored is None else stored.attributes
+        coded = encode_column(name, column, known, geometry.text_codes.get(name))
         path = f"vertex_attributes/{name}"
         parts.append(job.column(path, "attribute", coded.attributes, coded.values))
         documents[f"{job.path}/vertex_attributes"] = group_at()

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from anyzarr.errors import CorruptDataError, MetadataError
 from anyzarr.vectors._geometry import Geometry
-from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors.formats._format import FormatOptions, VectorFacts
+from anyzarr.vectors.formats._survey import Survey
 
 __all__ = ["FileSource", "as_rows", "corrupt", "left_out", "space_axes"]
 
@@ -85,31 +85,27 @@ class FileSource:
         facts = replace(facts, axes=axes)
         if facts.bounds is not None and not self._options.scale:
             return facts
-        n, bounds = self._survey()
-        return replace(facts, vertex_count=n, bounds=bounds)
+        survey = self._survey
+        return replace(facts, vertex_count=survey.n_vertices, bounds=survey.bounds)
 
-    def _survey(self) -> tuple[int, Bounds | None]:
-        """Count vertices and find their bounds; keep the part if there is but one."""
-        low: Any = None
-        high: Any = None
-        n = 0
+    @cached_property
+    def _survey(self) -> Survey:
+        """What is found by reading all parts; the part is kept if there is but one."""
+        survey = Survey()
         for number, part in enumerate(self._parts()):
             self._only = part if number == 0 else None
-            n += part.n_vertices
-            if part.n_vertices:
-                least, most = part.positions.min(axis=0), part.positions.max(axis=0)
-                low = least if low is None else np.minimum(low, least)
-                high = most if high is None else np.maximum(high, most)
-        if low is None:
-            return 0, None
-        return n, (tuple(low.tolist()), tuple(high.tolist()))
+            survey.add(part)
+        return survey
 
     def batches(self) -> Iterator[Geometry]:
-        """Yield the parts."""
+        """Yield the parts, their attributes of types that hold the values of all."""
+        survey = self.__dict__.get("_survey")
         if self._only is not None:
             yield self._only
-        else:
+        elif survey is None:
             yield from self._parts()
+        else:
+            yield from map(survey.applied, self._parts())
 
     def _parts(self) -> Iterator[Geometry]:
         factor = self._factor()
