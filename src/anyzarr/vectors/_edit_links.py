@@ -128,7 +128,7 @@ def _links(level: StoredLevel) -> tuple[_Links, int]:
 
 def _as_read(level: StoredLevel, gathered: Gathered, stored: StoredLinks) -> tuple[_Links, int]:
     read = stored.read(gathered.cells, gathered.cell_rows)
-    vertices = gathered.vertex_of_row()[read.vertices]
+    vertices = gathered.vertices_at(read.vertices)
     whole = np.flatnonzero((vertices >= 0).all(axis=1))
     edges = network_edges(level, gathered, vertices[whole])
     order = np.arange(len(whole), dtype=np.int64)
