@@ -39,11 +39,15 @@ def element(number: int, values: np.ndarray[Any, Any], names: str, **options: An
                 f'<DimensionDescription DimID="{NUMBERS[name]}" NumberOfElements="{n}" Origin="0" '
                 f'Length="{length * (n - 1)}" Unit="{unit}" BytesInc="{step}" BitInc="0"/>'
             )
+    *folders, name = options.get("name", f"Series{number}").split("/")
+    before = "".join(f'<Element Name="{folder}"><Data/><Children>' for folder in folders)
     return (
-        f'<Element Name="{options.get("name", f"Series{number}")}" UniqueID="u{number}"><Data>'
+        f'{before}<Element Name="{name}" UniqueID="u{number}"><Data>'
         f"<Image><ImageDescription><Channels>{channels}</Channels><Dimensions>{dims}</Dimensions>"
         f"</ImageDescription>{options.get('more', '')}</Image></Data>"
         f'<Memory Size="{values.nbytes}" MemoryBlockID="MemBlock_{number}"/></Element>'
+        + "</Children></Element>"
+        * len(folders)
     )
 
 

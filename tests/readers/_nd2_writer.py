@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,9 @@ def experiment(sizes: Mapping[str, int], **known: Any) -> dict[str, Any]:
                     "dAvgPeriodDiff": period + 5}  # fmt: skip
             inner = loop(1, pars, inner)
         elif name == "P":
+            names = known.get("names") or [f"well {i}" for i in range(n)]
             points = {
-                f"i{i:010}": {"dPosX": 100.0 * i, "dPosY": 50.0, "dPosName": f"well {i}"}
+                f"i{i:010}": {"dPosX": 100.0 * i, "dPosY": 50.0, "dPosName": names[i]}
                 for i in range(n)
             }  # fmt: skip
             inner = loop(2, {"uiCount": n, "bUseZ": True, "Points": points}, inner)
@@ -82,6 +83,7 @@ def write(
     missing: tuple[int, ...] = (),
     compressed: bool = False,
     padding: int = 0,
+    names: Sequence[str] | None = None,
     **changes: Any,
 ) -> None:
     """Write frames of shape (rows, columns, components); ``n_planes`` of metadata, or one each."""
@@ -111,7 +113,7 @@ def write(
         "ImageTextInfoLV!": variant("SLxImageTextInfo", {"TextInfoItem_5": "made by a test"}),
     }
     if sizes:
-        chunks["ImageMetadataLV!"] = variant("SLxExperiment", experiment(sizes))
+        chunks["ImageMetadataLV!"] = variant("SLxExperiment", experiment(sizes, names=names))
     for number, frame in enumerate(frames):
         if number not in missing:
             lines = frame.reshape(rows, -1).view(np.uint8)

@@ -56,6 +56,32 @@ def test_mosaics_of_several_scenes(tmp_path: Path) -> None:
 
 
 @needs_czifile
+@pytest.mark.parametrize(
+    "form",
+    [
+        '<Scene Index="{i}" Name="P{n}-B4"><ArrayName>B4</ArrayName></Scene>',
+        '<Scene Index="{i}" Name="S{n}"><Shape Name="B4" /></Scene>',
+    ],
+)
+def test_scenes_of_wells_are_a_plate(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    czifile = pytest.importorskip("czifile")
+    scenes = "".join(form.format(i=i, n=i + 1) for i in range(2))
+    xml = (
+        f"<ImageDocument><Dimensions><S><Scenes>{scenes}</Scenes></S></Dimensions></ImageDocument>"
+    )
+    monkeypatch.setattr(czifile.CziFile, "metadata", lambda self: xml)
+    report = anyzarr.convert(DATA / "libczi-scenes.czi", tmp_path / "a.zarr")
+    assert (report.layout, report.n_images) == ("plate", 2)
+    fields = ["1", "2"] if "Array" in form else ["0", "1"]
+    with open_ome_zarr(tmp_path / "a.zarr") as plate:
+        for i, field in enumerate(fields):
+            image = plate[f"B/4/{field}"]
+            np.testing.assert_array_equal(image.data[:20, :30], written(40, 60)[:20, :30] + i)
+
+
+@needs_czifile
 def test_samples_become_channels(tmp_path: Path) -> None:
     anyzarr.convert(DATA / "libczi-rgb.czi", tmp_path / "a.zarr", verify=True)
     bgr = written(20, 30, 3, limit=250, dtype="u1")  # as libCZI takes and stores them

@@ -88,6 +88,19 @@ def test_tiles_are_images_at_their_places(tmp_path: Path) -> None:
             np.testing.assert_allclose(series[str(i)].translation, [200.0, 100.0 * i])
 
 
+def test_regions_of_wells_are_a_plate(tmp_path: Path) -> None:
+    values = pixels(1, 30, 20)
+    names = ["A/1/R1", "A/1/R2", "B/12/R1"]
+    parts = [(values + i, "CYX", {"name": name}) for i, name in enumerate(names)]
+    write(tmp_path / "a.lif", *parts)
+    assert anyzarr.convert(tmp_path / "a.lif", tmp_path / "a.zarr").layout == "plate"
+    with open_ome_zarr(tmp_path / "a.zarr") as plate:
+        for i, name in enumerate(names):
+            np.testing.assert_array_equal(plate[name].data[...], (values + i)[0])
+    write(tmp_path / "b.lif", *parts, (values, "CYX", {"name": "overview"}))
+    assert anyzarr.convert(tmp_path / "b.lif", tmp_path / "b.zarr").layout == "series"
+
+
 def test_axes_without_counterpart(tmp_path: Path) -> None:
     values = pixels(4, 1, 30, 20)
     write(tmp_path / "a.lif", (values, "λCYX", {}))

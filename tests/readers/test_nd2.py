@@ -62,6 +62,18 @@ def test_positions_are_images_at_their_places(tmp_path: Path) -> None:
         assert "well 2" in series.ome_xml
 
 
+def test_positions_of_wells_are_a_plate(tmp_path: Path) -> None:
+    values = frames(3, 1)
+    write(tmp_path / "a.nd2", values, {"P": 3}, names=["A1", "A1", "B03"])
+    report = anyzarr.convert(tmp_path / "a.nd2", tmp_path / "a.zarr")
+    assert (report.layout, report.n_images) == ("plate", 3)
+    expected = theirs(tmp_path / "a.nd2")
+    with open_ome_zarr(tmp_path / "a.zarr") as plate:
+        for i, place in enumerate(("A/1/0", "A/1/1", "B/3/0")):
+            np.testing.assert_array_equal(np.squeeze(plate[place].data[...]), expected[i])
+    assert anyzarr.validate(tmp_path / "a.zarr").valid
+
+
 def test_colours(tmp_path: Path) -> None:
     values = frames(1, 3, "u1")
     write(tmp_path / "a.nd2", values, {}, n_planes=1)

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from anyzarr.readers._calibration import Calibration, described, rgb_channels
 from anyzarr.readers._czi_metadata import CziXml
 from anyzarr.readers._image_list import ImageList
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
+from anyzarr.readers._well_names import spots_of_names
 
 __all__ = ["CZI", "open_czi"]
 
@@ -161,6 +162,11 @@ def _source(czifile: Any, opened: Any, path: Path) -> ImageSource:
     xml = CziXml(text)
     scenes = opened.scenes
     images = [_scene(czifile, scenes[number], number, len(scenes), xml, path) for number in scenes]
+    spots = spots_of_names([xml.well_name(number) for number in scenes])
+    images = [
+        replace(image, description=replace(image.description, spot=spot))
+        for image, spot in zip(images, spots, strict=True)
+    ]
     if not images:
         raise ValueError("it holds no image")
     return ImageList(

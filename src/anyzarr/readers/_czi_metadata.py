@@ -64,10 +64,22 @@ class CziXml:
 
     def scene_name(self, number: int) -> str | None:
         """Return the name of a scene, or None."""
-        for element in self._root.findall(".//Dimensions/S/Scenes/Scene"):
-            if element.get("Index") == str(number):
-                return element.get("Name")
-        return None
+        scene = self._scene(number)
+        return None if scene is None else scene.get("Name")
+
+    def well_name(self, number: int) -> str | None:
+        """Return what names the well of a scene, if anything does: ``P2-D4``, or ``D4``."""
+        scene = self._scene(number)
+        if scene is None:
+            return None
+        shape = scene.find("Shape")
+        well = (None if shape is None else shape.get("Name")) or scene.findtext("ArrayName")
+        name = scene.get("Name")
+        return name if well is None or (name or "").endswith(f"-{well}") else well
+
+    def _scene(self, number: int) -> ElementTree.Element | None:
+        scenes = self._root.findall(".//Dimensions/S/Scenes/Scene")
+        return next((scene for scene in scenes if scene.get("Index") == str(number)), None)
 
 
 def _name(element: ElementTree.Element) -> str | None:

@@ -23,6 +23,7 @@ from anyzarr.readers._axis_map import AxisMap, map_given, map_named
 from anyzarr.readers._calibration import Calibration, add_size, described, rgb_channels
 from anyzarr.readers._image_list import ImageList
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
+from anyzarr.readers._well_names import spots_of_names
 
 __all__ = ["LIF", "open_lif"]
 
@@ -149,6 +150,11 @@ def open_lif(path: Path, *, axes: str | None = None) -> ImageSource:
         held = list(opened.images)
         plain = [image for image in held if not image.is_flim]
         images = [one for image in plain for one in _tiles(image, path, axes)]
+    spots = spots_of_names([image.description.name for image in images])
+    images = [
+        replace(image, description=replace(image.description, spot=spot))
+        for image, spot in zip(images, spots, strict=True)
+    ]
     if not images:
         raise UnsupportedError(
             f"{str(path)!r} holds no image of intensities ({len(held)} of lifetimes); export one "

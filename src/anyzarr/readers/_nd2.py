@@ -26,6 +26,7 @@ from anyzarr.readers._calibration import Calibration, add_size, described, rgb_c
 from anyzarr.readers._image_list import ImageList
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 from anyzarr.readers._stored import StoredArray
+from anyzarr.readers._well_names import spots_of_names
 
 __all__ = ["ND2", "open_nd2"]
 
@@ -208,6 +209,7 @@ def _source(opened: Any, path: Path, axes: str | None) -> ImageList:
             notes.append(f"{absent} of {n_frames} planes were never taken, and read as zero")
     n_positions = outer.get("P", 1)
     places = _places(opened)
+    spots = spots_of_names([name for name, _ in places])
     rest = [name for name in outer if name != "P"]
     shape = (*(outer[name] for name in rest), *frames.shape)
     axis_map = map_given(axes, shape) if axes else _axis_map(opened, "".join(rest), shape)
@@ -217,7 +219,8 @@ def _source(opened: Any, path: Path, axes: str | None) -> ImageList:
         known = calibration
         if position < len(places):
             name, origin = places[position]
-            known = replace(calibration, name=name, origin=origin)
+            spot = spots[position] if len(places) == n_positions else None
+            known = replace(calibration, name=name, origin=origin, spot=spot)
         about = described(
             axis_map, frames.dtype, known, attributes=_attributes(opened), warnings=notes
         )
