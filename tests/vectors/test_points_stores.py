@@ -123,15 +123,15 @@ def test_a_web_server_that_cannot_list_is_read(tmp_path, web) -> None:
     check(url)
 
 
-def test_a_box_costs_four_rounds_of_requests() -> None:
+def test_a_box_costs_three_rounds_of_requests() -> None:
     store = Counting()
     write(store)
     Counting.rounds = 0
     read_points(store, bbox=BOX, attribute_names=["row"])
-    # The root; the documents of level and arrays; then each array's index and its cells, and,
+    # The root with the documents of level and arrays; then each array's index and its cells, and,
     # in a store that tells no versions, the index again; the root, which tells whether the
     # store was edited meanwhile.
-    assert Counting.rounds <= 9
+    assert Counting.rounds <= 8
 
 
 def test_the_environment_names_the_backend(tmp_path, monkeypatch) -> None:

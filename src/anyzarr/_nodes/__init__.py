@@ -12,6 +12,7 @@ from anyzarr._nodes._open import (
     open_array,
     open_group,
 )
+from anyzarr._nodes._open_with import open_group_with
 from anyzarr._nodes._tree import TreeNode, tree_of
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "open",
     "open_array",
     "open_group",
+    "open_group_with",
     "tree_of",
 ]

@@ -29,6 +29,7 @@ __all__ = [
     "open",
     "open_array",
     "open_group",
+    "open_in_folder",
 ]
 
 Mode = Literal["r", "r+", "a", "w", "w-"]
@@ -121,14 +122,14 @@ def open(  # noqa: A001 - anyzarr.open, as zarr.open
     engine = _known_engine(engine)
     path = normalize_path(path)
     if backend is None and not backend_kwargs:
-        found = _open_in_folder(location, path, mode, zarr_format)
+        found = open_in_folder(location, path, mode, zarr_format)
         if found is not None:
             return bind(*found, path, engine)
     store = _open_store(location, mode, backend, backend_kwargs)
     return bind(read_node(store, path, zarr_format=zarr_format), store, path, engine)
 
 
-def _open_in_folder(
+def open_in_folder(
     location: Any, path: str, mode: Mode | None, zarr_format: Literal[2, 3] | None
 ) -> tuple[ArrayMetadata | GroupMetadata, Store] | None:
     """Return the node of a location that is a folder with one: nothing is looked up twice."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from anyzarr import metadata as _metadata
@@ -19,7 +20,7 @@ from anyzarr.crud._nodes import (
 from anyzarr.metadata import ArrayMetadata, GroupMetadata
 from anyzarr.stores import join
 
-__all__ = ["find_node", "members_of", "nodes_at", "read_node"]
+__all__ = ["StoredNodes", "find_node", "members_of", "nodes_at", "read_node"]
 
 Metadata: TypeAlias = ArrayMetadata | GroupMetadata
 
@@ -60,14 +61,44 @@ def nodes_at(store: Store, paths: Sequence[str], names: Iterable[str]) -> dict[s
     names
         Of the objects that make a node: those of Zarr v3, or those of v2.
     """
-    wanted = told(store, names)
-    values = iter(store.get_many([(join(p, name), None) for p in paths for name in wanted]))
-    found = {}
-    for path in paths:
-        node = _parsed(store, path, wanted, [next(values) for _ in wanted])
-        if node is not None:
-            found[path] = node
-    return found
+    stored = StoredNodes.fetch(store, paths, names)
+    return {path: node for path in paths if (node := stored.node(path)) is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class StoredNodes:
+    """What is stored at some paths, fetched together; it is parsed when it is asked for.
+
+    Attributes
+    ----------
+    store
+        Where.
+    names
+        Of the objects that make a node.
+    found
+        Their bytes, by the node's path.
+    """
+
+    store: Store
+    names: tuple[str, ...]
+    found: Mapping[str, Found]
+
+    @classmethod
+    def fetch(cls, store: Store, paths: Sequence[str], names: Iterable[str] = (V3,)) -> StoredNodes:
+        """Return what is stored at normalized paths; parameters as of :func:`nodes_at`."""
+        wanted = told(store, names)
+        values = iter(store.get_many([(join(p, name), None) for p in paths for name in wanted]))
+        return cls(store, wanted, {path: [next(values) for _ in wanted] for path in paths})
+
+    def node(self, path: str) -> Metadata | None:
+        """Return the parsed metadata at one of the paths; None if there is no node.
+
+        Raises
+        ------
+        MetadataError, UnsupportedError, MissingDependencyError
+            There is a document, but it cannot be used.
+        """
+        return _parsed(self.store, path, self.names, self.found[path])
 
 
 def members_of(store: Store, path: str) -> list[tuple[str, dict[str, Any] | Metadata]]:

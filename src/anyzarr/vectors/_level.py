@@ -16,10 +16,10 @@ from anyzarr.stores import join
 from anyzarr.vectors._cell_index import CellIndex, distinct_cells
 from anyzarr.vectors._cells import CellArray
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
-from anyzarr.vectors._editions import read_current
+from anyzarr.vectors._editions import edition_of, read_current
 from anyzarr.vectors._grid import Bounds, CellGrid, Coords
 from anyzarr.vectors._objects import ObjectIndex, object_paths
-from anyzarr.vectors._open import open_root
+from anyzarr.vectors._open import open_root_with
 
 __all__ = ["BoundingBox", "Names", "StoredLevel", "open_level", "read_level"]
 
@@ -81,19 +81,23 @@ class StoredLevel:
         NodeNotFoundError
             There is no such level.
         """
-        base = str(number)
-        wanted = [] if names is None or isinstance(names, str) else list(names)
-        below = ["vertices", "vertex_fragments", *(f"vertex_attributes/{n}" for n in wanted)]
-        below += [_ATTRIBUTES] if names == "all" else []
-        paths = [base, *(f"{base}/{name}" for name in [*below, *further])]
-        if objects:
-            paths += object_paths(number)
-        nodes = {**dict.fromkeys(paths), **root.get_many(paths)}
-        group, vertices = nodes[base], nodes[f"{base}/vertices"]
+        paths = _paths(number, names, further, objects=objects)
+        return cls.among(root, metadata, number, {**dict.fromkeys(paths), **root.get_many(paths)})
+
+    @classmethod
+    def among(
+        cls,
+        root: Group,
+        metadata: RootMetadata,
+        number: int,
+        nodes: dict[str, Array | Group | None],
+    ) -> StoredLevel:
+        """Return the level whose documents are among nodes that have been fetched."""
+        group, vertices = nodes[str(number)], nodes[f"{number}/vertices"]
         if not isinstance(group, Group) or not isinstance(vertices, Array):
             raise NodeNotFoundError(
                 f"{root.url} has no level {number}; it has {list(metadata.levels)}",
-                path=join(root.path, base),
+                path=join(root.path, str(number)),
             )
         level = LevelMetadata.parse(group.metadata.attributes, number)
         return cls(root, metadata, replace(level, level=number), nodes)
@@ -232,6 +236,15 @@ def _is_in(cells: Coords, wanted: Coords) -> npt.NDArray[np.bool_]:
     return CellIndex(distinct_cells(wanted)[0]).find(cells) >= 0
 
 
+def _paths(number: int, names: Names, further: Iterable[str], *, objects: bool) -> list[str]:
+    """Return the paths of the nodes of a level; parameters as of :meth:`StoredLevel.of`."""
+    wanted = [] if names is None or isinstance(names, str) else list(names)
+    below = ["vertices", "vertex_fragments", *(f"{_ATTRIBUTES}/{name}" for name in wanted)]
+    below += [_ATTRIBUTES] if names == "all" else []
+    paths = [str(number), *(f"{number}/{name}" for name in [*below, *further])]
+    return paths + object_paths(number) if objects else paths
+
+
 def open_level(
     location: Any,
     number: int,
@@ -242,9 +255,17 @@ def open_level(
     backend_kwargs: Mapping[str, Any] | None = None,
     further: Iterable[str] = (),
 ) -> StoredLevel:
-    """Return a level of the store at a location; parameters as of :meth:`StoredLevel.of`."""
-    root, metadata = open_root(location, "r", backend=backend, **(backend_kwargs or {}))
-    return StoredLevel.of(root, metadata, number, names, further, objects=objects)
+    """Return a level of the store at a location, whose documents come together with the root's.
+
+    Parameters are those of :meth:`StoredLevel.of`.
+    """
+    paths = _paths(number, names, further, objects=objects)
+    options = backend_kwargs or {}
+    root, metadata, found = open_root_with(location, paths, backend=backend, **options)
+    if edition_of(root):
+        # What came together with the root may be older than the edit that the root tells of.
+        found = root.get_many(paths)
+    return StoredLevel.among(root, metadata, number, {**dict.fromkeys(paths), **found})
 
 
 def read_level(
@@ -267,10 +288,24 @@ def read_level(
     ask
         Reads; asked again, of the level with its new documents, where an edit came between.
     """
-    root, _ = open_root(location, "r", backend=backend, **(backend_kwargs or {}))
+    wished = tuple(further)
+    held = [
+        open_level(
+            location,
+            number,
+            names,
+            objects=objects,
+            backend=backend,
+            backend_kwargs=backend_kwargs,
+            further=wished,
+        )
+    ]
+    root = held[0].root
 
     def read() -> T:
+        if held:
+            return ask(held.pop())
         metadata = RootMetadata.parse(root.metadata.attributes)
-        return ask(StoredLevel.of(root, metadata, number, names, further, objects=objects))
+        return ask(StoredLevel.of(root, metadata, number, names, wished, objects=objects))
 
     return read_current(root, read)

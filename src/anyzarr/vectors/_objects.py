@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from anyzarr import crud
 from anyzarr._nodes import Array, Group
+from anyzarr._parallel import map_ordered
 from anyzarr.errors import CorruptDataError, SelectionError
 from anyzarr.stores import join
 from anyzarr.vectors._attributes import decode_column
 from anyzarr.vectors._blobs import Ints, Origin
+from anyzarr.vectors._cells import arrays_at_once
 from anyzarr.vectors._manifests import ManifestTable, decode_manifests, manifests_of_dense
 from anyzarr.vectors._scatter import Scattered, stable_order
 
@@ -189,6 +191,13 @@ class ObjectIndex:
         blobs = crud.read_ragged(array.metadata, array.store, array.path, rows[:, None])
         return decode_manifests(blobs, self.sid_ndim, Origin(array.path, rows[:, None]))
 
+    def manifests_and_ids(self, rows: Ints) -> ManifestTable:
+        """Return the manifests of rows; the ids are fetched meanwhile, and kept."""
+        limit = arrays_at_once(self.root.store)
+        works: list[Callable[[], Any]] = [lambda: self.manifests(rows), lambda: self.ids]
+        manifests: ManifestTable = map_ordered(lambda work: work(), works, limit=limit)[0]
+        return manifests
+
     @property
     def sid_ndim(self) -> int:
         """Number of coordinates of a cell in a manifest."""
@@ -201,12 +210,15 @@ class ObjectIndex:
 
     def attributes(self, rows: Ints | None = None) -> dict[str, npt.NDArray[Any]]:
         """Return the attributes of objects by name, of rows or of all."""
-        found = {}
-        for name, array in () if self.columns is None else self.columns.arrays():
+
+        def column(array: Array) -> npt.NDArray[Any]:
             values = np.asarray(array[: self.n_objects])
             values = values if rows is None else values[rows]
-            found[name] = decode_column(name, values, array.metadata.attributes)
-        return found
+            return decode_column(array.name, values, array.metadata.attributes)
+
+        arrays = {} if self.columns is None else dict(self.columns.arrays())
+        limit = arrays_at_once(self.root.store)
+        return dict(zip(arrays, map_ordered(column, arrays.values(), limit=limit), strict=True))
 
 
 def read_groups(root: Group, level: int) -> dict[int, Ints]:

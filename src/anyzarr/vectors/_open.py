@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from anyzarr import config, crud
-from anyzarr._nodes import Group, create_group, open_group
+from anyzarr._nodes import Array, Group, create_group, open_group, open_group_with
 from anyzarr.errors import MetadataError, UnsupportedError
 from anyzarr.metadata import group_document
 from anyzarr.stores import join
@@ -31,6 +31,7 @@ __all__ = [
     "name_of",
     "new_level_arrays",
     "open_root",
+    "open_root_with",
     "open_store",
     "require_known_capabilities",
     "vectors_backend",
@@ -70,6 +71,34 @@ def open_root(
         return location, RootMetadata.parse(location.metadata.attributes)
     with vectors_backend(backend):
         root = open_group(location, mode=mode, backend=backend, **backend_kwargs)
+    _require_store(root)
+    if mode == "r+":
+        completed(root)
+    return root, RootMetadata.parse(root.metadata.attributes)
+
+
+def open_root_with(
+    location: Any, paths: Sequence[str], *, backend: str | None = None, **backend_kwargs: Any
+) -> tuple[Group, RootMetadata, dict[str, Array | Group]]:
+    """Return the root group of a vector store, its metadata, and nodes below, fetched together.
+
+    Parameters
+    ----------
+    location, backend, **backend_kwargs
+        As for :func:`open_root`.
+    paths
+        Of the nodes; those that are not there are left out of the result.
+    """
+    if isinstance(location, Group):
+        root, nodes = location, location.get_many(paths)
+        return root, RootMetadata.parse(root.metadata.attributes), nodes
+    with vectors_backend(backend):
+        root, nodes = open_group_with(location, paths, backend=backend, **backend_kwargs)
+    _require_store(root)
+    return root, RootMetadata.parse(root.metadata.attributes), nodes
+
+
+def _require_store(root: Group) -> None:
     if not is_vector_store(root.metadata.attributes):
         raise MetadataError(
             f"{root.url} is a group, but no vector store: its attributes have no 'zarr_vectors'; "
@@ -77,9 +106,6 @@ def open_root(
             path=root.path,
             kind="not_vectors",
         )
-    if mode == "r+":
-        completed(root)
-    return root, RootMetadata.parse(root.metadata.attributes)
 
 
 def open_store(

@@ -162,13 +162,14 @@ class StoredLinks:
         arrays = dict(group.arrays())
         offsets = tuple(parse_offsets_name(name, family) for name in arrays)
         cells = tuple(_cell_array(array) for array in arrays.values())
-        columns = {
-            name: _attribute(
-                root, f"{level}/link_attributes/{name}{path[path.rindex('/') :]}", cells, settled
-            )
-            for name in (_attribute_names(root, level, nodes or {}) if names is None else names)
-        }
-        return cls(family, offsets, cells, columns, settled)
+        chosen = _attribute_names(root, level, nodes or {}) if names is None else names
+        last = path[path.rindex("/") :]
+        columns = map_ordered(
+            lambda name: _attribute(root, f"{level}/link_attributes/{name}{last}", cells, settled),
+            chosen,
+            limit=arrays_at_once(root.store),
+        )
+        return cls(family, offsets, cells, dict(zip(chosen, columns, strict=True)), settled)
 
     def without_attributes(self) -> StoredLinks:
         """Return the links alone."""

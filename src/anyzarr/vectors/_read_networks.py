@@ -92,18 +92,20 @@ def _read(level: StoredLevel, query: Query, attribute_names: Names, width: int) 
     """Return what :func:`read_network` returns, of a level that does not change."""
     links, links_of = _links_of(level)
     rows = query.object_rows(level)
+    manifests = manifests_of_rows(level, rows)
     box = query.box(level)
     if box is not None:
         mode = "intersects" if query.bbox_mode == "clip" else query.bbox_mode
         bare = None if links is None else links.without_attributes()
         met_by = functools.partial(_fragments_met, links_of)
-        rows = rows[objects_met(level, bare, met_by, manifests_of_rows(level, rows), box, mode)]
+        met = objects_met(level, bare, met_by, manifests, box, mode)
+        rows, manifests = rows[met], manifests.take(met)
     names = level.attribute_names(attribute_names)
     cells = _cells_needed(level, query, links, links_of)
     if level.objects is None:
         gathered = gather_cells(level, level.cells if cells is None else cells, names)
     else:
-        gathered = gather_objects(level, network_manifests(level, rows), names, cells)
+        gathered = gather_objects(level, _each_once(level, manifests), names, cells)
     found, columns = _joined(gathered, links, links_of, width)
     keep = np.ones(len(gathered.positions), np.bool_)
     if box is not None and (query.bbox_mode == "clip" or level.objects is None):
@@ -180,7 +182,11 @@ def network_manifests(level: StoredLevel, rows: Ints) -> ManifestTable:
     rows
         Rows of the objects in the index.
     """
-    manifests = manifests_of_rows(level, rows)
+    return _each_once(level, manifests_of_rows(level, rows))
+
+
+def _each_once(level: StoredLevel, manifests: ManifestTable) -> ManifestTable:
+    """Return manifests in which each fragment belongs to the first that names it."""
     if not level.level.shared_fragments:
         return manifests
     blocks = manifests.expand()

@@ -79,11 +79,11 @@ def read_paths(level: StoredLevel, query: Query, attribute_names: Names) -> Path
 
 
 def manifests_of_rows(level: StoredLevel, rows: Ints) -> ManifestTable:
-    """Return the manifests of objects, given by their rows in the index."""
+    """Return the manifests of objects by their rows in the index, whose ids come with them."""
     if level.objects is None:
         none = np.empty((0, level.vertices.ndim), np.int64)
         return ManifestTable.of_fragments(np.zeros(len(rows), np.int64), none, none[:, 0])
-    return level.objects.manifests(rows)
+    return level.objects.manifests_and_ids(rows)
 
 
 def _fragments_met(
