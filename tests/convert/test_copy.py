@@ -212,6 +212,31 @@ def test_a_file_that_changes(
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
 
 
+def test_folders_are_made_once_and_the_source_is_listed_twice(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before and after the copy, so that changes are found; the target is known without it."""
+    made: list[str] = []
+    listed: list[str] = []
+    make, walk = os.mkdir, LocalStore._list
+
+    def mkdir(path: Any, *args: Any, **options: Any) -> None:
+        made.append(os.fspath(path))
+        make(path, *args, **options)
+
+    def walked(self: LocalStore, prefix: str) -> Any:
+        listed.append(self.root)
+        return walk(self, prefix)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    monkeypatch.setattr(LocalStore, "_list", walked)
+    with anyzarr.config.scope(concurrency=1):
+        anyzarr.convert(folder, tmp_path / "b.zarr")
+    assert listed == [str(folder)] * 2
+    assert len(made) == len(set(made)) > 3
+    assert content(tmp_path / "b.zarr") == content(folder)
+
+
 def test_memory_does_not_grow_with_objects(tmp_path: Path) -> None:
     """An object of 300 MB is never held whole."""
     tracemalloc = pytest.importorskip("tracemalloc")
