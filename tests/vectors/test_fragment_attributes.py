@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from anyzarr.errors import MetadataError
 from anyzarr.vectors import (
     delete_objects,
     open_store,
+    read_fragments,
     read_points,
+    set_fragment_attributes,
     vacuum,
     validate,
     write_points,
@@ -20,6 +23,8 @@ from anyzarr.vectors._fragments import decode_fragments
 from anyzarr.vectors._level import open_level
 
 package = pytest.importorskip("zarr_vectors.types.points", reason="needs zarr-vectors")
+core_arrays = pytest.importorskip("zarr_vectors.core.arrays")
+core_store = pytest.importorskip("zarr_vectors.core.store")
 # zarr-python warns of the data type of the format, which has no specification yet.
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 
@@ -79,3 +84,56 @@ def test_a_vacuum_drops_the_attributes_of_fragments_that_are_gone(tmp_path) -> N
     assert all({*column} <= {0, 2} for column in columns_of(path, "object_id"))
     assert open_store(path)["0/fragment_attributes/q"].attrs["zv_array"] == "fragment_attribute"
     assert validate(path, 5).valid
+
+
+def test_attributes_of_fragments_are_read_and_set(tmp_path) -> None:
+    path = str(tmp_path / "a")
+    written_by_the_package(path)
+    found = read_fragments(path)
+    columns = np.concatenate(columns_of(path, "object_id"))
+    assert found.fragment_attributes["object_id"].tolist() == columns.tolist()
+    assert found.object_ids.tolist() == columns.tolist()
+    assert found.vertex_counts.sum() == found["vertex_counts"].sum() == 60
+    new = {
+        "q": found.fragment_attributes["q"] + 1,
+        "pair": np.stack([found.chunks[:, 0], found.numbers], axis=1),
+        "size": found.vertex_counts,
+    }
+    set_fragment_attributes(path, new)
+    again = read_fragments(path)
+    assert again.fragment_attributes.keys() == {"object_id", *new}
+    for name, column in new.items():
+        assert again.fragment_attributes[name].tolist() == column.tolist(), name
+    assert again.fragment_attributes["q"].dtype == np.float32
+    assert validate(path, 5).valid
+    level = core_store.get_resolution_level(core_store.open_store(path), 0)
+    for chunk in np.unique(found.chunks, axis=0):
+        mine = (found.chunks == chunk).all(axis=1)
+        for name, column in new.items():
+            theirs = core_arrays.read_chunk_fragment_attributes(level, name, tuple(chunk.tolist()))
+            assert np.array_equal(theirs.reshape(column[mine].shape), column[mine]), name
+    with pytest.raises(MetadataError):
+        set_fragment_attributes(path, {"q": [1.0]})
+
+
+@pytest.mark.parametrize("kind", ["point", "polyline", "graph", "skeleton", "mesh"])
+def test_fragments_of_every_geometry_have_attributes(made, kind: str) -> None:
+    store: dict[str, bytes] = {}
+    made.write(store, kind, made.IDS)
+    found = read_fragments(store)
+    assert set(found.object_ids.tolist()) == {*made.IDS}
+    assert found.vertex_counts.sum() == made.N * len(made.IDS)
+    texts = np.asarray(["a", "b", None], object)[found.numbers % 3]
+    set_fragment_attributes(store, {"text": texts, "id": found.object_ids})
+    made.write(store, kind, [11], mode="append")
+    after = read_fragments(store)
+    old = np.isin(after.object_ids, made.IDS)
+    columns = after.fragment_attributes
+    assert columns["id"][old].tolist() == after.object_ids[old].tolist()
+    assert columns["id"][~old].max() == np.iinfo(np.int64).min
+    delete_objects(store, [2])
+    vacuum(store)
+    left = read_fragments(store)
+    assert set(left.object_ids.tolist()) == {5, 6, 9, 11}
+    assert made.content(store, kind) == made.expected(kind, [5, 6, 9, 11])
+    made.check(store)

@@ -12,6 +12,11 @@ from anyzarr.vectors._constants import (
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata, is_vector_store
 from anyzarr.vectors._edit import EditSummary, delete_objects
 from anyzarr.vectors._edit_attributes import set_object_attributes, set_vertex_attributes
+from anyzarr.vectors._edit_fragments import (
+    Fragments,
+    read_fragments,
+    set_fragment_attributes,
+)
 from anyzarr.vectors._edit_links import set_link_attributes
 from anyzarr.vectors._graphs import Graph, read_graph, write_graph
 from anyzarr.vectors._job import WriteSummary
@@ -46,6 +51,7 @@ __all__ = [
     "CAP_SHARED_VERTEX_GROUPS",
     "FORMAT_VERSION",
     "EditSummary",
+    "Fragments",
     "Graph",
     "LevelLinks",
     "LevelMetadata",
@@ -72,6 +78,7 @@ __all__ = [
     "is_vector_store",
     "open_store",
     "open_zv",
+    "read_fragments",
     "read_graph",
     "read_level_links",
     "read_lines",
@@ -82,6 +89,7 @@ __all__ = [
     "remove_level_links",
     "remove_resolution_level",
     "set_bounds",
+    "set_fragment_attributes",
     "set_link_attributes",
     "set_object_attributes",
     "set_vertex_attributes",

@@ -29,7 +29,13 @@ from anyzarr.vectors._relink import padded_rows
 from anyzarr.vectors._transaction import Transaction, editing
 from anyzarr.vectors._write import storage_of
 
-__all__ = ["full_column", "put_object_columns", "set_object_attributes", "set_vertex_attributes"]
+__all__ = [
+    "full_column",
+    "new_array",
+    "put_object_columns",
+    "set_object_attributes",
+    "set_vertex_attributes",
+]
 
 
 def set_object_attributes(
@@ -209,7 +215,7 @@ def _put_vertex_column(
     place = place + vertices.vertex_row
     if array is None:
         coded = encode_column(name, full_column(column, place, int(counts.sum())))
-        array, rows = _new_array(level, path, coded), coded.values
+        array, rows = new_array(level, path, coded), coded.values
     else:
         coded = encode_column(name, column, array.attributes)
         rows = padded_rows(array.read(cells), counts, coded.row_bytes)
@@ -228,10 +234,13 @@ def full_column(column: npt.NDArray[Any], rows: Ints, n_rows: int) -> npt.NDArra
     return full
 
 
-def _new_array(level: StoredLevel, path: str, coded: StoredColumn) -> CellArray:
+def new_array(
+    level: StoredLevel, path: str, coded: StoredColumn, kind: str = "attribute"
+) -> CellArray:
+    """Return a new array of a level, with a blob for each cell of its vertices."""
     storage = storage_of(level.vertices.metadata, WriteOptions())
     array = CellArray.new(
-        level.root.store, join(level.root.path, path), level.grid, "attribute", coded.attributes,
+        level.root.store, join(level.root.path, path), level.grid, kind, coded.attributes,
         storage,
     )  # fmt: skip
     # Of the grid of the vertices, which may have further coordinates before those of the space.

@@ -6,7 +6,7 @@ import numpy as np
 
 from anyzarr._nodes import Array, Group
 from anyzarr.abc import Ragged
-from anyzarr.vectors._attributes import row_layout
+from anyzarr.vectors._attributes import encode_column, row_layout
 from anyzarr.vectors._blobs import Ints, index_ranges, starts_of
 from anyzarr.vectors._job import Job
 from anyzarr.vectors._objects_write import all_rows
@@ -33,7 +33,7 @@ def stage_fragment_columns(tx: Transaction, job: Job, after: Ints) -> None:
     """Let attributes of fragments have a row for each that the cells of a write will have.
 
     Of new fragments the attribute ``object_id`` is the id of their object, -1 for none; others they
-    have not: NaN, or the least or greatest whole number of the type.
+    have not: NaN, the least or greatest whole number of the type, or no text.
 
     Parameters
     ----------
@@ -52,6 +52,9 @@ def stage_fragment_columns(tx: Transaction, job: Job, after: Ints) -> None:
         dtype, shape = row_layout(name, array.attributes)
         n_bytes = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
         values = all_rows(None, np.empty((0, *shape), dtype), first[:0], int(after.sum()))
+        if array.attributes.get("encoding") == "dictionary":
+            none = encode_column(name, np.asarray([None], object), array.attributes)
+            array, values[:] = array.with_attributes(none.attributes), none.values[0]
         if name == _OWNER:
             values[:] = -1
             values[index_ranges(first + before, after - before)] = _owners(job)
