@@ -123,13 +123,15 @@ def test_fragments_of_every_geometry_have_attributes(made, kind: str) -> None:
     found = read_fragments(store)
     assert set(found.object_ids.tolist()) == {*made.IDS}
     assert found.vertex_counts.sum() == made.N * len(made.IDS)
-    texts = np.asarray(["a", "b", None], object)[found.numbers % 3]
+    texts = np.asarray(["a", "b", "c"])[found.numbers % 3]
     set_fragment_attributes(store, {"text": texts, "id": found.object_ids})
     made.write(store, kind, [11], mode="append")
     after = read_fragments(store)
     old = np.isin(after.object_ids, made.IDS)
     columns = after.fragment_attributes
     assert columns["id"][old].tolist() == after.object_ids[old].tolist()
+    assert columns["text"][old].tolist() == texts.tolist()
+    assert set(columns["text"][~old].tolist()) == {None}
     assert columns["id"][~old].max() == np.iinfo(np.int64).min
     delete_objects(store, [2])
     vacuum(store)

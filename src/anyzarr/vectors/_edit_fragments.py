@@ -12,7 +12,12 @@ import numpy.typing as npt
 from anyzarr._nodes import Group
 from anyzarr.abc import Ragged
 from anyzarr.metadata import group_document
-from anyzarr.vectors._attributes import decode_column, encode_column, row_layout
+from anyzarr.vectors._attributes import (
+    StoredColumn,
+    decode_column,
+    encode_column,
+    row_layout,
+)
 from anyzarr.vectors._blobs import Ints, Origin
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._edit import EditSummary, open_for_edit
@@ -186,9 +191,19 @@ def _put(
 ) -> None:
     path = f"0/{_FAMILY}/{name}"
     array = tx.cell_array(path)
-    coded = encode_column(name, column, None if array is None else array.attributes)
-    if array is None:
+    if array is not None:
+        coded = encode_column(name, column, array.attributes)
+    else:
+        coded = _new_column(name, column)
         array = new_array(level, path, coded, "fragment_attribute")
     rows = np.ascontiguousarray(coded.values).view(np.uint8).reshape(-1)
     blobs = Ragged.from_lengths(rows, gathered.table.fragments * coded.row_bytes)
     tx.cells(array.with_attributes(coded.attributes), gathered.cells, blobs)
+
+
+def _new_column(name: str, column: npt.NDArray[Any]) -> StoredColumn:
+    """Return an attribute as it is to be stored; text with a code for none, as later fragments."""
+    if column.dtype.kind not in "UTO":
+        return encode_column(name, column)
+    coded = encode_column(name, np.append(column.astype(object), np.asarray([None], object)))
+    return replace(coded, values=coded.values[:-1])
