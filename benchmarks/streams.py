@@ -15,7 +15,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import zarr
-from _measure import RESULTS, described
+from _processes import head, save
 from table3 import image
 
 import anyzarr
@@ -24,6 +24,7 @@ import xarray
 SHAPE, CHUNKS, SHARDS = (1, 2, 64, 512, 512), (1, 1, 16, 256, 256), (1, 1, 64, 512, 512)
 BLOCKS = (1, 1, 4, 512, 512)
 ROUNDS = 5
+TITLE = "Writing a lazy array to shards"
 # What iohub and our images have by default.
 CODEC: dict[str, Any] = {
     "name": "blosc",
@@ -122,20 +123,16 @@ def main() -> None:
                 if number:  # the first is to warm up
                     times[name].append(seconds)
                 shutil.rmtree(target)
-    ours = float(np.median(times["anyzarr from_dask"]))
-    lines = [
-        "## Writing a lazy array to shards", "",
-        described().replace(" Medians in milliseconds, all within one process, in turns.", ""), "",
-        "| | seconds, median | of from_dask |", "|---|---|---|",
-    ]  # fmt: skip
-    for name, found in times.items():
-        seconds = float(np.median(found))
-        lines.append(f"| {name} | {seconds:.2f} | {seconds / ours:.1f} |")
-    lines += ["", f"{SHAPE} uint16, 67 MB, in blocks of {BLOCKS}, to chunks of {CHUNKS} in shards "
-              f"of {SHARDS}, all with blosc, zstd at level 1 and bitshuffle."]  # fmt: skip
-    text = "\n".join(lines) + "\n"
-    print(text)
-    (RESULTS / "streams.md").write_text(text)
+    medians = {name: float(np.median(found)) for name, found in times.items()}
+    ours = medians["anyzarr from_dask"]
+    note = (
+        f"{SHAPE} uint16, 67 MB, in blocks of {BLOCKS}, to chunks of {CHUNKS} in shards of "
+        f"{SHARDS}, all with blosc, zstd at level 1 and bitshuffle."
+    )
+    lines = [*head(TITLE, note), "| | seconds, median | of from_dask |", "|---|---|---|"]
+    lines += [f"| {name} | {s:.2f} | {s / ours:.1f} |" for name, s in medians.items()]
+    rows = [{"name": name, "rounds": ROUNDS, "seconds": s} for name, s in medians.items()]
+    save("streams", TITLE, lines, {"rows": rows})
 
 
 if __name__ == "__main__":
