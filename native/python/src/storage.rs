@@ -1,6 +1,7 @@
 //! A store of Python's, called once for a whole batch.
 
-use std::sync::Mutex;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyzarr_core::storage::{Batches, Costs, Fetch, Range, Request, Storage};
 use anyzarr_core::{Error, Kind, Result};
@@ -13,6 +14,37 @@ pub struct Callbacks {
     get: Py<PyAny>,
     put: Option<Py<PyAny>>,
     raised: Mutex<Option<PyErr>>,
+    used: Pile,
+}
+
+/// Bytes that are not needed any more, until a thread that is attached lets go of them.
+///
+/// Whatever is let go of by a thread that is not attached goes through a list of PyO3's, with a lock
+/// for the whole process. A child forked while it is held would wait for it for ever.
+type Pile = Arc<Mutex<Vec<PyBackedBytes>>>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Bytes of Python's, in use by a thread that need not be attached.
+pub struct Lent {
+    bytes: Option<PyBackedBytes>,
+    used: Pile,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or_default()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(bytes) = self.bytes.take() {
+            lock(&self.used).push(bytes);
+        }
+    }
 }
 
 type Ask<'a> = (&'a str, Option<(i64, Option<u64>)>);
@@ -20,25 +52,30 @@ type Ask<'a> = (&'a str, Option<(i64, Option<u64>)>);
 impl Callbacks {
     /// `get([(key, None | (start, stop))]) -> [bytes | None]`, `put([(key, bytes | None)])`.
     pub fn new(get: Py<PyAny>, put: Option<Py<PyAny>>) -> Self {
-        Self { get, put, raised: Mutex::default() }
+        Self { get, put, raised: Mutex::default(), used: Pile::default() }
     }
 
     /// What a function raised, or else the error.
     pub fn explain(self, error: &Error) -> PyErr {
-        let raised = self.raised.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let raised = lock(&self.raised).take();
         raised.unwrap_or_else(|| crate::error::to_python(error))
     }
 
     fn call<T>(&self, work: impl FnOnce(Python<'_>) -> PyResult<T>) -> Result<T> {
-        Python::attach(work).map_err(|raised| {
-            *self.raised.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(raised);
-            Error::new(Kind::Storage, "the store failed")
+        Python::attach(|py| {
+            let used = mem::take(&mut *lock(&self.used));
+            drop(used);
+            work(py).map_err(|raised| {
+                let before = lock(&self.raised).replace(raised);
+                drop(before);
+                Error::new(Kind::Storage, "the store failed")
+            })
         })
     }
 }
 
 impl Storage for Callbacks {
-    type Blob = PyBackedBytes;
+    type Blob = Lent;
 
     /// The store merges what it wants merged; only what touches is one request from the start.
     fn costs(&self) -> Costs {
@@ -49,10 +86,15 @@ impl Storage for Callbacks {
         None
     }
 
-    fn fetch(&self) -> Box<dyn Fetch<PyBackedBytes> + '_> {
+    fn fetch(&self) -> Box<dyn Fetch<Lent> + '_> {
         Box::new(Batches::new(|requests: &[Request]| {
             let asked: Vec<Ask<'_>> = requests.iter().map(ask).collect();
-            self.call(|py| self.get.call1(py, (asked,))?.extract(py))
+            self.call(|py| {
+                let found: Vec<Option<PyBackedBytes>> =
+                    self.get.call1(py, (asked,))?.extract(py)?;
+                let lend = |bytes| Lent { bytes: Some(bytes), used: Arc::clone(&self.used) };
+                Ok(found.into_iter().map(|each| each.map(lend)).collect())
+            })
         }))
     }
 
