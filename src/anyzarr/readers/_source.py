@@ -215,6 +215,8 @@ def stem_of(path: Path) -> str:
     >>> from pathlib import Path
     >>> stem_of(Path("run/cells.ome.tif")), stem_of(Path("run/img_t{t:03}.tif"))
     ('cells', 'img_t')
+    >>> stem_of(Path("run/scan_{well}_s{field}.tif"))
+    'scan_s'
     >>> stem_of(Path("brain.nii.gz"))
     'brain'
     >>> stem_of(Path("run/*.tif"))
@@ -222,9 +224,11 @@ def stem_of(path: Path) -> str:
     """
     _load_plugins()
     endings = {".ome", *(ending for kind in _readers.values() for ending in kind.suffixes)}
-    stem = re.sub(r"\{[^{}]*\}|[*?]", "", path.name)
+    stem, n_left_open = re.subn(r"\{[^{}]*\}|[*?]", "", path.name)
     while ending := max((e for e in endings if stem.lower().endswith(e)), key=len, default=""):
         stem = stem[: -len(ending)]
+    # What is left between the placeholders are separators, of which one is enough.
+    stem = re.sub(r"([_\-. ])[_\-. ]+", r"\1", stem) if n_left_open else stem
     return stem.strip("_-. ") or path.parent.name
 
 
