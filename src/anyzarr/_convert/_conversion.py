@@ -121,6 +121,8 @@ class Conversion:
         if ref is not None:
             return self._convert_images(ref)
         if path is not None and self.source.backend is None:
+            if not path.exists():
+                raise NodeNotFoundError(f"there is nothing at {str(path)!r}: check the path")
             require_known(path, ARCHIVE_SUFFIXES)
         store = self.source.open("r")
         stored = self._store_source(store)
