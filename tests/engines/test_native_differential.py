@@ -106,6 +106,9 @@ def compare(document: Json, judge_name: str, folder: Path, seed: int, first: str
         if writer == "native":
             ENGINE.open(metadata, store, "a").write(box, value)
         else:
+            if value.dtype.kind == "c":
+                # zarr-python drops chunks that equal the fill value but for the signs of zeros.
+                value[value == metadata.fill] = metadata.fill
             judge.write(box, value)
         expected[box.slices] = value
         for number in range(2):
