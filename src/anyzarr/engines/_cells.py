@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,54 +83,47 @@ def view(array: npt.NDArray[Any], part: tuple[slice, ...]) -> npt.NDArray[Any]:
 def cells_of(box: Box, grid: ChunkGrid) -> Cells:
     """Return the cells of ``grid`` that hold selected elements of ``box``."""
     dimensions = []
-    for dim, (start, stop, step) in enumerate(zip(box.start, box.stop, box.step, strict=True)):
+    for dim, selected in enumerate(map(range, box.start, box.stop, box.step)):
         if grid.chunk_shape is not None:
-            pieces = _regular(start, stop, step, grid.chunk_shape[dim], grid.shape[dim])
+            pieces = _regular(selected, grid.chunk_shape[dim], grid.shape[dim])
         else:
             offsets = grid.offsets(dim)
             assert offsets is not None
-            pieces = _rectilinear(start, stop, step, offsets, grid.shape[dim])
+            pieces = _rectilinear(selected, offsets, grid.shape[dim])
         dimensions.append(pieces)
     return Cells(dimensions)
 
 
-def _regular(start: int, stop: int, step: int, edge: int, length: int) -> list[_Piece]:
-    pieces = []
-    position, done = start, 0
-    while position < stop:
+def _regular(selected: range, edge: int, length: int) -> list[_Piece]:
+    def cell_at(position: int) -> tuple[int, int, int]:
         index = position // edge
-        origin = index * edge
-        piece = _piece(index, origin, origin + edge, position, stop, step, length, done)
-        pieces.append(piece)
-        taken = piece.target.stop - done
-        done += taken
-        position += taken * step
-    return pieces
+        return index, index * edge, (index + 1) * edge
+
+    return _pieces(selected, length, cell_at)
 
 
-def _rectilinear(
-    start: int, stop: int, step: int, offsets: tuple[int, ...], length: int
-) -> list[_Piece]:
-    pieces = []
-    position, done = start, 0
-    while position < stop:
+def _rectilinear(selected: range, offsets: tuple[int, ...], length: int) -> list[_Piece]:
+    def cell_at(position: int) -> tuple[int, int, int]:
         index = bisect.bisect_right(offsets, position) - 1
-        piece = _piece(
-            index, offsets[index], offsets[index + 1], position, stop, step, length, done
-        )
-        pieces.append(piece)
-        taken = piece.target.stop - done
+        return index, offsets[index], offsets[index + 1]
+
+    return _pieces(selected, length, cell_at)
+
+
+def _pieces(
+    selected: range, length: int, cell_at: Callable[[int], tuple[int, int, int]]
+) -> list[_Piece]:
+    """Return what a range takes of each cell: ``cell_at`` gives a cell's index, origin and end."""
+    pieces = []
+    position, stop, step = selected.start, selected.stop, selected.step
+    done = 0
+    while position < stop:
+        index, origin, end = cell_at(position)
+        taken = -(-(min(end, stop) - position) // step)
+        first = position - origin
+        within = slice(first, first + (taken - 1) * step + 1, step)
+        is_whole = first == 0 and taken == min(end, length) - origin
+        pieces.append(_Piece(index, within, slice(done, done + taken), is_whole))
         done += taken
         position += taken * step
     return pieces
-
-
-def _piece(
-    index: int, origin: int, end: int, position: int, stop: int, step: int, length: int, done: int
-) -> _Piece:
-    last = min(end, stop)
-    taken = -(-(last - position) // step)
-    within = slice(position - origin, position - origin + (taken - 1) * step + 1, step)
-    inside = min(end, length) - origin
-    is_whole = within.start == 0 and taken == inside
-    return _Piece(index, within, slice(done, done + taken), is_whole)
