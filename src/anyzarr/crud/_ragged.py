@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, cast
 
 import numpy as np
@@ -153,7 +154,16 @@ def write_ragged(
     _, io = open_array_io(meta, store, path, engine)
     if io.capabilities.ragged and meta.ndim:
         _check_text(ragged, meta)
-        _write(cast(RaggedArrayIO, io), meta, store, path, where, ragged, engine, is_new)
+        ragged_io = cast(RaggedArrayIO, io)
+        cells = _cells_of(where, meta.grid)
+        with locked(store, cells.keys(meta, path)):
+            if cells.is_whole.all() or not is_conditional(store):
+                shared = [] if is_new else cells.keys(meta, path, partial=True)
+                with exclusive(store, shared):
+                    ragged_io.write_ragged(where, ragged)
+            else:
+                retry = partial(retrying, meta, store, path, engine)
+                _write_on_condition(ragged_io, cells, where, ragged, retry)
         return
     values = elements_of(ragged, meta.data_type)
     if meta.ndim == 0:
@@ -269,37 +279,26 @@ def _cells_of(where: npt.NDArray[np.int64], grid: ChunkGrid) -> _Cells:
     return _Cells(cells[first], number, counts == sizes[first].astype(float).prod(axis=1))
 
 
-def _write(
+def _write_on_condition(
     io: RaggedArrayIO,
-    meta: ArrayMetadata,
-    store: Store,
-    path: str,
+    cells: _Cells,
     where: npt.NDArray[np.int64],
     ragged: Ragged,
-    engine: str | Engine | None,
-    is_new: bool,
+    retry: Callable[[Callable[[RaggedArrayIO], None]], None],
 ) -> None:
-    cells = _cells_of(where, meta.grid)
-    keys = cells.keys(meta, path)
-    if cells.is_whole.all() or not is_conditional(store):
-        shared = [] if is_new else cells.keys(meta, path, partial=True)
-        with locked(store, keys), exclusive(store, shared):
-            io.write_ragged(where, ragged)
-        return
+    """Write whole chunks as they are, and others only onto what they were made from."""
 
     def rows(chosen: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.int64], Ragged]:
         return where[chosen], ragged.take(chosen)
 
     def one(cell: int) -> None:
-        # Onto what it was made from, and nothing else.
         part = rows(np.flatnonzero(cells.number == cell))
-        retrying(meta, store, path, engine, lambda again: again.write_ragged(*part))
+        retry(lambda again: again.write_ragged(*part))
 
-    with locked(store, keys):
-        whole = np.flatnonzero(cells.is_whole[cells.number])
-        if whole.size:
-            io.write_ragged(*rows(whole))
-        for_each(one, np.flatnonzero(~cells.is_whole).tolist(), limit=remote_concurrency())
+    whole = np.flatnonzero(cells.is_whole[cells.number])
+    if whole.size:
+        io.write_ragged(*rows(whole))
+    for_each(one, np.flatnonzero(~cells.is_whole).tolist(), limit=remote_concurrency())
 
 
 read_ragged_async = async_twin(read_ragged)
