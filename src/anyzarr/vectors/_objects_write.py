@@ -39,8 +39,9 @@ Documents = dict[str, Mapping[str, Any]]
 MANIFEST_ROWS = 16_384
 _MANIFESTS_TOGETHER = 512
 """Manifests that are decoded together where they are in shards: one is not read with all others."""
-_PLAIN_CHUNKS = {"chunks": MANIFEST_ROWS}
-_MANIFEST_SHARDS = {"chunks": _MANIFESTS_TOGETHER, "shards": MANIFEST_ROWS}
+_BLOBS = {"dtype": "variable_length_bytes", "compressors": "zstd"}
+_PLAIN_CHUNKS = {**_BLOBS, "chunks": MANIFEST_ROWS}
+_MANIFEST_SHARDS = {**_BLOBS, "chunks": _MANIFESTS_TOGETHER, "shards": MANIFEST_ROWS}
 _ATTRIBUTE_ROWS = 65_536
 
 
@@ -87,24 +88,9 @@ def _write_rows(
 
 
 def _write_blobs(
-    root: Group,
-    path: str,
-    stored: Array | None,
-    n_rows: int,
-    rows: Ints,
-    blobs: Ragged,
-    attributes: Mapping[str, Any],
-    chunks: Mapping[str, int],
+    root: Group, path: str, metadata: ArrayMetadata, rows: Ints, blobs: Ragged
 ) -> Documents:
-    metadata = extended(
-        stored,
-        n_rows,
-        (),
-        dtype="variable_length_bytes",
-        compressors="zstd",
-        attributes=attributes,
-        **chunks,
-    )
+    """Write rows of bytes; return the document that makes them count."""
     if len(rows):
         place = join(root.path, path)
         crud.write_ragged(metadata, root.store, place, rows[:, None], blobs)
@@ -159,10 +145,10 @@ def write_objects(
     if stored is not None and stored.is_dense:
         documents = _write_dense(root, stored, n_objects, rows, table)
     else:
-        documents = _write_blobs(
-            root, f"{base}/manifests", arrays.get("manifests"), n_objects, rows,
-            encode_manifests(table), {}, _MANIFEST_SHARDS if sharded else _PLAIN_CHUNKS,
-        )  # fmt: skip
+        options = _MANIFEST_SHARDS if sharded else _PLAIN_CHUNKS
+        metadata = extended(arrays.get("manifests"), n_objects, (), **options)
+        blobs = encode_manifests(table)
+        documents = _write_blobs(root, f"{base}/manifests", metadata, rows, blobs)
     all_ids = ids if stored is None else np.concatenate([stored.ids, ids[is_new]])
     has_ids = stored is None or "object_ids" in arrays
     first = n_stored if has_ids else 0
@@ -331,9 +317,8 @@ def write_groups(
         ranges = {} if stored is None else stored.metadata.attributes.get("group_ranges", {})
         if ranges:
             about["group_ranges"] = {n: r for n, r in ranges.items() if int(n) not in groups}
-        documents |= _write_blobs(
-            root, path, stored, n_groups, numbers, Ragged.of(blobs), about, _PLAIN_CHUNKS
-        )
+        metadata = extended(stored, n_groups, (), attributes=about, **_PLAIN_CHUNKS)
+        documents |= _write_blobs(root, path, metadata, numbers, Ragged.of(blobs))
     return documents | _write_group_attributes(root, level, attributes)
 
 
