@@ -12,30 +12,26 @@ from typing import Any
 from anyzarr import _atomic, crud
 from anyzarr._convert._changes import ChangedSource, Changes
 from anyzarr._convert._destination import Destination
-from anyzarr._convert._dry_run_copy import plan_of_objects
-from anyzarr._convert._facts import facts_of
-from anyzarr._convert._fingerprint import fingerprint_of_objects
-from anyzarr._convert._hierarchy import CopyConversion, RewriteConversion, WrittenHierarchy
 from anyzarr._convert._image import ImageOptions
 from anyzarr._convert._images import ImageConversion, RunOptions, Written
 from anyzarr._convert._job import SourceRef
 from anyzarr._convert._layout import Layout, lay_out
 from anyzarr._convert._merge import MergeConversion, are_hierarchies
+from anyzarr._convert._refusals import refuse_for_zarr, refuse_sharing, require_apart
 from anyzarr._convert._report import ConversionReport, Kind
-from anyzarr._convert._rewrite import asks_for_change, planned_rewrite
 from anyzarr._convert._store_source import StoreRef, bdv_xml_beside, name_of
-from anyzarr._convert._target import ARCHIVE_SUFFIXES, Location, local_base, local_path
+from anyzarr._convert._taken_over import TakenOver
+from anyzarr._convert._target import ARCHIVE_SUFFIXES, Location, local_path
 from anyzarr._convert._vectors import (
     VectorConversion,
     VectorOptions,
     refuse_for_vectors,
     vector_conversion,
 )
-from anyzarr._ozx import Contents, Packing, arrange, require_root
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.abc import Store
 from anyzarr.engines import canonical_name, get_engine
-from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError, UnsupportedError
+from anyzarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
 from anyzarr.ome import require_writable_version
 from anyzarr.readers import (
     SourceImage,
@@ -100,7 +96,7 @@ class Conversion:
                 f"{str(self.target)!r} is the name of an image file, and only OME-Zarr is written; "
                 "give a target that ends in .zarr or .ozx"
             )
-        self._require_apart(path)
+        require_apart(self.source, self.target, path)
         if path is not None and self._destination.makes_archive:
             _atomic.require_free(path, overwrite=self.overwrite)
 
@@ -129,19 +125,16 @@ class Conversion:
         if stored is not None:
             return self._convert_images(stored)
         self._refuse_image_options()
-        if asks_for_change(self.options):
-            return self._rewrite(store)
-        self._refuse_sharing()
-        self._require_format(store)
-        if self.dry_run:
-            return self._planned_copy(store)
-        return self._pack(store) if self._destination.makes_archive else self._copy(store)
+        return TakenOver(
+            self.source, store, self._destination, self.options, self.run_options, self.dry_run
+        ).run()
 
     def _merge(self, values: Sequence[Any]) -> ConversionReport:
         options = self.options
         self._refuse_image_options()
-        self._refuse_sharing()
-        self._refuse(
+        refuse_sharing(self.run_options, self.source)
+        refuse_for_zarr(
+            self.source,
             chunks=options.chunks, shards=options.shards, compressor=options.compressor,
             version=options.version, zarr_format=options.zarr_format,
             resume=self.run_options.resume or None, verify=self.run_options.verify or None,
@@ -188,7 +181,7 @@ class Conversion:
         """
         ref = self._image_source() or self._store_source(self.source.open("r"), split=True)
         if ref is None:
-            self._refuse(split=True)
+            refuse_for_zarr(self.source, split=True)
             raise AssertionError  # it is refused
         with closing(ref.open()) as source:
             layout = lay_out(source, None, ref.name)
@@ -253,28 +246,11 @@ class Conversion:
 
     def _refuse_image_options(self) -> None:
         levels = None if self.options.levels == "auto" else self.options.levels
-        self._refuse(name=self.options.name, series=self.series, axes=self.axes, levels=levels)
-        self._refuse(plate=self.plate)
-        self._refuse(**dict.fromkeys(self.changes.names, True))
-
-    def _refuse_sharing(self) -> None:
-        """Refuse what is for pixels that are decoded: nothing is, where objects are copied."""
-        run = self.run_options
-        asked = {"processes": run.processes, "cluster": run.cluster is not None}
-        if any(asked.values()):
-            raise UnsupportedError(
-                f"{', '.join(name for name, given in asked.items() if given)}: this is for pixels "
-                f"that are encoded, and {self.source} is Zarr that is copied byte for byte; leave "
-                "it out"
-            )
-
-    def _refuse(self, **given: Any) -> None:
-        asked = [name for name, value in given.items() if value is not None]
-        if asked:
-            raise UnsupportedError(
-                f"{self.source} is Zarr and is taken over as it is, so {', '.join(asked)} cannot "
-                "be changed on the way; leave it out"
-            )
+        refuse_for_zarr(
+            self.source, name=self.options.name, series=self.series, axes=self.axes, levels=levels
+        )
+        refuse_for_zarr(self.source, plate=self.plate)
+        refuse_for_zarr(self.source, **dict.fromkeys(self.changes.names, True))
 
     def _convert_images(self, ref: SourceRef | StoreRef) -> ConversionReport:
         with closing(ref.open()) as source:
@@ -306,102 +282,10 @@ class Conversion:
             report, warnings=images.layout.all_warnings, **_facts(images.layout, written)
         )
 
-    def _rewrite(self, store: Store) -> ConversionReport:
-        rewrite = planned_rewrite(store, self.options)
-        conversion = RewriteConversion(
-            store, rewrite, self.options.engine, self.run_options, Tracker(self.progress)
-        )
-        if self.dry_run:
-            plan = conversion.plan()
-            report = self._report("plan", plan.stored_bytes, plan.n_objects)
-            return replace(report, n_arrays=len(rewrite.arrays), plan=plan)
-        report = self._hierarchy(conversion, rewrite.kind)
-        return replace(report, n_arrays=len(rewrite.arrays), **facts_of(store))
-
-    def _planned_copy(self, store: Store) -> ConversionReport:
-        contents = arrange(store.list())
-        require_root(store, contents)
-        items = [*contents.documents, *contents.data]
-        plan = plan_of_objects(store, items, self.run_options.workers)
-        if self._destination.makes_archive:
-            plan = replace(plan, stored_bytes=Packing(store, str(self.target)).size_limit)
-        report = self._report("plan", plan.stored_bytes, plan.n_objects)
-        return replace(report, plan=plan, warnings=_left_out(contents), **facts_of(store))
-
-    def _copy(self, store: Store) -> ConversionReport:
-        listed = list(store.list())
-        contents = arrange(listed)
-        require_root(store, contents)
-        before = fingerprint_of_objects(listed)
-        tracker = Tracker(self.progress)
-        copy = CopyConversion(store, contents, before, self.run_options, tracker)
-        report = replace(self._hierarchy(copy, "copy", contents), **facts_of(store))
-        return replace(report, warnings=(*report.warnings, *_left_out(contents)))
-
-    def _hierarchy(
-        self,
-        conversion: CopyConversion | RewriteConversion,
-        kind: Kind,
-        contents: Contents | None = None,
-    ) -> ConversionReport:
-        delivered = self._destination.deliver(conversion.write, contents)
-        written: WrittenHierarchy = delivered.written
-        return replace(
-            self._report(kind, delivered.size_bytes, delivered.n_objects),
-            n_resumed=written.n_resumed,
-            verification=written.verification,
-            warnings=delivered.warnings,
-        )
-
-    def _pack(self, store: Store) -> ConversionReport:
-        verify = self.run_options.verify
-        packed, verification = self._destination.pack(store, verify=verify)
-        report = self._report("pack", packed.size_bytes, packed.n_entries)
-        return replace(
-            report, warnings=packed.warnings, verification=verification, **facts_of(store)
-        )
-
-    def _require_format(self, source: Store) -> None:
-        """Refuse to take over what is of another format than the target's location tells."""
-        told = self.target.zarr_format
-        found = None if told is None else crud.read_metadata(source)["zarr_format"]
-        if found != told:
-            raise MetadataError(
-                f"{str(self.source)!r} is Zarr v{found} and is taken over as it is, and the target "
-                f"says zarr{told}: leave that out there, or give zarr_format={told} to change it",
-                kind="zarr_format",
-            )
-
-    def _require_apart(self, target: Path | None) -> None:
-        """Refuse a target that is the source, lies in it, or would replace a folder around it."""
-        here = local_base(self.source.value)
-        if here is None:
-            here = _local_root(self.source.value)
-        if here is None or target is None:
-            return
-        source, target = here.resolve(), target.resolve()
-        if source == target:
-            raise NodeExistsError(f"source and target are the same: {str(self.target)!r}")
-        if target.is_relative_to(source) or source.is_relative_to(target):
-            raise MetadataError(
-                f"{str(source)!r} and {str(target)!r} lie one within the other; choose a target "
-                "elsewhere"
-            )
-
     def _report(self, kind: Kind, size_bytes: int, n_objects: int) -> ConversionReport:
         return ConversionReport(
             str(self.source), str(self.target), kind, 0.0, size_bytes, n_objects
         )
-
-
-def _left_out(contents: Contents) -> tuple[str, ...]:
-    n = len(contents.strays)
-    return (f"left out {n} objects that belong to no hierarchy",) if n else ()
-
-
-def _local_root(value: Any) -> Path | None:
-    root = value.capabilities.local_root if isinstance(value, Store) else None
-    return None if root is None else Path(root)
 
 
 def engine_name(engine: str | None) -> str | None:
