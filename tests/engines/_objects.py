@@ -14,7 +14,7 @@ from anyzarr.abc import Store
 from anyzarr.engines import explain
 from anyzarr.stores import ObstoreStore
 
-from ._object_server import ObjectServer
+from .._object_server import ObjectServer  # noqa: TID252 (tests are no installed package)
 from .test_contract import CASES
 
 QUICK = {

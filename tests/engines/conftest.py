@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ._object_server import ObjectServer, serving
+from .._object_server import ObjectServer, serving  # noqa: TID252 (tests are no installed package)
 
 CHILD_SECONDS = 20
 

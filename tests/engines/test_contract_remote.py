@@ -19,8 +19,8 @@ from anyzarr.errors import NodeNotFoundError
 from anyzarr.stores import LocalStore, MemoryStore, open_store
 from anyzarr.testing import engine_contract
 
+from .._object_server import Answer, Exchange, Fault, ObjectServer  # noqa: TID252 (tests are no installed package)
 from ._engines import ENGINES
-from ._object_server import ObjectServer
 from .test_contract import run, run_case
 
 _numbers = itertools.count()
@@ -239,9 +239,17 @@ def test_a_told_format_costs_one_round_trip(
 @pytest.mark.parametrize("backend", ["obstore", "fsspec"])
 def test_signed_urls(server: ObjectServer, backend: str) -> None:
     """What follows the question mark belongs to every request, and to the URL given back."""
+
+    def refused(x: Exchange) -> None:
+        x.send(Answer(403))
+
+    def choose(x: Exchange) -> Fault | None:
+        return None if x.query == {"signature": "abc"} else refused
+
+    server.choose = choose
     source = MemoryStore()
     anyzarr.create_array(source, name="x/y", data=[1, 2, 3])
-    server.objects["data/a b.zip?signature=abc"] = archive(source)
+    server.objects["data/a b.zip"] = archive(source)
     base = f"{server.url}/data/a%20b.zip?signature=abc"
     array: Any = anyzarr.open(f"{base}|zip:x/y|zarr3:", backend=backend)
     assert array[:].tolist() == [1, 2, 3]
@@ -254,7 +262,7 @@ def test_signed_urls(server: ObjectServer, backend: str) -> None:
         anyzarr.open(f"{base}|zip:nothing", backend=backend)
     assert "abc" not in str(caught.value) + str(caught.value.store)
     for info in source.list("x/y/"):
-        server.objects[f"folder/{info.key}?signature=abc"] = source.get(info.key) or b""
+        server.objects[f"folder/{info.key}"] = source.get(info.key) or b""
     array = anyzarr.open(f"{server.url}/folder?signature=abc", path="x/y", backend=backend)
     assert array.url == f"{server.url}/folder/x/y?signature=abc"
     again = anyzarr.open(array.url, backend=backend)

@@ -27,14 +27,18 @@ pytest.importorskip("anyzarr_native")
 
 from anyzarr.engines._native import NativeEngine
 
-from ._object_server import (
+from .._object_faults import (  # noqa: TID252 (tests are no installed package)
+    cut_off,
+    from_the_start,
+    reset,
+    unavailable,
+)
+from .._object_server import (  # noqa: TID252 (tests are no installed package)
+    Answer,
+    Exchange,
     Fault,
     ObjectServer,
-    another_range,
-    cut_off,
-    reset,
     serving,
-    unavailable,
 )
 from ._objects import QUICK, big, opened, report, web, written
 
@@ -192,7 +196,7 @@ def test_a_range_that_was_not_asked_for_is_asked_for_otherwise(
     values = big(tmp_path)
     server.publish(tmp_path)
     array = opened(web(server))
-    server.faults["c/0/1"] = [another_range] * times
+    server.faults["c/0/1"] = [from_the_start] * times
     where = np.s_[100:110, 1100:1110]
     np.testing.assert_array_equal(array[where], values[where])
 
@@ -205,7 +209,7 @@ def test_a_range_that_was_not_asked_for_is_never_data(
     anyzarr.create_array(tmp_path, data=values, chunks=(64, 64), **options)
     server.publish(tmp_path)
     array = opened(web(server))
-    server.faults["c/0/0"] = [another_range] * 99
+    server.faults["c/0/0"] = [from_the_start] * 99
     with pytest.raises(AnyzarrError) as caught:
         array[10:20, 10:20]
     assert caught.value.key == "c/0/0"
@@ -352,10 +356,10 @@ def test_an_interrupt_ends_the_waiting(tmp_path: Path, server: ObjectServer) -> 
     server.publish(tmp_path)
     released = threading.Event()
 
-    def wait(handler: Any, data: bytes) -> None:
+    def wait(x: Exchange) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         released.wait(60)
-        handler.answer(503, b"")
+        x.send(Answer(503))
 
     array = opened(web(server))
     server.faults["c/0/0"] = [wait]

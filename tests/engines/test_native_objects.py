@@ -26,7 +26,7 @@ pytest.importorskip("anyzarr_native")
 
 from anyzarr.engines._native import NativeEngine
 
-from ._object_server import ObjectServer, serving
+from .._object_server import Exchange, ObjectServer, serving  # noqa: TID252 (tests are no installed package)
 from ._objects import QUICK, big, opened, report, web, written
 from .test_contract import run
 
@@ -246,9 +246,10 @@ def test_a_shard_replaced_between_index_and_data_is_read_again(
     other = values[::-1] + 1
     anyzarr.open_array(tmp_path, mode="r+")[...] = other
 
-    def replace(handler: Any, data: bytes) -> None:
+    def replace(x: Exchange) -> None:
+        answer = x.process()
         server.publish(tmp_path)
-        handler.answer_range(data, handler.headers["Range"])
+        x.send(answer)
 
     server.objects = before
     server.faults["c/0/0"] = [replace]
@@ -285,7 +286,7 @@ def test_at_most_as_many_requests_as_configured(tmp_path: Path, server: ObjectSe
     server.publish(tmp_path)
     lock, now, most = threading.Lock(), 0, 0
 
-    def counting(handler: Any, data: bytes) -> None:
+    def counting(x: Exchange) -> None:
         nonlocal now, most
         with lock:
             now += 1
@@ -293,7 +294,7 @@ def test_at_most_as_many_requests_as_configured(tmp_path: Path, server: ObjectSe
         threading.Event().wait(0.01)
         with lock:
             now -= 1
-        handler.answer_range(data, None)
+        x.send(x.process())
 
     server.faults = {key: [counting] for key in server.objects if key.startswith("c/")}
     array = opened(web(server))

@@ -13,7 +13,7 @@ import anyzarr
 from anyzarr.abc import Store
 from anyzarr.stores import CachingStore, FsspecStore, ObstoreStore
 
-from ._server import FaultServer
+from .._object_server import ObjectServer  # noqa: TID252 (tests are no installed package)
 
 __all__ = ["BUCKET", "ENGINES", "LAYOUTS", "NEXT", "VALUES", "WAYS", "publish", "s3_options"]
 
@@ -37,41 +37,41 @@ NEXT[0:8, 0:8] = NEXT[32:40, 32:40] = 0
 VALUES.flags.writeable = NEXT.flags.writeable = False
 
 
-def s3_options(server: FaultServer) -> dict[str, Any]:
+def s3_options(server: ObjectServer) -> dict[str, Any]:
     keys = {"access_key_id": "an-id", "secret_access_key": "hush-hush"}
     return {"endpoint_url": server.url, "region": "us-east-1", **keys}
 
 
-def _obstore_s3(server: FaultServer, path: str) -> Store:
+def _obstore_s3(server: ObjectServer, path: str) -> Store:
     return ObstoreStore(f"s3://{BUCKET}/{path}", **s3_options(server))
 
 
-def _obstore_s3_open(server: FaultServer, path: str) -> Store:
+def _obstore_s3_open(server: ObjectServer, path: str) -> Store:
     options = {"endpoint_url": server.url, "region": "us-east-1", "anon": True}
     return ObstoreStore(f"s3://{BUCKET}/{path}", **options)
 
 
-def _obstore_http(server: FaultServer, path: str) -> Store:
+def _obstore_http(server: ObjectServer, path: str) -> Store:
     return ObstoreStore(f"{server.url}/{BUCKET}/{path}")
 
 
-def _fsspec_s3(server: FaultServer, path: str) -> Store:
+def _fsspec_s3(server: ObjectServer, path: str) -> Store:
     return FsspecStore(f"s3://{BUCKET}/{path}", **s3_options(server))
 
 
-def _fsspec_http(server: FaultServer, path: str) -> Store:
+def _fsspec_http(server: ObjectServer, path: str) -> Store:
     return FsspecStore(f"{server.url}/{BUCKET}/{path}")
 
 
-def _cached(server: FaultServer, path: str) -> Store:
+def _cached(server: ObjectServer, path: str) -> Store:
     return CachingStore(_obstore_s3(server, path), 1 << 24)
 
 
-def _cached_http(server: FaultServer, path: str) -> Store:
+def _cached_http(server: ObjectServer, path: str) -> Store:
     return CachingStore(_fsspec_http(server, path), 1 << 24, cache_check="always")
 
 
-WAYS: dict[str, Callable[[FaultServer, str], Store]] = {
+WAYS: dict[str, Callable[[ObjectServer, str], Store]] = {
     "obstore-s3": _obstore_s3,
     "obstore-s3-anonymous": _obstore_s3_open,  # which tensorstore reads by itself
     "obstore-http": _obstore_http,
@@ -82,14 +82,13 @@ WAYS: dict[str, Callable[[FaultServer, str], Store]] = {
 }
 
 
-def publish(server: FaultServer, folder: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+def publish(server: ObjectServer, folder: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Publish the arrays of all layouts; return the objects of both versions."""
     versions = []
     for number, values in enumerate((NEXT, VALUES)):
         for name, layout in LAYOUTS.items():
             where = folder / str(number) / name
             anyzarr.create_array(where, data=values, engine="native", **layout)
-        server.objects = {}
-        server.publish(folder / str(number), f"{BUCKET}/data")
+        server.publish(folder / str(number), f"{BUCKET}/data/")
         versions.append(dict(server.objects))
     return versions[1], versions[0]

@@ -8,11 +8,11 @@ import pytest
 
 import anyzarr
 
-from ._server import FaultServer, serving
+from .._object_server import ObjectServer, serving  # noqa: TID252 (tests are no installed package)
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
+def server() -> Iterator[ObjectServer]:
     with serving() as server:
         yield server
 

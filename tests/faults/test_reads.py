@@ -13,8 +13,8 @@ from anyzarr.abc import ByteRange
 from anyzarr.errors import AnyzarrError, StoreError
 
 from .._counts import record_counts  # noqa: TID252 (tests are no installed package)
-from ._faults import FAILURES, LIES, SLOW
-from ._server import Exchange, Fault, FaultServer, serving
+from .._object_faults import FAILURES, LIES, SLOW  # noqa: TID252 (tests are no installed package)
+from .._object_server import Exchange, Fault, ObjectServer, serving  # noqa: TID252 (tests are no installed package)
 from ._ways import BUCKET, ENGINES, LAYOUTS, NEXT, VALUES, WAYS, publish
 
 pytest.importorskip("obstore")
@@ -30,13 +30,13 @@ Versions = tuple[dict[str, bytes], dict[str, bytes]]
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FaultServer, Versions]]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ObjectServer, Versions]]:
     with serving() as server:
         yield server, publish(server, tmp_path_factory.mktemp("published"))
 
 
 @pytest.fixture
-def published(shared: tuple[FaultServer, Versions]) -> tuple[FaultServer, Versions]:
+def published(shared: tuple[ObjectServer, Versions]) -> tuple[ObjectServer, Versions]:
     server, versions = shared
     server.objects, server.faults = dict(versions[0]), {}
     server.choose = lambda exchange: None
@@ -44,7 +44,7 @@ def published(shared: tuple[FaultServer, Versions]) -> tuple[FaultServer, Versio
     return server, versions
 
 
-def _array(server: FaultServer, way: str, engine: str, layout: str) -> anyzarr.Array:
+def _array(server: ObjectServer, way: str, engine: str, layout: str) -> anyzarr.Array:
     return anyzarr.open_array(WAYS[way](server, "data"), path=layout, engine=engine, mode="r")
 
 
@@ -60,7 +60,7 @@ def _cases(faults: tuple[Fault, ...], thorough: bool) -> Iterator[tuple[Fault, s
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("way", WAYS)
 def test_failures_that_pass_are_not_noticed(
-    way: str, engine: str, thorough: bool, published: tuple[FaultServer, Versions]
+    way: str, engine: str, thorough: bool, published: tuple[ObjectServer, Versions]
 ) -> None:
     server, _ = published
     server.injected = {}
@@ -82,7 +82,7 @@ def test_failures_that_pass_are_not_noticed(
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("way", WAYS)
 def test_lies_are_never_data(
-    way: str, engine: str, times: int, thorough: bool, published: tuple[FaultServer, Versions]
+    way: str, engine: str, times: int, thorough: bool, published: tuple[ObjectServer, Versions]
 ) -> None:
     server, _ = published
     server.injected = {}
@@ -112,7 +112,7 @@ def test_lies_are_never_data(
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("way", WAYS)
 def test_failures_that_stay_are_errors_that_name_store_and_key(
-    way: str, engine: str, fault: Fault, published: tuple[FaultServer, Versions]
+    way: str, engine: str, fault: Fault, published: tuple[ObjectServer, Versions]
 ) -> None:
     server, _ = published
     array = _array(server, way, engine, "shards")
@@ -138,7 +138,7 @@ def test_objects_replaced_while_they_are_read(
     engine: str,
     has_etags: bool,
     thorough: bool,
-    published: tuple[FaultServer, Versions],
+    published: tuple[ObjectServer, Versions],
 ) -> None:
     server, versions = published
     server.has_etags = has_etags
@@ -186,7 +186,7 @@ def _names(error: AnyzarrError, layout: str) -> bool:
 @pytest.mark.parametrize("fault", [*FAILURES, *LIES, *SLOW], ids=lambda fault: fault.__name__)
 @pytest.mark.parametrize("way", WAYS)
 async def test_ranges_of_bytes(
-    way: str, fault: Fault, published: tuple[FaultServer, Versions]
+    way: str, fault: Fault, published: tuple[ObjectServer, Versions]
 ) -> None:
     server, versions = published
     full = f"{BUCKET}/data/{KEY}"
@@ -213,7 +213,7 @@ async def test_ranges_of_bytes(
 @pytest.mark.parametrize("fault", FAILURES, ids=lambda fault: fault.__name__)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_failure_is_not_absence(
-    way: str, fault: Fault, published: tuple[FaultServer, Versions]
+    way: str, fault: Fault, published: tuple[ObjectServer, Versions]
 ) -> None:
     server, _ = published
     store = WAYS[way](server, "data")
@@ -251,7 +251,7 @@ async def _or_none_async(read: Awaitable[Any]) -> Any:
 
 
 @pytest.mark.parametrize("way", ["obstore-s3", "obstore-http", "fsspec-s3", "fsspec-http"])
-def test_timeouts(way: str, published: tuple[FaultServer, Versions]) -> None:
+def test_timeouts(way: str, published: tuple[ObjectServer, Versions]) -> None:
     server, _ = published
 
     def stall(x: Exchange) -> None:

@@ -19,8 +19,8 @@ from anyzarr.stores import CachingStore, ZipStore, open_store
 from anyzarr.stores._wrap import wrap
 
 from .._counts import record_counts  # noqa: TID252 (tests are no installed package)
-from ._faults import FAILURES, LIES, SLOW
-from ._server import Exchange, Fault, FaultServer
+from .._object_faults import FAILURES, LIES, SLOW  # noqa: TID252 (tests are no installed package)
+from .._object_server import Exchange, Fault, ObjectServer  # noqa: TID252 (tests are no installed package)
 from ._ways import BUCKET, ENGINES, NEXT, VALUES, WAYS, publish, s3_options
 
 pytest.importorskip("obstore")
@@ -46,12 +46,12 @@ def _packed(folder: Path, values: Any) -> bytes:
     return (folder / "packed.ozx").read_bytes()
 
 
-def _archive(server: FaultServer, way: str) -> Store:
+def _archive(server: ObjectServer, way: str) -> Store:
     return ZipStore((WAYS[way](server, "data"), "a.ozx"))
 
 
 @pytest.mark.parametrize("way", ["obstore-s3", "obstore-http", "fsspec-s3", "fsspec-http"])
-def test_archives(way: str, server: FaultServer, tmp_path: Path) -> None:
+def test_archives(way: str, server: ObjectServer, tmp_path: Path) -> None:
     reads = wrong = errors = 0
     server.objects[f"{BUCKET}/data/a.ozx"] = _packed(tmp_path, VALUES)
     nameless = []
@@ -81,7 +81,7 @@ def test_archives(way: str, server: FaultServer, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", ["obstore-s3", "obstore-http", "fsspec-s3", "fsspec-http"])
 def test_an_archive_that_is_replaced_is_not_mixed(
-    way: str, server: FaultServer, tmp_path: Path
+    way: str, server: ObjectServer, tmp_path: Path
 ) -> None:
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
@@ -103,7 +103,7 @@ def test_an_archive_that_is_replaced_is_not_mixed(
 
 @pytest.mark.parametrize("fault", FAILURES, ids=lambda fault: fault.__name__)
 @pytest.mark.parametrize("way", S3_WAYS)
-def test_listings_are_complete_or_an_error(way: str, fault: Fault, server: FaultServer) -> None:
+def test_listings_are_complete_or_an_error(way: str, fault: Fault, server: ObjectServer) -> None:
     server.objects = {f"{BUCKET}/data/a/{n}": b"x" for n in range(25)}
     server.objects[f"{BUCKET}/data/b/c"] = b"x"
     server.page, listed = 7, 0
@@ -125,7 +125,7 @@ def test_listings_are_complete_or_an_error(way: str, fault: Fault, server: Fault
 
 @pytest.mark.parametrize("fault", EVERYTHING[::3], ids=lambda fault: fault.__name__)
 @pytest.mark.parametrize("way", WAYS)
-def test_metadata_is_right_or_an_error(way: str, fault: Fault, server: FaultServer) -> None:
+def test_metadata_is_right_or_an_error(way: str, fault: Fault, server: ObjectServer) -> None:
     memory: dict[str, bytes] = {}
     anyzarr.open_group(memory, mode="a", attributes={"n": list(range(100))})
     for name in "abc":
@@ -153,7 +153,7 @@ def test_metadata_is_right_or_an_error(way: str, fault: Fault, server: FaultServ
 @pytest.mark.parametrize("way", ["obstore-s3", "obstore-http", "fsspec-s3", "fsspec-http"])
 @pytest.mark.parametrize("where", ["memory", "directory"])
 def test_a_fault_never_stays_in_a_cache(
-    where: str, way: str, server: FaultServer, tmp_path: Path
+    where: str, way: str, server: ObjectServer, tmp_path: Path
 ) -> None:
     versions = publish(server, tmp_path / "data")
     server.objects = dict(versions[0])
@@ -194,7 +194,7 @@ def test_a_fault_never_stays_in_a_cache(
 @pytest.mark.parametrize(
     "seed", [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 6))]
 )
-def test_anything_may_fail_at_any_time(seed: int, server: FaultServer, tmp_path: Path) -> None:
+def test_anything_may_fail_at_any_time(seed: int, server: ObjectServer, tmp_path: Path) -> None:
     """Each operation is right, or an error that names a key, whatever happens on the way."""
     publish(server, tmp_path)
     rng, choosing = random.Random(seed), threading.Lock()
@@ -231,7 +231,7 @@ def test_anything_may_fail_at_any_time(seed: int, server: FaultServer, tmp_path:
     assert (wrong, nameless) == (0, 0)
 
 
-def test_a_location_with_settings(server: FaultServer) -> None:
+def test_a_location_with_settings(server: ObjectServer) -> None:
     with anyzarr.config.set(retries=0):
         store = open_store(f"s3://{BUCKET}/data", mode="a", **s3_options(server))
         server.faults[f"{BUCKET}/data/a"] = [FAILURES[0]]

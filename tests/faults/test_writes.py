@@ -16,8 +16,8 @@ from anyzarr.abc import ABSENT
 from anyzarr.errors import AnyzarrError, ConflictError, StoreError
 
 from .._counts import record_counts  # noqa: TID252 (tests are no installed package)
-from ._faults import FAILURES, LOST, SLOW
-from ._server import Exchange, Fault, FaultServer
+from .._object_faults import FAILURES, LOST, SLOW  # noqa: TID252 (tests are no installed package)
+from .._object_server import Exchange, Fault, ObjectServer  # noqa: TID252 (tests are no installed package)
 from ._ways import BUCKET, ENGINES, WAYS
 
 pytest.importorskip("obstore")
@@ -34,7 +34,7 @@ each_way = pytest.mark.parametrize("way", WRITING)
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 
 
-def _on_writes(server: FaultServer, fault: Fault, times: int) -> None:
+def _on_writes(server: ObjectServer, fault: Fault, times: int) -> None:
     """Have the next requests that change something answered by a fault."""
     left = [fault] * times
 
@@ -46,7 +46,7 @@ def _on_writes(server: FaultServer, fault: Fault, times: int) -> None:
 
 @each_fault
 @each_way
-def test_a_put_is_repeated(way: str, fault: Fault, server: FaultServer) -> None:
+def test_a_put_is_repeated(way: str, fault: Fault, server: ObjectServer) -> None:
     store = WAYS[way](server, "data")
     for before in (None, OLD):
         server.objects = {} if before is None else {FULL: before}
@@ -62,7 +62,7 @@ def test_a_put_is_repeated(way: str, fault: Fault, server: FaultServer) -> None:
 @each_fault
 @each_way
 def test_a_put_that_fails_is_an_error_with_store_and_key(
-    way: str, fault: Fault, server: FaultServer
+    way: str, fault: Fault, server: ObjectServer
 ) -> None:
     store = WAYS[way](server, "data")
     if fault in SLOW or fault.__name__ in ("cut_off", "reset_in_body"):
@@ -80,7 +80,7 @@ def test_a_put_that_fails_is_an_error_with_store_and_key(
 @each_fault
 @pytest.mark.parametrize("way", ["obstore-s3", "cache-s3"])
 def test_a_put_on_a_condition_is_done_or_an_error(
-    way: str, fault: Fault, server: FaultServer
+    way: str, fault: Fault, server: ObjectServer
 ) -> None:
     store = WAYS[way](server, "data")
     for before in (None, OLD):
@@ -100,7 +100,7 @@ def test_a_put_on_a_condition_is_done_or_an_error(
 
 
 @each_fault
-def test_large_objects_appear_whole(fault: Fault, server: FaultServer) -> None:
+def test_large_objects_appear_whole(fault: Fault, server: ObjectServer) -> None:
     data = random.Random(1).randbytes(1 << 20) * 17
     for way in ("obstore-s3", "fsspec-s3"):
         store: Any = WAYS[way](server, "data")
@@ -125,7 +125,7 @@ def test_large_objects_appear_whole(fault: Fault, server: FaultServer) -> None:
 @each_way
 @pytest.mark.parametrize("engine", ENGINES)
 def test_arrays_are_written_through_failures_that_pass(
-    engine: str, way: str, server: FaultServer
+    engine: str, way: str, server: ObjectServer
 ) -> None:
     store = WAYS[way](server, "data")
     rng, seen = random.Random(5), set[tuple[str, str]]()
@@ -169,7 +169,7 @@ def _error_of(work: Callable[[], object]) -> AnyzarrError | None:
 @each_way
 @pytest.mark.parametrize("engine", ENGINES)
 def test_arrays_that_cannot_be_written_say_where(
-    engine: str, way: str, server: FaultServer
+    engine: str, way: str, server: ObjectServer
 ) -> None:
     store = WAYS[way](server, "data")
     values = np.arange(1, 65, dtype="uint8").reshape(8, 8)
@@ -193,7 +193,7 @@ def test_arrays_that_cannot_be_written_say_where(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_no_update_is_lost_and_none_is_torn(seed: int, server: FaultServer) -> None:
+def test_no_update_is_lost_and_none_is_torn(seed: int, server: ObjectServer) -> None:
     rng = random.Random(seed)
     choosing = threading.Lock()
 

@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import re
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-__all__ = ["Answer", "Exchange", "Fault", "FaultServer", "serving"]
+__all__ = ["Answer", "Exchange", "Fault", "ObjectServer", "range_of", "serving"]
 
 _PAGE = 1000
 _WHEN = "Thu, 01 Jan 2026 00:00:00 GMT"
@@ -53,6 +54,8 @@ class Exchange:
         if known is None or data is None:
             return None
         first, last = known.groups()
+        if not (first or self.server.has_suffixes):
+            return None
         start = int(first) if first else max(0, len(data) - int(last))
         stop = min(len(data), int(last) + 1) if first and last else len(data)
         return start, stop
@@ -230,7 +233,7 @@ def _error(status: int, code: str) -> Answer:
 class Handler(http.server.BaseHTTPRequestHandler):
     """Answers each request as the server's ``choose`` says."""
 
-    server: FaultServer
+    server: ObjectServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -268,7 +271,7 @@ def _unchunked(body: bytes) -> bytes:
     return data
 
 
-class FaultServer(http.server.ThreadingHTTPServer):
+class ObjectServer(http.server.ThreadingHTTPServer):
     """See the module.
 
     Attributes
@@ -279,6 +282,10 @@ class FaultServer(http.server.ThreadingHTTPServer):
         Per key, how the next requests for it are answered.
     choose
         How a request is answered whose key has no fault waiting; None: well.
+    requests, last_headers, connections
+        What was asked for: method, key and range; the headers of the last request; from where.
+    has_etags, has_suffixes
+        Whether objects have an ETag, and whether ranges may be counted from the end.
     injected
         How often a fault was chosen, by its name.
     """
@@ -298,19 +305,30 @@ class FaultServer(http.server.ThreadingHTTPServer):
         self.begun: dict[str, dict[str, str]] = {}
         self.marks: dict[tuple[str, bytes], dict[str, str]] = {}
         self.has_etags = True
+        self.has_suffixes = True
+        self.last_headers: dict[str, str] = {}
+        self.connections: set[Any] = set()
+        self.scheme = "http"
         self.page = _PAGE
 
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}"
 
-    def publish(self, folder: Path, prefix: str) -> None:
-        """Take over the files of a folder, below a prefix."""
-        for path in folder.rglob("*"):
-            if path.is_file():
-                key = f"{prefix}/{path.relative_to(folder).as_posix()}"
-                self.objects[key] = path.read_bytes()
+    def use_tls(self, certificate: Path, key: Path) -> None:
+        """Speak TLS from now on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.scheme = "https"
+
+    def publish(self, folder: Path, prefix: str = "") -> None:
+        """Have the files of a folder for objects, below a prefix, and no others."""
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        self.objects = {
+            prefix + path.relative_to(folder).as_posix(): path.read_bytes() for path in files
+        }
 
     def tag(self, data: bytes) -> dict[str, str]:
         """Return the ETag of an object as a header, if the server gives any."""
@@ -325,6 +343,8 @@ class FaultServer(http.server.ThreadingHTTPServer):
     def note(self, exchange: Exchange) -> None:
         """Remember a request."""
         self.requests.append((exchange.method, exchange.key, exchange.headers.get("Range")))
+        self.last_headers = dict(exchange.headers)
+        self.connections.add(exchange.handler.client_address)
 
     def fault_of(self, exchange: Exchange) -> Fault | None:
         """Return how to misbehave now, if at all."""
@@ -346,9 +366,9 @@ class FaultServer(http.server.ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[FaultServer]:
+def serving() -> Iterator[ObjectServer]:
     """Serve on loopback."""
-    server = FaultServer()
+    server = ObjectServer()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -5,9 +5,18 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from ._server import Answer, Exchange, Fault, range_of
+from ._object_server import Answer, Exchange, Fault, range_of
 
-__all__ = ["FAILURES", "LIES", "LOST", "SLOW"]
+__all__ = [
+    "FAILURES",
+    "LIES",
+    "LOST",
+    "SLOW",
+    "cut_off",
+    "from_the_start",
+    "reset",
+    "unavailable",
+]
 
 
 def unavailable(x: Exchange) -> None:
