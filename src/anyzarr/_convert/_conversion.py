@@ -143,6 +143,10 @@ class Conversion:
         for source in sources:
             replace(self, source=source).check()
         merge = MergeConversion(sources, Tracker(self.progress))
+        if self.dry_run:
+            n_positions, plan = merge.plan(self.run_options.workers)
+            report = self._report("plan", plan.stored_bytes, plan.n_objects)
+            return replace(report, layout="plate", n_images=n_positions, plan=plan)
         delivered = self._destination.deliver(merge.write)
         report = self._report("merge", delivered.size_bytes, delivered.n_objects)
         warnings = delivered.warnings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -33,7 +33,8 @@ class ConversionPlan:
     stored_bytes
         About what they would take, by how a sample of each kind compresses.
     n_objects
-        Chunks or shards, and documents.
+        Chunks or shards, and documents. Chunks of nothing but the fill value are counted, too:
+        they are not stored, and only reading them all would tell.
     chunks, shards, codecs
         Of level 0 of the first image; empty, or None, where objects are copied as they are.
     memory_bytes
@@ -57,6 +58,17 @@ class ConversionPlan:
     seconds: float
     sampled_bytes: int
 
+    def __add__(self, other: ConversionPlan) -> ConversionPlan:
+        """Return the plan of doing this and, after it, the other; the layout is this one's."""
+        return replace(
+            self,
+            raw_bytes=self.raw_bytes + other.raw_bytes,
+            stored_bytes=self.stored_bytes + other.stored_bytes,
+            n_objects=self.n_objects + other.n_objects,
+            seconds=self.seconds + other.seconds,
+            sampled_bytes=self.sampled_bytes + other.sampled_bytes,
+        )
+
 
 @dataclass(slots=True)
 class _Sample:
@@ -76,6 +88,7 @@ def plan_of(
     planned: Sequence[Planned],
     source: Pixels,
     *,
+    n_documents: int,
     memory_bytes: int,
     workers: int | None,
 ) -> ConversionPlan:
@@ -87,6 +100,8 @@ def plan_of(
         The images, or arrays.
     source
         Where they come from.
+    n_documents
+        How many objects there would be beside chunks and shards.
     memory_bytes, workers
         As the conversion would have them.
     """
@@ -102,7 +117,7 @@ def plan_of(
     return ConversionPlan(
         raw_bytes,
         round(raw_bytes * ratio),
-        n_data + len(everything) + len(planned),
+        n_data + n_documents,
         tuple(first.sharding.subchunk_shape if first.sharding else _stored(first)),
         tuple(_stored(first)) if first.sharding else None,
         tuple(codec.name for codec in (first.sharding or first).codecs),

@@ -27,6 +27,7 @@ from anyzarr.abc import Store
 from anyzarr.errors import ConflictError
 from anyzarr.metadata import parse_array
 from anyzarr.ome._upgrade_copy import new_key, other_keys
+from anyzarr.stores import MemoryStore
 
 __all__ = ["CopyConversion", "RewriteConversion", "WrittenHierarchy"]
 
@@ -171,14 +172,27 @@ class RewriteConversion:
         Where no array is encoded anew, it is what copying takes.
         """
         run = self.run_options
+        copied = [item for item, _ in self._copied()]
+        copying = plan_of_objects(self.source, copied, run.workers)
         arrays = [_PlannedArray(one) for one in self._images()]
+        n_documents = self._n_documents()
         if not arrays:
-            copied = [item for item, _ in self._copied()]
-            plan = plan_of_objects(self.source, copied, run.workers)
-            n_documents = len(self.rewrite.groups) + len(self.rewrite.arrays)
-            return replace(plan, n_objects=plan.n_objects + n_documents)
-        memory = run.memory_bytes_each or default_memory()
-        return plan_of(arrays, self._ref().open(), memory_bytes=memory, workers=run.workers)
+            return replace(copying, n_objects=copying.n_objects + n_documents)
+        recoding = plan_of(
+            arrays,
+            self._ref().open(),
+            n_documents=n_documents,
+            memory_bytes=run.memory_bytes_each or default_memory(),
+            workers=run.workers,
+        )
+        return recoding + copying
+
+    def _n_documents(self) -> int:
+        """Return how many objects there would be beside chunks, by writing them to memory."""
+        store = MemoryStore()
+        self._write_inner_arrays(store)
+        self._write_groups(store)
+        return sum(1 for _ in store.list())
 
     def write(self, store: Store, *, is_resumable: bool) -> WrittenHierarchy:
         """Write everything, the root last; ``is_resumable``: keep a journal there.

@@ -38,6 +38,7 @@ __all__ = [
     "create_arrays",
     "finish_image",
     "plan_image",
+    "write_image_group",
 ]
 
 DEFAULT_VERSION = "0.5"
@@ -162,6 +163,13 @@ def finish_image(
     omero = _omero(image, spec, planned.job.arrays(store, options.engine)[-1])
     metadata = ImageMetadata("", (multiscale,), omero).to_version(version)
     attributes = {**image.attributes, **metadata.to_attributes()}
+    write_image_group(planned, store, version, attributes)
+
+
+def write_image_group(
+    planned: PlannedImage, store: Store, version: str, attributes: dict[str, Any]
+) -> None:
+    """Write the group of an image."""
     document = group_document(zarr_format=zarr_format_of(version), attributes=attributes)
     crud.write_metadata(document, store, planned.placed.path)
 

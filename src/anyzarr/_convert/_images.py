@@ -16,6 +16,7 @@ from anyzarr._convert._image import (
     create_arrays,
     finish_image,
     plan_image,
+    write_image_group,
 )
 from anyzarr._convert._job import Job, OpenJob, SourceRef
 from anyzarr._convert._journal import JOURNAL, Journal
@@ -27,6 +28,7 @@ from anyzarr._pyramid import default_memory
 from anyzarr.abc import Store
 from anyzarr.errors import ConflictError
 from anyzarr.readers import ImageSource
+from anyzarr.stores import MemoryStore
 
 __all__ = ["LONG_BYTES", "ImageConversion", "RunOptions", "Written"]
 
@@ -85,8 +87,24 @@ class ImageConversion:
         run = self.run_options
         memory = run.memory_bytes or default_memory()
         shares = run.n_processes if run.processes else 1
-        facts = plan_of(planned, self.source, memory_bytes=memory // shares, workers=run.workers)
+        facts = plan_of(
+            planned,
+            self.source,
+            n_documents=self._n_documents(planned),
+            memory_bytes=memory // shares,
+            workers=run.workers,
+        )
         return planned[0], facts
+
+    def _n_documents(self, planned: Sequence[PlannedImage]) -> int:
+        """Return how many objects there would be beside pixels, by writing them to memory."""
+        store, version = MemoryStore(), self.options.version or DEFAULT_VERSION
+        self.layout.write_groups(store, version, self.source.documents)
+        for one in planned:
+            create_arrays(one, store)
+            write_image_group(one, store, version, {"multiscales": []})
+        self.layout.write_root(store, version, self.stem)
+        return sum(1 for _ in store.list())
 
     def write(self, store: Store, *, is_resumable: bool) -> Written:
         """Write everything, the root last.

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anyzarr._convert._copy import copy_contents
+from anyzarr._convert._dry_run import ConversionPlan
+from anyzarr._convert._dry_run_copy import plan_of_objects
 from anyzarr._convert._target import ARCHIVE_SUFFIXES, Location, local_path
-from anyzarr._ozx import arrange, require_root
+from anyzarr._ozx import Contents, arrange, require_root
 from anyzarr._progress import Tracker
-from anyzarr.abc import Store
+from anyzarr.abc import ObjectInfo, Store
 from anyzarr.errors import NodeExistsError, UnsupportedError
 from anyzarr.ome import Plate, open_ome_zarr
 
@@ -61,6 +63,36 @@ class MergeConversion:
         NodeExistsError
             Two have a position of the same name.
         """
+        with self._opened() as (stores, plates, contents):
+            self.tracker.start("merging", sum(each.total_bytes for each in contents))
+            copy_contents(stores[0], contents[0], store, self.tracker)
+            with open_ome_zarr(store, layout="hcs", mode="r+") as merged:
+                for plate, each in zip(plates[1:], contents[1:], strict=True):
+                    merged.add_from(plate)
+                    self.tracker.advance(each.total_bytes)
+                return sum(1 for _ in merged.positions())
+
+    def plan(self, workers: int | None) -> tuple[int, ConversionPlan]:
+        """Return how many positions there would be, and what would be done.
+
+        Parameters
+        ----------
+        workers
+            How many threads would copy, or None.
+        """
+        with self._opened() as (stores, plates, contents):
+            items = [(*each.documents, *each.data) for each in contents]
+            plan = plan_of_objects(stores[0], items[0], workers)
+            there = {item.key for item in items[0]}
+            for store, plate, each in zip(stores[1:], plates[1:], items[1:], strict=True):
+                added = _added(plate, each, there)
+                there.update(item.key for item in added)
+                plan += plan_of_objects(store, added, workers)
+            return sum(1 for plate in plates for _ in plate.positions()), plan
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[list[Store], list[Plate], list[Contents]]]:
+        """Yield the plates, once they are known to make one."""
         with ExitStack() as stack:
             stores = [source.open("r") for source in self.sources]
             plates = [
@@ -70,13 +102,7 @@ class MergeConversion:
             self._require_apart(plates)
             contents = [arrange(one.list()) for one in stores]
             require_root(stores[0], contents[0])
-            self.tracker.start("merging", sum(each.total_bytes for each in contents))
-            copy_contents(stores[0], contents[0], store, self.tracker)
-            with open_ome_zarr(store, layout="hcs", mode="r+") as merged:
-                for plate, each in zip(plates[1:], contents[1:], strict=True):
-                    merged.add_from(plate)
-                    self.tracker.advance(each.total_bytes)
-                return sum(1 for _ in merged.positions())
+            yield stores, plates, contents
 
     def _require_apart(self, plates: Sequence[Plate]) -> None:
         """Refuse plates that cannot be one, before anything is written."""
@@ -96,6 +122,17 @@ class MergeConversion:
                         "Plate.add_from(other, rename={'A/1': 'B/1'})",
                         path=path,
                     )
+
+
+def _added(plate: Plate, items: Sequence[ObjectInfo], there: Collection[str]) -> list[ObjectInfo]:
+    """Return the objects that a plate adds to others: all of its positions, and their groups."""
+    positions = {path for path, _ in plate.positions()}
+    around = {"/".join(path.split("/")[:n]) for path in positions for n in (1, 2)}
+
+    def is_added(key: str) -> bool:
+        return "/".join(key.split("/")[:3]) in positions or key.rpartition("/")[0] in around
+
+    return [item for item in items if item.key not in there and is_added(item.key)]
 
 
 def _plate(store: Store, source: Location) -> Plate:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import os
 import re
 from collections.abc import Sequence
@@ -129,13 +131,4 @@ def _added(found: Sequence[Any]) -> Any:
 
 
 def _planned(plans: Sequence[ConversionPlan]) -> ConversionPlan | None:
-    if not plans:
-        return None
-    return replace(
-        plans[0],
-        raw_bytes=sum(plan.raw_bytes for plan in plans),
-        stored_bytes=sum(plan.stored_bytes for plan in plans),
-        n_objects=sum(plan.n_objects for plan in plans),
-        seconds=sum(plan.seconds for plan in plans),
-        sampled_bytes=sum(plan.sampled_bytes for plan in plans),
-    )
+    return functools.reduce(operator.add, plans) if plans else None
