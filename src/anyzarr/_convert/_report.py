@@ -41,7 +41,8 @@ class ConversionReport:
         ``image`` (a file read by a reader), ``plan`` (the same, but nothing was written), ``pack``
         (a hierarchy put into an ``.ozx``), ``copy`` (a hierarchy copied byte for byte; unpacking an
         ``.ozx`` is one), ``upgrade`` (OME-Zarr brought to another version, or other chunks and
-        codecs), ``rewrite`` (the same of another hierarchy, or one brought to another format),
+        codecs), ``rewrite`` (the same of another hierarchy, such as a vector store, or one brought
+        to another format),
         ``merge`` (several plates made one) or ``vectors`` (a vector store from a file, or the
         other way round).
     seconds

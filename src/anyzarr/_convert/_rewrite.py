@@ -32,6 +32,7 @@ from anyzarr.ome._upgrade_plan import (
 __all__ = ["Rewrite", "asks_for_change", "planned_rewrite"]
 
 _VERSION_OF_FORMAT = {2: "0.4", 3: "0.5"}
+_VECTORS = "zarr_vectors"
 _DIMENSIONS = "_ARRAY_DIMENSIONS"
 """The attribute by which xarray names the dimensions of v2 arrays."""
 
@@ -129,6 +130,8 @@ def _plain(
 ) -> Rewrite:
     root = documents[""] or {}
     zarr_format = zarr_format or int(root.get("zarr_format", 2))
+    if zarr_format == 2 or options.chunks is not None:
+        _refuse_vectors(documents, is_v2=zarr_format == 2)
     found = (parse_array(d) for d in documents.values() if d is not None and "shape" in d)
     _require_fitting(found, options)
     groups, arrays = [], []
@@ -140,6 +143,21 @@ def _plain(
             groups.append(PlannedNode(path, document, group))
     groups.sort(key=lambda node: node.depth)
     return Rewrite("rewrite", tuple(groups), tuple(arrays))
+
+
+def _refuse_vectors(documents: Mapping[str, Document | None], *, is_v2: bool) -> None:
+    """Refuse vector stores where they would be none afterwards."""
+    rule = (
+        "vector stores are Zarr v3: leave zarr_format out"
+        if is_v2
+        else "a chunk of its arrays is a cell of its space: leave chunks out, or make other cells "
+        "with anyzarr.vectors.rechunk"
+    )
+    for path, document in documents.items():
+        if _VECTORS in _attributes(document):
+            raise UnsupportedError(
+                f"there is a vector store at {path or '/'!r}, and {rule}", path=path
+            )
 
 
 def _require_fitting(arrays: Iterable[ArrayMetadata], options: CopyOptions) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from anyzarr import _parallel
 from anyzarr._convert._copy import Pair
@@ -65,7 +67,7 @@ def verify(opened: OpenJob, tracker: Tracker) -> Verification:
         nonlocal n_blocks
         expected = np.ascontiguousarray(opened.source.read(job.images[image].index, region))
         found = np.ascontiguousarray(level[region])
-        if found.tobytes() != expected.astype(found.dtype, copy=False).tobytes():
+        if not _are_same(found, expected.astype(found.dtype, copy=False)):
             where = ", ".join(f"{s.start}:{s.stop}" for s in region)
             raise CorruptDataError(
                 f"the pixels [{where}] of {level.path!r} are not those of the source: what was "
@@ -87,6 +89,13 @@ def verify(opened: OpenJob, tracker: Tracker) -> Verification:
             blocks_of(whole, chunks, most),
         )
     return Verification(len(levels), n_blocks, sum(level.nbytes for level in levels))
+
+
+def _are_same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    """Return whether elements are equal, bit for bit; what they point to, if they do."""
+    if one.dtype.hasobject or one.dtype.kind == "T":
+        return bool((one == other).all())
+    return one.tobytes() == other.tobytes()
 
 
 def verify_objects(

@@ -179,6 +179,8 @@ def _refuse_v2_only(order: str | None) -> None:
 
 def _data_type(dtype: Any) -> tuple[DataType, Any]:
     """Return the data type of whatever names one, and its spelling in a v3 document."""
+    if isinstance(dtype, DataType):
+        return dtype, data_type_json(dtype, dialect="zarr-python")
     if hasattr(dtype, "to_native_dtype") and hasattr(dtype, "to_json"):
         spelled = dtype.to_json(zarr_format=3)
         return parse_data_type(spelled, "dtype"), spelled

@@ -11,6 +11,9 @@ from anyzarr.ome._versions import family, stated_version
 __all__ = ["is_ome", "upgraded_attributes"]
 
 Shape = tuple[int, ...]
+_VECTORS = "zarr_vectors"
+"""The attribute of vector stores, whose ``multiscales`` are of no images."""
+
 _KINDS = ("multiscales", "plate", "well", "image-label", "bioformats2raw.layout", "scene")
 
 
@@ -25,6 +28,8 @@ def is_ome(attributes: Mapping[str, Any], name: str = "") -> bool:
         Last part of its path: two kinds of groups are known by their name, ``labels`` and
         ``OME``.
     """
+    if _VECTORS in attributes:
+        return False
     if isinstance(attributes.get("ome"), Mapping):
         return True
     return any(key in attributes for key in _KINDS) or _is_list(attributes, name) is not None

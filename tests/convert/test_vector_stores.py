@@ -1,0 +1,119 @@
+"""Vector stores are taken over as the Zarr that they are; elements of any length are compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import anyzarr
+import anyzarr.vectors
+from anyzarr._convert import _hierarchy
+from anyzarr.errors import CorruptDataError, MetadataError, UnsupportedError
+
+POSITIONS = np.random.default_rng(0).random((500, 3)).astype("f4") * 4
+
+
+@pytest.fixture
+def points(tmp_path: Path) -> Path:
+    anyzarr.vectors.write_points(tmp_path / "a.zarrvectors", POSITIONS, chunk_shape=(2, 2, 2))
+    return tmp_path / "a.zarrvectors"
+
+
+def sorted_points(location: Any) -> np.ndarray:
+    found = anyzarr.vectors.read_points(location).positions
+    return found[np.lexsort(found.T)]
+
+
+def codecs(store: Path, name: str) -> list[str]:
+    chain = json.loads((store / "0" / name / "zarr.json").read_text())["codecs"]
+    if chain[0]["name"] == "sharding_indexed":
+        chain = chain[0]["configuration"]["codecs"]
+    return [codec["name"] for codec in chain]
+
+
+@pytest.mark.parametrize("name", ["b.zarrvectors", "b.ozx"])
+@pytest.mark.parametrize("options", [{"compressor": "gzip"}, {"shards": False}, {"shards": "auto"}])
+def test_another_codec_and_other_shards(
+    points: Path, tmp_path: Path, options: dict[str, Any], name: str
+) -> None:
+    report = anyzarr.convert(points, tmp_path / name, verify=True, **options)
+    assert (report.kind, report.n_arrays) == ("rewrite", 2)
+    np.testing.assert_array_equal(sorted_points(tmp_path / name), sorted_points(points))
+    assert anyzarr.validate(tmp_path / name).errors == ()
+    before, after = (anyzarr.vectors.open_store(p).attrs for p in (points, tmp_path / name))
+    assert dict(after) == dict(before)
+
+
+def test_the_codec_asked_for_is_used(points: Path, tmp_path: Path) -> None:
+    assert codecs(points, "vertices") == ["vlen-bytes"]
+    anyzarr.convert(points, tmp_path / "b", compressor="gzip")
+    assert codecs(tmp_path / "b", "vertices") == ["vlen-bytes", "gzip"]
+    assert anyzarr.convert(points, tmp_path / "c").kind == "copy"
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"version": "0.5"}, MetadataError),
+        ({"version": "0.6"}, MetadataError),
+        ({"zarr_format": 2}, UnsupportedError),
+        ({"chunks": (2, 2, 2)}, UnsupportedError),
+        ({"levels": 2}, UnsupportedError),
+        ({"scale": {"x": 2}}, UnsupportedError),
+    ],
+)
+def test_what_is_for_images(
+    points: Path, tmp_path: Path, options: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        anyzarr.convert(points, tmp_path / "b", **options)
+    assert not (tmp_path / "b").exists()
+
+
+def test_nothing_to_upgrade(points: Path, tmp_path: Path) -> None:
+    with pytest.raises(MetadataError, match="no OME-Zarr"):
+        anyzarr.ome.upgrade(points, tmp_path / "b", version="0.6")
+
+
+BYTES = np.array([b"a", b"bb", b"", b"longer than a pointer, so elsewhere"], dtype=object)
+STRINGS = np.array(["a", "", "short", "longer than what numpy keeps in place"])
+
+
+@pytest.mark.parametrize("before", [2, 3])
+@pytest.mark.parametrize("options", [{"zarr_format": 2}, {"zarr_format": 3}, {}])
+@pytest.mark.parametrize("more", [{"chunks": (3,)}, {"compressor": "gzip"}])
+@pytest.mark.parametrize(("dtype", "values"), [("bytes", BYTES), ("string", STRINGS)])
+def test_elements_of_any_length(
+    dtype: str, values: np.ndarray, more: Any, options: Any, before: Any, tmp_path: Path
+) -> None:
+    source = anyzarr.create_array(
+        tmp_path / "a", shape=(4,), chunks=(2,), dtype=dtype, zarr_format=before
+    )
+    source[...] = values
+    anyzarr.convert(tmp_path / "a", tmp_path / "b", verify=True, **more, **options)
+    found = anyzarr.open_array(tmp_path / "b")
+    assert found.zarr_format == options.get("zarr_format", before)
+    assert found[...].tolist() == values.tolist()
+
+
+@pytest.mark.parametrize(("dtype", "values"), [("bytes", BYTES), ("string", STRINGS)])
+def test_verify_compares_what_elements_point_to(
+    dtype: str, values: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data: dict[str, bytes] = {}
+    source = anyzarr.create_array(data, shape=(4,), dtype=dtype, compressors=None)
+    source[...] = values
+    run = _hierarchy.run_job
+
+    def meanwhile(*args: Any) -> None:
+        run(*args)
+        source[3:] = [values[3][:-1] + values[3][:1]]
+
+    monkeypatch.setattr(_hierarchy, "run_job", meanwhile)
+    with pytest.raises(CorruptDataError, match="not those of the source"):
+        anyzarr.convert(data, tmp_path / "b", chunks=(2,), verify=True)
+    assert not (tmp_path / "b").exists()
