@@ -43,6 +43,7 @@ SCHEMES_OBJECT_STORE: Final = frozenset(
 """Schemes that obstore reads; fsspec takes them where obstore is not installed."""
 
 _ARCHIVE_ADAPTERS: Final = frozenset({"zip", "ozx"})
+_COMPRESSIONS: Final = frozenset({"gzip", "zstd"})
 _FORMATS: Final[dict[str, ZarrFormat | None]] = {"zarr": None, "zarr2": 2, "zarr3": 3}
 
 _NAME = re.compile(r"[a-z][a-z0-9+.\-]*")
@@ -110,6 +111,31 @@ class Location:
         """The path that the one archive step and the node step give together."""
         parts = (*(step.path for step in self.adapters), self.node_path)
         return "/".join(part for part in parts if part)
+
+    @property
+    def object_name(self) -> str:
+        """The name of the one object that the location may be; ``""`` if it names none.
+
+        Of what ``gzip:`` and ``zstd:`` decompress, that of the compressed object without its
+        ending.
+        """
+        steps, n_endings = list(self.adapters), 0
+        while steps and steps[-1].name in _COMPRESSIONS:
+            n_endings += 1
+            steps.pop()
+        if self.node_path or (steps and not steps[-1].path):
+            return ""
+        name = (steps[-1].path if steps else self._base_path).rpartition("/")[2]
+        return name.rsplit(".", n_endings)[0] if n_endings else name
+
+    @property
+    def _base_path(self) -> str:
+        if self.is_local:
+            return self.base.replace(os.sep, "/")
+        path = self.base.partition("://")[2].partition("/")[2]
+        if self.scheme in ("http", "https"):
+            path = path.partition("?")[0].partition("#")[0]
+        return unquote(path, errors="surrogateescape").rstrip("/")
 
     @property
     def is_local(self) -> bool:

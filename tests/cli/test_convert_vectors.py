@@ -43,3 +43,18 @@ def test_warnings_tell_what_is_left_out(tmp_path: Path, run: Run) -> None:
     done = run("convert", store, out)
     assert done.code == 0
     assert "nanometer" in done.err
+
+
+def test_files_in_a_bucket(tmp_path: Path, run: Run, s3: Any) -> None:
+    given = [f"{name}={value}" for name, value in s3.options.items()]
+    there = [word for option in given for word in ("--option", option)]
+    source = [word for option in given for word in ("--source-option", option)]
+    table, url = tmp_path / "p.csv", f"s3://{s3.new_bucket()}/p.parquet"
+    table.write_text("x,y\n1,2\n")
+    run("convert", table, tmp_path / "p.zv")
+    done = run("convert", tmp_path / "p.zv", url, "--backend", "obstore", *there)
+    assert done.code == 0, done.err
+    done = run("convert", url, tmp_path / "q.zv", "--source-backend", "obstore", *source)
+    assert done.code == 0, done.err
+    assert read_points(tmp_path / "q.zv").positions.tolist() == [[1, 2]]
+    assert "no file" in run("convert", url[:-8] + "q.csv", tmp_path / "r.zv", *source).sentence

@@ -71,8 +71,8 @@ def convert(
     anything else is copied byte for byte. A hierarchy for which other chunks, shards, a compressor,
     a format or a version is asked for is brought to them on the way, values equal bit for bit. A
     file of points, streamlines, skeletons or meshes (:mod:`anyzarr.vectors.formats`) becomes a
-    vector store, and a vector store such a file. The target appears when it is complete, or not at
-    all.
+    vector store, and a vector store such a file, wherever either is. The target appears when it is
+    complete, or not at all.
 
     Parameters
     ----------

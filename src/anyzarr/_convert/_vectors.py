@@ -9,15 +9,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from anyzarr import _atomic
 from anyzarr._convert._changes import Changes
 from anyzarr._convert._destination import Destination
+from anyzarr._convert._file_source import SourceFile, find_file
+from anyzarr._convert._file_target import file_target, format_of_target
 from anyzarr._convert._image import ImageOptions
 from anyzarr._convert._report import ConversionReport
-from anyzarr._convert._target import Location, local_path
+from anyzarr._convert._target import Location
 from anyzarr._progress import ProgressCallback, Tracker
+from anyzarr._url import parse_location
 from anyzarr.abc import Store
-from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
+from anyzarr.errors import MetadataError, UnsupportedError
 from anyzarr.vectors.formats import (
     FormatOptions,
     StoredSource,
@@ -26,8 +28,6 @@ from anyzarr.vectors.formats import (
     VectorFormat,
     VectorSource,
     Written,
-    format_of_name,
-    format_of_path,
     write_store,
 )
 
@@ -86,8 +86,10 @@ class VectorConversion:
     ----------
     source, target
         The locations.
-    reads, writes
-        Format of the source and of the target; None: a vector store.
+    reads
+        The file that is the source; None: a vector store.
+    writes
+        Format of the target; None: a vector store.
     overwrite
         Whether what is at the target may be replaced.
     options, changes, images
@@ -98,7 +100,7 @@ class VectorConversion:
 
     source: Location
     target: Location
-    reads: VectorFormat | None
+    reads: SourceFile | None
     writes: VectorFormat | None
     overwrite: bool = False
     options: VectorOptions = field(default_factory=VectorOptions)
@@ -108,30 +110,35 @@ class VectorConversion:
 
     def run(self, destination: Destination) -> ConversionReport:
         """Do it; the destination is for a store that is written."""
-        with closing(self._open()) as source:
-            facts = source.facts
-            row_bytes = facts.dtype.itemsize * len(facts.axes)
-            tracker = Tracker(self.progress)
-            tracker.start("vectors", facts.vertex_count * row_bytes)
+        if self.writes is None:
+            with self._opened() as source:
+                return self._to_store(source, destination)
+        return self._to_file(self.writes)
 
-            def advance(n: int) -> None:
-                tracker.advance(n * row_bytes)
-
-            if self.writes is not None:
-                return self._to_file(source, facts, self.writes, advance)
-            return self._to_store(source, facts, advance, destination)
-
-    def _open(self) -> VectorSource:
+    @contextmanager
+    def _opened(self) -> Iterator[VectorSource]:
         if self.reads is None:
             self._refuse([*self.options.given, *self.changes.names], "files that become a store")
-            return StoredSource(self.source.open("r"))
-        path = local_path(self.source.value)
-        assert path is not None
-        if self.reads.open is None:
+            with closing(StoredSource(self.source.open("r"))) as source:
+                yield source
+            return
+        kind = self.reads.kind
+        if kind.open is None:
             raise UnsupportedError(
-                f"{self.reads.name} is written and not read, so {str(path)!r} cannot be a source"
+                f"{kind.name} is written and not read, so {str(self.source)!r} cannot be a source"
             )
-        return self.reads.open(path, self._format_options())
+        with (
+            self.reads.fetched(Tracker(self.progress)) as path,
+            closing(kind.open(path, self._format_options())) as source,
+        ):
+            yield source
+
+    def _advance(self, facts: VectorFacts) -> Callable[[int], None]:
+        """Return what is told how many vertices are done."""
+        row_bytes = facts.dtype.itemsize * len(facts.axes)
+        tracker = Tracker(self.progress)
+        tracker.start("vectors", facts.vertex_count * row_bytes)
+        return lambda n: tracker.advance(n * row_bytes)
 
     def _format_options(self) -> FormatOptions:
         changes = self.changes
@@ -144,14 +151,9 @@ class VectorConversion:
                 f"{self.target} as it is; leave it out"
             )
 
-    def _to_store(
-        self,
-        source: VectorSource,
-        facts: VectorFacts,
-        advance: Callable[[int], None],
-        destination: Destination,
-    ) -> ConversionReport:
-        images = self.images
+    def _to_store(self, source: VectorSource, destination: Destination) -> ConversionReport:
+        facts, images = source.facts, self.images
+        advance = self._advance(facts)
         options = StoreOptions(
             chunk_shape=self.options.chunk_shape,
             shard_shape=_shard_shape(images.shards),
@@ -172,25 +174,18 @@ class VectorConversion:
             warnings=(*facts.warnings, *done.warnings),
         )
 
-    def _to_file(
-        self,
-        source: VectorSource,
-        facts: VectorFacts,
-        kind: VectorFormat,
-        advance: Callable[[int], None],
-    ) -> ConversionReport:
+    def _to_file(self, kind: VectorFormat) -> ConversionReport:
         self._refuse_store_options()
         if kind.write is None:
             raise UnsupportedError(f"{kind.name} is read and not written; choose another format")
-        kind.require(facts)
-        path = local_path(self.target.value)
-        if path is None:
-            raise UnsupportedError(
-                f"{self.target} is no local path, and {kind.name} is written to one; write it "
-                "there and copy it"
-            )
-        with _file_target(path, kind, overwrite=self.overwrite) as staging:
-            warnings = kind.write(source, staging, self._format_options(), advance)
+        with file_target(
+            self.target, kind, overwrite=self.overwrite, tracker=Tracker(self.progress)
+        ) as staging:
+            with self._opened() as source:
+                facts = source.facts
+                kind.require(facts)
+                advance = self._advance(facts)
+                warnings = kind.write(source, staging, self._format_options(), advance)
             size, n = _size(staging)
         return replace(self._report(facts, size, n), warnings=(*facts.warnings, *warnings))
 
@@ -213,10 +208,8 @@ def vector_conversion(
     source: Location, target: Location, options: VectorOptions
 ) -> VectorConversion | None:
     """Return how vectors get from one location to another; None where neither is such a file."""
-    here = None if source.backend or source.zarr_format else local_path(source.value)
-    reads = None if here is None else format_of_path(here, is_told=options.columns is not None)
-    there = None if target.backend or target.zarr_format else local_path(target.value)
-    writes = None if there is None else format_of_name(there.name)
+    reads = find_file(source, is_told=options.columns is not None)
+    writes = format_of_target(target)
     if reads is None and writes is None:
         return None
     return VectorConversion(source, target, reads, writes)
@@ -233,29 +226,9 @@ def _shard_shape(shards: Any) -> Any:
 
 
 def _stem(location: Location) -> str | None:
-    path = local_path(location.value)
-    return None if path is None else path.name.partition(".")[0]
-
-
-@contextmanager
-def _file_target(path: Path, kind: VectorFormat, *, overwrite: bool) -> Iterator[Path]:
-    """Yield a free path; what is written there takes the target's place on success."""
-    if overwrite and path.is_dir() and not _is_replaceable_folder(path, kind):
-        raise NodeExistsError(
-            f"{os.fspath(path)!r} is a folder and not {kind.name}, so it is not replaced; choose "
-            "another name, or remove it yourself",
-            path=os.fspath(path),
-        )
-    with _atomic.replacing(path, overwrite=overwrite) as staging:
-        if not kind.is_folder:
-            yield staging
-            return
-        with _atomic.new_folder(staging):
-            yield staging
-
-
-def _is_replaceable_folder(path: Path, kind: VectorFormat) -> bool:
-    return not any(path.iterdir()) or (kind.is_folder and kind.claims_folder(path))
+    if not isinstance(location.value, str | os.PathLike):
+        return None
+    return parse_location(location.value).object_name.partition(".")[0] or None
 
 
 def _size(path: Path) -> tuple[int, int]:

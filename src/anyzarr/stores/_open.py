@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from anyzarr import config
-from anyzarr._url import Location, ZarrFormat, parse_location, plain_path
+from anyzarr._url import Location, ZarrFormat, parse_location, plain_path, redact
 from anyzarr.abc import Store
 from anyzarr.errors import ReadOnlyError, StoreError
 from anyzarr.stores._adapters import StepSource, UrlSource, adapter_of
@@ -20,7 +20,7 @@ from anyzarr.stores._registry import backend_of, factory_of
 from anyzarr.stores._wrap import wrap
 from anyzarr.stores._zip import ZipStore, is_archive_file
 
-__all__ = ["Mode", "open_folder", "open_store"]
+__all__ = ["Mode", "open_folder", "open_object", "open_store"]
 
 _MODES: Final = ("r", "r+", "a", "w", "w-")
 
@@ -99,6 +99,58 @@ def open_folder(location: Any, *, read_only: bool) -> Store | None:
     return factory_of("local")(root, read_only=read_only)
 
 
+def open_object(
+    location: str | os.PathLike[str],
+    *,
+    backend: str | None = None,
+    mode: Literal["r", "a"] = "r",
+    **backend_kwargs: Any,
+) -> tuple[Store, str]:
+    """Return the store that holds the one object which a location is, and its key.
+
+    Parameters
+    ----------
+    location
+        A path, a URL, or a URL pipeline whose last step gives an object.
+    backend, **backend_kwargs
+        As for :func:`open_store`.
+    mode
+        ``"r"``: the store can only be read. ``"a"``: it can be written to. The object may be
+        absent.
+
+    Raises
+    ------
+    StoreError
+        The location is no object, or is to be written and has steps or a cache.
+    ReadOnlyError
+        The store cannot be written to.
+    MissingDependencyError
+        A package is missing; the message has the install command.
+    """
+    options, cache = without_cache(backend_kwargs)
+    parsed = parse_location(location)
+    base = BaseSource(parsed, backend, mode, options, cache)
+    if mode == "r":
+        return _after_steps(base, parsed).as_object()
+    if parsed.adapters or cache:
+        raise StoreError(
+            f"{redact(os.fspath(location))!r} is to be written, and "
+            f"{'what follows a step' if parsed.adapters else 'a cache'} is only for reading: "
+            "leave it out",
+            store=str(base),
+        )
+    store, key = base.container(read_only=False)
+    return for_mode(store, mode), key
+
+
+def _after_steps(base: BaseSource, parsed: Location) -> UrlSource:
+    source: UrlSource = base
+    for step in parsed.adapters:
+        adapter, _ = adapter_of(step.name, f"{source}|{step.name}:")
+        source = StepSource(adapter(source, step.body))
+    return source
+
+
 def _open_live(location: Any, backend: str | None, mode: Mode, options: dict[str, Any]) -> Store:
     store = wrap(location)
     if options:
@@ -157,17 +209,15 @@ def _open_pipeline(
     cache: dict[str, Any],
 ) -> Store:
     base = BaseSource(parsed, backend, "r", options, cache)
-    steps = [(step, *adapter_of(step.name, f"{base}|{step.name}:")) for step in parsed.adapters]
-    closed = next((step.name for step, _, writable in steps if not writable), None)
+    steps = [(step, adapter_of(step.name, f"{base}|{step.name}:")[1]) for step in parsed.adapters]
+    closed = next((step.name for step, writable in steps if not writable), None)
     if mode != "r" and closed is not None:
         raise ReadOnlyError(
             f"what '{closed}:' gives after {base} can only be read, so it cannot be opened with "
             f"mode={mode!r}: use mode='r', or copy it to a folder",
             store=str(base),
         )
-    source: UrlSource = BaseSource(parsed, backend, mode, options, cache)
-    for step, adapter, _ in steps:
-        source = StepSource(adapter(source, step.body))
+    source = _after_steps(BaseSource(parsed, backend, mode, options, cache), parsed)
     return _within(for_mode(source.as_folder(), mode), parsed.node_path)
 
 

@@ -136,6 +136,8 @@ class VectorFormat:
         What can be written, and in how many dimensions; None: any.
     is_folder
         Whether it is a folder that is written.
+    index
+        Of a folder, the name of the file in it that tells the format, and is written last.
     claims_folder
         Whether a folder is of this format; quick, and certain.
     claims_file
@@ -149,6 +151,7 @@ class VectorFormat:
     geometry_types: frozenset[str] = frozenset()
     ndim: int | None = 3
     is_folder: bool = False
+    index: str | None = None
     claims_folder: Callable[[Path], bool] = _is_none
     claims_file: Callable[[Path], bool] = _is_any
 

@@ -239,6 +239,7 @@ PRECOMPUTED = VectorFormat(
     frozenset({"point_cloud", "line", "mesh", *_PATHS, *_NETWORKS}),
     ndim=None,
     is_folder=True,
+    index="info",
     claims_folder=_is_precomputed,
 )
 """The format, for the registry."""
