@@ -29,10 +29,12 @@ from anyzarr.errors import (
 from anyzarr.stores import MemoryStore, open_store
 from anyzarr.vectors import write_graph, write_mesh, write_points, write_polylines
 
-from ...engines._object_server import (  # noqa: TID252 (tests are no installed package)
-    Handler,
+from ..._object_faults import cut_off  # noqa: TID252 (tests are no installed package)
+from ..._object_server import (  # noqa: TID252 (tests are no installed package)
+    Answer,
+    Exchange,
+    Fault,
     ObjectServer,
-    cut_off,
     serving,
 )
 
@@ -135,23 +137,24 @@ def test_files_on_a_web_server(web: ObjectServer, tmp_path: Path) -> None:
         anyzarr.convert(tmp_path / "here", f"{web.url}/new.csv")
 
 
-def test_a_signed_url_may_be_for_reading_alone(
-    web: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Handler, "do_HEAD", lambda handler: handler.answer(403, b""))
-    web.objects["spots.csv?signature=hush"] = POINTS.encode()
+def no_head(x: Exchange) -> Fault | None:
+    """Look-ups are forbidden."""
+    return (lambda x: x.send(Answer(403))) if x.method == "HEAD" else None
+
+
+def test_a_signed_url_may_be_for_reading_alone(web: ObjectServer, tmp_path: Path) -> None:
+    web.choose = no_head
+    web.objects["spots.csv"] = POINTS.encode()
     report = anyzarr.convert(f"{web.url}/spots.csv?signature=hush", tmp_path / "there")
     assert report.vertex_count == 40
     assert "hush" not in report.source
 
 
-def test_what_is_not_there_or_not_to_be_read(
-    web: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_not_there_or_not_to_be_read(web: ObjectServer, tmp_path: Path) -> None:
     for url in (f"{web.url}/none.csv", f"{web.url}/none.csv?signed=1", "memory://nobody/none.csv"):
         with pytest.raises(NodeNotFoundError, match="there is no file"):
             anyzarr.convert(url, tmp_path / "out")
-    monkeypatch.setattr(Handler, "do_HEAD", lambda handler: handler.answer(403, b""))
+    web.choose = no_head
     with pytest.raises(StoreError, match=r"secret\.csv"):
         anyzarr.convert(f"{web.url}/secret.csv", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -170,7 +173,7 @@ def test_a_file_that_is_cut_off_on_its_way_leaves_nothing(
     web: ObjectServer, tmp_path: Path
 ) -> None:
     web.objects["spots.csv"] = POINTS.encode()
-    web.faults["spots.csv"] = [cut_off] * 50
+    web.choose = lambda x: cut_off if x.method == "GET" else None
     with pytest.raises((StoreError, ConflictError)), anyzarr.config.set(retries=0):
         anyzarr.convert(f"{web.url}/spots.csv", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -209,14 +212,11 @@ def test_files_in_archives_and_compressed_ones(tmp_path: Path) -> None:
         anyzarr.convert(f"{tmp_path}/a.zip|zip:s.csv", {})
 
 
-Fault = Callable[[str], None]
-
-
 @pytest.fixture
-def puts(monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], list[Fault]]:
+def puts(monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], list[Callable[[str], None]]]:
     """Keys that are put into memory stores, and what is to happen before."""
     keys: list[str] = []
-    faults: list[Fault] = []
+    faults: list[Callable[[str], None]] = []
     put, lock = MemoryStore._put, threading.Lock()
 
     def noting(store: Any, key: str, value: Any, precondition: Any) -> str | None:
@@ -237,7 +237,7 @@ def full(key: str) -> None:
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_target_is_there_whole_or_not_at_all(
-    here: Path, puts: tuple[list[str], list[Fault]], overwrite: bool
+    here: Path, puts: tuple[list[str], list[Callable[[str], None]]], overwrite: bool
 ) -> None:
     keys, faults = puts
     where = f"memory://whole{overwrite}"
