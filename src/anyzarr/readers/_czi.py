@@ -20,6 +20,7 @@ import numpy.typing as npt
 from anyzarr._optional import require
 from anyzarr._pyramid import Region
 from anyzarr.errors import CorruptDataError, MetadataError, UnsupportedError
+from anyzarr.ome import Channel
 from anyzarr.readers._axis_map import AxisMap, map_named
 from anyzarr.readers._calibration import Calibration, described, rgb_channels
 from anyzarr.readers._czi_metadata import CziXml
@@ -48,12 +49,16 @@ class _Scene:
         all dimensions but ``Y``, ``X`` and ``S``.
     path
         Of the file, for errors.
+    zoom
+        Stored pixels per pixel of the coordinates of tiles along (X, Y): not 1 where tiles are of
+        super-resolution (PALM), or of part of it (Airyscan).
     """
 
     czifile: Any
     image: Any
     planes: Mapping[tuple[int, ...], tuple[Any, ...]]
     path: Path
+    zoom: tuple[float, float]
     axis_map: AxisMap
     description: SourceImage
 
@@ -68,8 +73,8 @@ class _Scene:
         out = np.zeros([s.stop - s.start for s in region], self.description.dtype)
         part = dict(zip(dims, region, strict=True))
         start = dict(zip(dims, image.start, strict=True))
-        y, x = part["Y"], part["X"]
-        roi = (start["X"] + x.start, start["Y"] + y.start, x.stop - x.start, y.stop - y.start)
+        x, y = (slice(start[a] + part[a].start, start[a] + part[a].stop) for a in "XY")
+        roi, inner = _area(x, y, self.zoom)
         outer = [i for i, name in enumerate(dims) if name not in "YXS"]
         for index in itertools.product(*(range(region[i].start, region[i].stop) for i in outer)):
             key = tuple(image.start[i] + k for i, k in zip(outer, index, strict=True))
@@ -78,7 +83,7 @@ class _Scene:
                 place: list[Any] = [slice(None)] * len(dims)
                 for i, k in zip(outer, index, strict=True):
                     place[i] = slice(k - region[i].start, k - region[i].start + 1)
-                plane = self._plane(tiles, roi)
+                plane = self._plane(tiles, roi)[inner]
                 samples = part.get("S", slice(None))
                 out[tuple(place)] = plane[..., samples] if "S" in dims else plane
         return out
@@ -87,9 +92,16 @@ class _Scene:
         for tile in tiles:
             self._require_tile(tile)
         view = self.czifile.CziImage(
-            self.image._parent, tiles, squeeze=False, roi=roi, pixeltype=self.image.pixeltype
+            self.image._parent,
+            tiles,
+            squeeze=False,
+            roi=roi,
+            pixeltype=self.image.pixeltype,
+            storedsize=self.image.storedsize,
         )
-        return view.asarray(maxworkers=1)
+        plane = view.asarray(maxworkers=1)
+        dims = "YXS" if "S" in view.dims else "YX"
+        return plane.reshape(plane.shape[-len(dims) :])
 
     def _require_tile(self, tile: Any) -> None:
         """Refuse a tile that is not there, or larger than what is there can be."""
@@ -103,6 +115,23 @@ class _Scene:
                 f"the tile at byte {tile.file_position} is of {segment.data_size} bytes, of which "
                 f"{decoded} are to be made, and {left} are there"
             )
+
+
+def _area(
+    x: slice, y: slice, zoom: tuple[float, float]
+) -> tuple[tuple[int, int, int, int], tuple[slice, slice]]:
+    """Return the area of tiles' coordinates that covers stored pixels, and where they are in it."""
+    starts, sizes, inner = [], [], []
+    for part, factor in zip((x, y), zoom, strict=True):
+        first = math.floor(part.start / factor)
+        last = math.ceil(part.stop / factor)
+        if factor != 1:
+            last += math.ceil(1 / factor)  # as starts and sizes are rounded
+        starts.append(first)
+        sizes.append(last - first)
+        offset = part.start - round(first * factor)
+        inner.append(slice(offset, offset + part.stop - part.start))
+    return (starts[0], starts[1], sizes[0], sizes[1]), (inner[1], inner[0])
 
 
 def _overlaps(tile: Any, roi: tuple[int, int, int, int]) -> bool:
@@ -175,22 +204,20 @@ def _source(czifile: Any, opened: Any, path: Path) -> ImageSource:
 
 
 def _scene(czifile: Any, image: Any, number: int, n_scenes: int, xml: CziXml, path: Path) -> _Scene:
+    image, zoom, notes = _as_stored(image)
     planes = _planes(image, path)
     sizes = dict(image.sizes)
     n_samples = sizes.get("S", 1)
     axis_map = map_named("".join(image.dims), image.shape, keep="cyx" if xml.has_names else "yx")
-    are_colours = n_samples in {3, 4} and sizes.get("C", 1) == 1
-    channels = rgb_channels(n_samples) if are_colours else xml.channels(image.dtype)
+    are_colours = n_samples in {3, 4}
+    channels = xml.channels(image.dtype)
+    if are_colours:
+        channels = _colours(n_samples, channels if sizes.get("C", 1) > 1 else None)
     has_windows = all(channel.window is not None for channel in channels or ())
-    notes = []
-    expected = math.prod(n for name, n in sizes.items() if name not in "YXS")
-    if len(planes) < expected:
-        notes.append(
-            f"{expected - len(planes)} of {expected} planes are missing from the file and read as "
-            "zero"
-        )
+    notes += _notes(image, len(planes), are_colours)
     x, y, _, _ = image.bbox
-    known = xml.sizes()
+    factors = dict(zip("XY", zoom, strict=True))
+    known = {a: (size / factors.get(a, 1.0), unit) for a, (size, unit) in xml.sizes().items()}
     calibration = Calibration(
         xml.scene_name(number) or (f"Scene {number}" if n_scenes > 1 else None),
         known,
@@ -199,7 +226,54 @@ def _scene(czifile: Any, image: Any, number: int, n_scenes: int, xml: CziXml, pa
         origin={a: p * known[a][0] for a, p in (("X", x), ("Y", y)) if a in known},
     )
     known_image = described(axis_map, image.dtype, calibration, warnings=notes)
-    return _Scene(czifile, image, planes, path, axis_map, known_image)
+    return _Scene(czifile, image, planes, path, zoom, axis_map, known_image)
+
+
+def _notes(image: Any, n_planes: int, are_colours: bool) -> list[str]:
+    notes = []
+    expected = math.prod(n for name, n in dict(image.sizes).items() if name not in "YXS")
+    if n_planes < expected:
+        notes.append(
+            f"{expected - n_planes} of {expected} planes are missing from the file and read as zero"
+        )
+    kinds = sorted({tile.pixel_type.name for tile in image.directory_entries})
+    if len(kinds) > 1:
+        notes.append(
+            f"channels are of several kinds ({', '.join(kinds)}), and all become {image.dtype}"
+            + (" in colours" if are_colours else "")
+        )
+    return notes
+
+
+def _colours(n_samples: int, channels: tuple[Channel, ...] | None) -> tuple[Channel, ...]:
+    """Return the channels of colours: one for each sample, or each sample of each channel."""
+    samples = rgb_channels(n_samples)
+    if channels is None:
+        return samples
+    return tuple(
+        replace(sample, label=f"{channel.label or i} {sample.label}")
+        for i, channel in enumerate(channels)
+        for sample in samples
+    )
+
+
+def _as_stored(image: Any) -> tuple[Any, tuple[float, float], list[str]]:
+    """Return an image with its pixels as they are stored, how many to one, and what is to be said.
+
+    Tiles of several resolutions are brought to that of their coordinates.
+    """
+    ratios = {
+        tuple(tile.stored_shape[i] / max(1, tile.shape[i]) for i in map(tile.dims.index, "XY"))
+        for tile in image.directory_entries
+    }
+    if ratios == {(1.0, 1.0)}:
+        return image, (1.0, 1.0), []
+    if len(ratios) > 1:
+        return image, (1.0, 1.0), [
+            "tiles are of several resolutions, and all are brought to that of the coordinates"
+        ]  # fmt: skip
+    x, y = ratios.pop()
+    return image(storedsize=True), (x, y), []
 
 
 def _planes(image: Any, path: Path) -> dict[tuple[int, ...], tuple[Any, ...]]:
