@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from anyzarr import crud
+from anyzarr._nodes import Array
 from anyzarr.stores import join
 from anyzarr.vectors._blobs import Ints, starts_of
+from anyzarr.vectors._cells import CellArray
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
-from anyzarr.vectors._fragment_columns import has_fragment_columns, stage_fragment_columns
+from anyzarr.vectors._fragment_columns import fragment_columns
 from anyzarr.vectors._fragments import FragmentTable, encode_fragments
 from anyzarr.vectors._job import Job, Kind
 from anyzarr.vectors._merge import append_fragments, extend_fragments
@@ -22,40 +25,50 @@ from anyzarr.vectors._objects_write import (
     write_object_attributes,
     write_objects,
 )
-from anyzarr.vectors._transaction import Transaction
-from anyzarr.vectors._turns import Turn
+from anyzarr.vectors._recorded import begin_phase
 
 __all__ = [
     "commit_fragments",
     "completed_level",
     "completed_root",
-    "finish_write",
+    "mark_levels_stale",
+    "put_level_document",
     "put_objects",
+    "put_root_attributes",
     "tiles",
 ]
 
 
-def commit_fragments(job: Job, turn: Turn) -> bool:
+def commit_fragments(job: Job) -> bool:
     """Write the fragments: from here on the rows that they name count.
 
     Returns whether the fragments of each cell are its rows from the first to the last.
     """
-    new = job.scattered.fragments
+    new, cells = job.scattered.fragments, job.scattered.cells
     if job.rows.any():
         merge = extend_fragments if job.pieces.by_number else append_fragments
         new = merge(job.fragments, new, job.rows)
     blobs = encode_fragments(new)
     about = {"encoding": "fragment_index_v1"}
     array = job.array("vertex_fragments", "vertex_fragments", about, len(blobs.data))
-    if job.has_data and has_fragment_columns(job.root, job.level.level):
-        tx = Transaction(job.root, [turn], was_consolidated=False)
-        tx.cells(array, job.scattered.cells, blobs)
-        stage_fragment_columns(tx, job, new.fragments)
-        tx.commit()
-    else:
-        array.write(job.scattered.cells, blobs)
-        array.with_cells(job.scattered.cells).put()
+    if job.has_data:
+        for column, rows in fragment_columns(job, new.fragments, _arrays_of(job)):
+            column.write(cells, rows)
+            column.with_cells(cells).put()
+        # Whoever reads the fragments in between finds rows of attributes for more than there are.
+        begin_phase(job.root.store)
+    array.write(cells, blobs)
+    begin_phase(job.root.store)
+    array.with_cells(cells).put()
     return tiles(new, job.rows + job.scattered.counts)
+
+
+def _arrays_of(job: Job) -> Callable[[str], CellArray | None]:
+    def array_at(path: str) -> CellArray | None:
+        node = job.root.get_many([path]).get(path)
+        return CellArray(node.metadata, node.store, node.path) if isinstance(node, Array) else None
+
+    return array_at
 
 
 def tiles(table: FragmentTable, rows: Ints) -> bool:
@@ -127,9 +140,9 @@ def completed_root(job: Job, kind: Kind, before: RootMetadata) -> RootMetadata:
     return after.with_level(number, job.metadata.scale_of(number))
 
 
-def _mark_stale(job: Job) -> None:
+def mark_levels_stale(job: Job) -> None:
     """Let the levels of detail of what is added to say that they show what was before."""
-    if job.level.level or not job.has_data or not job.geometry.n_vertices:
+    if job.level.level or not job.geometry.n_vertices:
         return
 
     def stale(stored: dict[str, Any]) -> dict[str, Any]:
@@ -141,11 +154,17 @@ def _mark_stale(job: Job) -> None:
         crud.update_attributes(job.root.store, place, stale)
 
 
-def finish_write(job: Job, kind: Kind, is_tiled: bool) -> None:
-    """Write the documents of the level and of the root, which make the write complete."""
-    _mark_stale(job)
+def put_level_document(job: Job, *, is_tiled: bool) -> None:
+    """Write the document of the level, after everything that it tells of."""
     level = completed_level(job, is_tiled=is_tiled)
     put_documents(job.root, {job.path: group_at(level.attributes())})
+
+
+def put_root_attributes(job: Job, kind: Kind) -> None:
+    """Let the root say what it says once the write counts, if that is anything else."""
+    stored = job.root.metadata.attributes
+    if completed_root(job, kind, RootMetadata.parse(stored)).attributes() == stored:
+        return
 
     def final(stored: dict[str, Any]) -> dict[str, Any]:
         return completed_root(job, kind, RootMetadata.parse(stored)).attributes()

@@ -18,7 +18,7 @@ from anyzarr.vectors._attributes import (
     encode_column,
     row_layout,
 )
-from anyzarr.vectors._blobs import Ints, Origin
+from anyzarr.vectors._blobs import Ints, Origin, index_ranges
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._edit import EditSummary, open_for_edit
 from anyzarr.vectors._edit_attributes import new_array
@@ -124,8 +124,11 @@ def _column(level: StoredLevel, gathered: Gathered, name: str) -> npt.NDArray[An
     array = level.array(f"{_FAMILY}/{name}")
     dtype, shape = row_layout(name, array.attributes)
     rows, offsets = array.rows(gathered.cells, dtype, shape)
-    wrong = np.diff(offsets) != gathered.table.fragments
+    counts, n_fragments = np.diff(offsets), gathered.table.fragments
+    wrong = counts < n_fragments
     Origin(array.path, gathered.cells).refuse(wrong, "has not as many rows as fragments")
+    if (counts > n_fragments).any():  # of fragments that are being added
+        rows = rows[index_ranges(offsets[:-1], n_fragments)]
     return decode_column(name, rows, array.attributes)
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from anyzarr._nodes import Array, Group
 from anyzarr.abc import Ragged
 from anyzarr.vectors._attributes import encode_column, row_layout
 from anyzarr.vectors._blobs import Ints, index_ranges, starts_of
+from anyzarr.vectors._cells import CellArray
 from anyzarr.vectors._job import Job
 from anyzarr.vectors._objects_write import all_rows
 from anyzarr.vectors._relink import padded_rows
 from anyzarr.vectors._transaction import Transaction
 
-__all__ = ["has_fragment_columns", "stage_fragment_columns"]
+__all__ = ["fragment_columns", "stage_fragment_columns"]
 
 _OWNER = "object_id"
-
-
-def has_fragment_columns(root: Group, level: int) -> bool:
-    """Return whether the fragments of a level have attributes."""
-    return bool(_columns(root, level))
 
 
 def _columns(root: Group, level: int) -> dict[str, Array]:
@@ -30,24 +28,32 @@ def _columns(root: Group, level: int) -> dict[str, Array]:
 
 
 def stage_fragment_columns(tx: Transaction, job: Job, after: Ints) -> None:
-    """Let attributes of fragments have a row for each that the cells of a write will have.
+    """Stage the arrays that :func:`fragment_columns` returns."""
+    for array, blobs in fragment_columns(job, after, tx.cell_array):
+        tx.cells(array, job.scattered.cells, blobs)
+
+
+def fragment_columns(
+    job: Job, after: Ints, array_at: Callable[[str], CellArray | None]
+) -> Iterator[tuple[CellArray, Ragged]]:
+    """Return attributes of fragments with a row for each that the cells of a write will have.
 
     Of new fragments the attribute ``object_id`` is the id of their object, -1 for none; others they
     have not: NaN, the least or greatest whole number of the type, or no text.
 
     Parameters
     ----------
-    tx
-        Takes the arrays.
     job
         The write.
     after
         Number of fragments that each cell will have.
+    array_at
+        Returns the array at a path below the root.
     """
     cells, before = job.scattered.cells, job.fragments.fragments
     first = starts_of(after)[:-1]
     for name in _columns(job.root, job.level.level):
-        array = tx.cell_array(f"{job.path}/fragment_attributes/{name}")
+        array = array_at(f"{job.path}/fragment_attributes/{name}")
         assert array is not None
         dtype, shape = row_layout(name, array.attributes)
         n_bytes = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
@@ -62,7 +68,7 @@ def stage_fragment_columns(tx: Transaction, job: Job, after: Ints) -> None:
         stored = array.read(cells)
         rows[index_ranges(first, before)] = padded_rows(stored, before, n_bytes)
         blobs = Ragged.from_lengths(rows, after * n_bytes)
-        tx.cells(array.covering(job.grid, cells), cells, blobs)
+        yield array.covering(job.grid, cells), blobs
 
 
 def _owners(job: Job) -> Ints:

@@ -187,7 +187,7 @@ class Job:
         node = self.nodes.get(f"{self.path}/{name}")
         if not isinstance(node, Array):
             return None
-        array = CellArray(node.metadata, node.store, node.path)
+        array = CellArray(node.metadata, self.root.store, node.path)
         return array.covering(self.grid, self.scattered.cells)
 
     def array(self, name: str, kind: str, attributes: Mapping[str, Any], n_bytes: int) -> CellArray:

@@ -20,6 +20,7 @@ from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._geometry import Columns
 from anyzarr.vectors._manifests import ManifestTable, encode_manifests
 from anyzarr.vectors._objects import DENSE, ObjectIndex, read_groups
+from anyzarr.vectors._recorded import begin_phase
 
 __all__ = [
     "MANIFEST_ROWS",
@@ -47,7 +48,11 @@ _ATTRIBUTE_ROWS = 65_536
 
 def put_documents(root: Group, documents: Documents) -> None:
     """Store documents, those of arrays before those of the groups that hold them."""
+    depth = 0
     for path in sorted(documents, key=lambda path: (-path.count("/"), path)):
+        if path.count("/") != depth:
+            depth = path.count("/")
+            begin_phase(root.store)
         put_document(documents[path], root.store, join(root.path, path))
 
 

@@ -26,6 +26,7 @@ from anyzarr.vectors._constants import EDIT, EDITION
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._grid import Coords
 from anyzarr.vectors._objects_write import extended
+from anyzarr.vectors._redo import redo
 from anyzarr.vectors._settle import delete_objects_but, separator_of, settle
 from anyzarr.vectors._turns import Turn, one_writer
 
@@ -290,5 +291,6 @@ def editing(root: Group) -> Iterator[Transaction]:
             for number in metadata.levels or (0,)
         ]
         settle(root.refresh())
+        redo(root, metadata.levels)
         yield Transaction(root, turns, "consolidated_metadata" in root.metadata.document)
         root.refresh()

@@ -18,6 +18,7 @@ from anyzarr.vectors._constants import (
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._open import open_root
+from anyzarr.vectors._redo import as_decided
 from anyzarr.vectors._report import VectorFindings, VectorReport
 from anyzarr.vectors._validate_cells import check_cells
 from anyzarr.vectors._validate_links import check_level_links, check_links
@@ -76,6 +77,12 @@ def validate(
         raise MetadataError(f"level={level!r} is not one of 1 to 5", kind="level")
     root, metadata = open_root(path, "r", backend=backend, **backend_kwargs)
     findings = VectorFindings()
+    root, unfinished = as_decided(root, metadata.levels)
+    for number in unfinished:
+        findings.warning(
+            str(number), "unfinished-write", "a write is going on, or was cut off: the store was "
+            "checked as it will be when the next write has completed it"
+        )  # fmt: skip
     stored = _structure(root, metadata, findings)
     if level >= 2:
         _root_metadata(metadata, findings)

@@ -18,7 +18,13 @@ from anyzarr.stores import join
 from anyzarr.vectors._attributes import encode_column
 from anyzarr.vectors._blobs import Origin
 from anyzarr.vectors._cells import CellArray, Storage
-from anyzarr.vectors._completed import commit_fragments, finish_write, put_objects
+from anyzarr.vectors._completed import (
+    commit_fragments,
+    mark_levels_stale,
+    put_level_document,
+    put_objects,
+    put_root_attributes,
+)
 from anyzarr.vectors._divided import divided, divided_grid
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._fragments import FragmentTable, decode_fragments
@@ -31,6 +37,8 @@ from anyzarr.vectors._objects_write import (
     put_documents,
 )
 from anyzarr.vectors._parts import put_parts, write_parts
+from anyzarr.vectors._recorded import begin_phase
+from anyzarr.vectors._redo import decided_together, redo
 from anyzarr.vectors._regrow import make_room
 from anyzarr.vectors._scatter import scatter
 from anyzarr.vectors._settle import settle
@@ -70,12 +78,14 @@ def write_level(
     Notes
     -----
     In this order: rows of vertices, attributes and links; the fragments, from which on the rows
-    count; objects and groups; the documents. Whoever reads meanwhile, or after the write was cut
-    off, finds what was there before, and of what is new whole cells at most.
+    count; objects and groups; the documents. Whoever reads meanwhile finds what was there before,
+    and of what is new whole cells at most. A write that is cut off has happened or has not: if it
+    was decided, the next one completes it (:mod:`anyzarr.vectors._redo`).
     """
     level = plan or LevelMetadata(0)
     with one_writer(root.store, root.path, level.level) as turn:
         settle(root.refresh())
+        redo(root, [level.level])
         grow(root, geometry, options, level.level)
         job, ignored = prepare(root, geometry, options, kind, level, scale)
         is_consolidated = "consolidated_metadata" in root.metadata.document
@@ -121,6 +131,11 @@ def grow(root: Group, geometry: Geometry, options: WriteOptions, number: int) ->
 
 
 def _write(job: Job, kind: Kind, turn: Turn) -> None:
+    """Write rows, and what lets them count.
+
+    Of a level that holds something, the latter is decided in one moment; one that does not says
+    nothing of itself until its document is there.
+    """
     _begin(job)
     parts, documents = vertex_parts(job)
     if kind.links is not None:
@@ -129,13 +144,30 @@ def _write(job: Job, kind: Kind, turn: Turn) -> None:
     # Vertices first: what else is written, links not least, counts their rows.
     parts[0].array.write(parts[0].cells, parts[0].blobs)
     write_parts(parts[1:])
+    if not job.has_data:
+        turn.check()
+        _count(job, parts, documents)
+        put_root_attributes(job, kind)
+        return
+    # Bounds may be larger than what they hold, and levels of detail stale that are not.
+    put_root_attributes(job, kind)
+    mark_levels_stale(job)
+    with decided_together(job.root, job.level.level, turn) as root:
+        arrays = [replace(part.array, store=root.store) for part in parts]
+        recorded = [replace(p, array=a) for p, a in zip(parts, arrays, strict=True)]
+        _count(replace(job, root=root), recorded, documents)
+
+
+def _count(job: Job, parts: Sequence[Part], documents: Documents) -> None:
+    """Let rows that have been written count: in this order, the level's document last."""
     put_documents(job.root, documents)
     put_parts(parts)
-    turn.check()
-    is_tiled = commit_fragments(job, turn)
+    begin_phase(job.root.store)
+    is_tiled = commit_fragments(job)
+    begin_phase(job.root.store)
     put_documents(job.root, put_objects(job))
-    turn.check()
-    finish_write(job, kind, is_tiled)
+    begin_phase(job.root.store)
+    put_level_document(job, is_tiled=is_tiled)
 
 
 # ---------------------------------------------------------------------- before anything is written
