@@ -117,10 +117,10 @@ def _wait(helpers: list[Future[None]], errors: list[BaseException]) -> None:
 def map_ordered(work: Callable[[T], R], items: Iterable[T], *, limit: int | None = None) -> list[R]:
     """Return ``[work(item) for item in items]``, computed on several threads."""
     values = list(items)
-    results: list[R | None] = [None] * len(values)
+    results: dict[int, R] = {}
 
     def one(index: int) -> None:
         results[index] = work(values[index])
 
     for_each(one, range(len(values)), limit=1 if len(values) < 2 else limit)
-    return results  # type: ignore[return-value]  # every slot was filled or an error was raised
+    return [results[index] for index in range(len(values))]

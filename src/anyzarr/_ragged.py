@@ -113,8 +113,6 @@ class Ragged:
         same = np.array_equal(self.offsets, other.offsets)
         return same and np.array_equal(self.data, other.data)
 
-    __hash__ = None  # type: ignore[assignment]  # of arrays, which may change
-
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
         """Number of bytes of each element."""

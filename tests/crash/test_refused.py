@@ -52,7 +52,7 @@ def outcomes() -> Iterator[Any]:
     def outcome(how: str, name: str) -> dict[str, Any]:
         if how not in known:
             known[how] = attempt_all(how)
-        return known[how][name]  # type: ignore[no-any-return]
+        return known[how][name]
 
     yield outcome
     for how, found in known.items():
@@ -77,7 +77,7 @@ def attempt_all(how: str) -> dict[str, Any]:
         found = json.loads(done.stdout)
         for result in found.values():
             result["folder"] = str(folder)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def changed(found: dict[str, Any]) -> int:

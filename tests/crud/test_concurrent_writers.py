@@ -120,7 +120,7 @@ def test_clients_of_an_object_store_lose_nothing(s3: Any) -> None:
 def distinct(store: Any, number: int) -> Any:
     """Return a store of another address over the same objects, which shares no lock."""
 
-    class Distinct(type(store)):  # type: ignore[misc]
+    class Distinct(type(store)):
         @property
         def url(self) -> str:
             return f"client-{number}:{super().url}"

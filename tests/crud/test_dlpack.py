@@ -39,7 +39,7 @@ class Tensor:
 class OldTensor(Tensor):
     """The same in the first version of the protocol."""
 
-    def __dlpack__(self, stream: Any = None) -> Any:  # type: ignore[override]
+    def __dlpack__(self, stream: Any = None) -> Any:
         return _dlpack.export(self.array, stream=stream)
 
 

@@ -50,7 +50,7 @@ def test_ragged_values_are_checked() -> None:
         with pytest.raises(ValueError, match="offsets"):
             Ragged(np.zeros(size, np.uint8), np.array(offsets, np.int64))
     with pytest.raises(ValueError, match="uint8"):
-        Ragged(np.zeros(1, np.int8), np.array([0, 1]))  # type: ignore[arg-type]
+        Ragged(np.zeros(1, np.int8), np.array([0, 1]))
     with pytest.raises(ValueError, match="element 1"):
         Ragged.of([b"ab", b"c"]).view("u2")
     ragged = Ragged.of([b"ab", b"c"])

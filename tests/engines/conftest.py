@@ -52,7 +52,7 @@ def _run_in_forked_child(work: Callable[[], Any]) -> tuple[str, Any]:
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     if data:
-        return pickle.loads(data)  # type: ignore[no-any-return]
+        return pickle.loads(data)
     return ("died", status) if ready else ("hung", None)
 
 

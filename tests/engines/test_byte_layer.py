@@ -107,7 +107,7 @@ class Bench:
     def read(self, *slices: slice) -> npt.NDArray[Any]:
         shape = self.metadata.shape
         ranges = [s.indices(n) for s, n in zip(slices, shape, strict=True)]
-        box = Box(*(tuple(r[i] for r in ranges) for i in range(3)))  # type: ignore[arg-type]
+        box = Box(*(tuple(r[i] for r in ranges) for i in range(3)))
         out = np.empty(box.shape, self.metadata.dtype)
         self.io.read(box, out)
         assert np.array_equal(out, self.values[slices])

@@ -64,8 +64,8 @@ def copied(source: Store, target: Store) -> None:
 @pytest.fixture
 def places(tmp_path: Path, web: str, s3: Any, ftp: str, request: pytest.FixtureRequest) -> Places:
     if not hasattr(request.config, "engines_bucket"):
-        request.config.engines_bucket = s3.new_bucket()  # type: ignore[attr-defined]
-    return Places(tmp_path, web, s3, request.config.engines_bucket, ftp)  # type: ignore[attr-defined]
+        request.config.engines_bucket = s3.new_bucket()
+    return Places(tmp_path, web, s3, request.config.engines_bucket, ftp)
 
 
 # ------------------------------------------------------------------------------- what can be read

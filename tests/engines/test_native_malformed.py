@@ -259,7 +259,7 @@ def with_index(data: bytes, entries: Sequence[tuple[int, int]], location: str) -
 def entries_of(data: bytes, location: str, count: int = 6) -> list[tuple[int, int]]:
     size = count * 16 + 4
     index = data[:size] if location == "start" else data[-size:]
-    return [struct.unpack_from("<QQ", index, 16 * i) for i in range(count)]  # type: ignore[misc]
+    return [struct.unpack_from("<QQ", index, 16 * i) for i in range(count)]
 
 
 def bad_entries(size: int) -> Iterator[tuple[str, tuple[int, int], str]]:

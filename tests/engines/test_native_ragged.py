@@ -371,6 +371,6 @@ def test_other_engines_take_the_general_path() -> None:
     io = get_engine("zarr").open(parse_array(document), store, "a")
     assert not io.capabilities.ragged
     assert not hasattr(io, "read_ragged")
-    native: RaggedArrayIO = ENGINE.open(parse_array(document), store, "a")  # type: ignore[assignment]
+    native: RaggedArrayIO = ENGINE.open(parse_array(document), store, "a")
     assert native.capabilities.ragged
     assert native.read_ragged(np.array([[1]])).to_list() == [b""]

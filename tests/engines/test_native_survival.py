@@ -584,7 +584,7 @@ def _memory_of(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     base: Any = array
     while base.base is not None:
         base = base.base
-    return base  # type: ignore[no-any-return]
+    return base
 
 
 def _offsets(array: npt.NDArray[Any], memory: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
@@ -608,7 +608,7 @@ def test_buffers_that_are_no_arrays_of_numpy(tmp_path: Path) -> None:
     from anyzarr_native import NativeError, Plan
 
     metadata, values = filled(LocalStore(tmp_path))
-    plan: Plan = opened(metadata, LocalStore(tmp_path)).native_handle  # type: ignore[assignment]
+    plan: Plan = opened(metadata, LocalStore(tmp_path)).native_handle
     where = (str(tmp_path), "a", (0, 0), (96, 80), (1, 1))
     for memory in (bytearray(values.nbytes), (ctypes.c_uint8 * values.nbytes)()):
         out = memoryview(memory).cast("B").cast("I", (96, 80))

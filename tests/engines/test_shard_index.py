@@ -33,7 +33,7 @@ def test_checksums_work_without_a_package(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def layout(location: str = "end", endian: str = "little", n: int = 1) -> ShardLayout:
-    return ShardLayout((2, 3), location, endian, n)  # type: ignore[arg-type]
+    return ShardLayout((2, 3), location, endian, n)
 
 
 @pytest.mark.parametrize("location", ["start", "end"])

@@ -178,7 +178,7 @@ def test_arrays_that_cannot_be_written_say_where(
         for where in (np.s_[0:4, 0:4], np.s_[1:3, 1:3]):
             before = server.objects[f"{BUCKET}/data/a/c/0/0"]
             _on_writes(server, fault, 999)
-            error = _error_of(lambda where=where: array.__setitem__(where, 99))  # type: ignore[misc]
+            error = _error_of(lambda where=where: array.__setitem__(where, 99))
             server.choose = lambda x: None
             if error is None:
                 assert fault in LOST  # only the answer was, and the object was looked up

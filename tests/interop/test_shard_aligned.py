@@ -208,7 +208,7 @@ def test_few_shards_are_held(tmp_path: Path) -> None:
         written.append(1)
         return put(*arguments)
 
-    store._put = counted  # type: ignore[method-assign]
+    store._put = counted
     import dask
 
     with dask.config.set(num_workers=2), anyzarr.config.scope(engine="zarrs"):

@@ -62,7 +62,7 @@ def test_a_member_of_more_than_4_gib(tmp_path: Path, way: str) -> None:
                 tail = block
         assert tail.endswith(b"\0there")
     ours = ZipStore(target)
-    assert ours.head("hole").size == size  # type: ignore[union-attr]
+    assert ours.head("hole").size == size
     assert ours.get("hole", ByteRange(-5)) == b"there"
     assert ours.get("hole", ByteRange(0, 6)) == b"holeho"
     assert ours.get("hole", ByteRange(4 * GIB, 4 * GIB + 3)) == bytes(3)

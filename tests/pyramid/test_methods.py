@@ -56,7 +56,7 @@ def blocks(draw: st.DrawFn, dtypes: list[str]) -> tuple[Array, tuple[int, ...]]:
         wide = np.zeros([2 * n for n in shape], values.dtype)
         wide[(*(slice(1, None, 2) for _ in shape), ...)] = values
         return wide[(*(slice(1, None, 2) for _ in shape), ...)], factors
-    return np.asarray(values, order=layout), factors  # type: ignore[call-overload]
+    return np.asarray(values, order=layout), factors
 
 
 def windows(block: Array, factors: tuple[int, ...]) -> Any:

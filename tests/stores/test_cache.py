@@ -155,7 +155,7 @@ def test_an_object_replaced_while_it_is_read_is_read_again(cached: Caches) -> No
     inner = Counting({"a": old})
     store = cached(inner)
     hooks = [lambda: inner.put("a", new)]
-    inner.before_reading = lambda: hooks.pop()() if hooks else None  # type: ignore[func-returns-value]
+    inner.before_reading = lambda: hooks.pop()() if hooks else None
     assert store.get("a") == new
     assert cached(MemoryStore({"a": new})).get("a") == new
 

@@ -161,7 +161,7 @@ def _fsspec_remote(folder: Path) -> Store:
     """A file system with directories of which nothing is known."""
     local = pytest.importorskip("fsspec.implementations.local", reason="the backend's library")
 
-    class RemoteFileSystem(local.LocalFileSystem):  # type: ignore[misc]
+    class RemoteFileSystem(local.LocalFileSystem):
         protocol = "remote"
         local_file = False
 

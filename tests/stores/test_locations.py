@@ -304,7 +304,7 @@ def test_paths_by_every_backend_of_files(tmp_path: Path, backend: str) -> None:
     assert (folder / "k" / "ü x").read_bytes() == b"1"
     assert store.capabilities.local_root == str(folder)
     assert open_store(folder.as_uri(), backend=backend).get("k/ü x") == b"1"
-    assert open_store(store.url, backend=backend) == open_store(folder, backend=backend)  # type: ignore[attr-defined]
+    assert open_store(store.url, backend=backend) == open_store(folder, backend=backend)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_what_is_no_location(location: Any, error: type[AnyzarrError]) -> None:
 
 def test_unknown_modes_options_and_backends_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
-        open_store(tmp_path, mode="rw")  # type: ignore[arg-type]
+        open_store(tmp_path, mode="rw")
     assert caught.value.kind == "unknown_mode"
     with pytest.raises(StoreError, match="colour"):
         open_store({}, colour="red")
@@ -423,7 +423,7 @@ async def test_a_store_of_ones_own_is_taken_as_it_is() -> None:
     own.put("a/k", b"1")
     assert view.get("a/k") == b"1"
     assert await view.get_async("a/k") == b"1"
-    assert await at_prefix(own, "a").get_async("k") == b"1"  # type: ignore[attr-defined]
+    assert await at_prefix(own, "a").get_async("k") == b"1"
     with pytest.raises(ReadOnlyError):
         view.put("a/k", b"2")
 
@@ -455,7 +455,7 @@ def test_secrets_are_not_shown() -> None:
     for backend in ("obstore", "fsspec"):
         store = open_store("s3://bucket/a", backend=backend, mode="a", **options)
         assert "hush-hush" in str(dict(store.spec.options))
-        for text in (repr(store), str(store), repr(store.spec), str(store.spec), store.url):  # type: ignore[attr-defined]
+        for text in (repr(store), str(store), repr(store.spec), str(store.spec), store.url):
             assert "hush" not in text
         assert from_spec(store.spec) == store
     url = "https://user:hush@host/a"

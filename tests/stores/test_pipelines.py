@@ -184,7 +184,7 @@ def test_what_is_made_of_something_else_is_read_only(folder: Path) -> None:
     assert anyzarr.open_array(location).read_only
     for mode in ("r+", "a", "w", "w-"):
         with pytest.raises(ReadOnlyError):
-            open_store(location, mode=mode)  # type: ignore[arg-type]
+            open_store(location, mode=mode)
     before = (folder / "a.zip.gz").read_bytes()
     with pytest.raises(ReadOnlyError):
         anyzarr.create_array(location, data=VALUES, overwrite=True)
@@ -222,7 +222,7 @@ def test_what_is_created_is_of_the_told_format(tmp_path: Path) -> None:
     for create in (anyzarr.create_group, anyzarr.open_group):
         options: dict[str, Any] = {"mode": "w"} if create is anyzarr.open_group else {}
         with pytest.raises(MetadataError) as caught:
-            create(f"{tmp_path}/d.zarr|zarr2:", zarr_format=3, **options)  # type: ignore[operator]
+            create(f"{tmp_path}/d.zarr|zarr2:", zarr_format=3, **options)
         assert caught.value.kind == "zarr_format"
     with pytest.raises(MetadataError):
         anyzarr.open_ome_zarr(f"{tmp_path}/e.zarr|zarr2:", mode="w", version="0.5")

@@ -188,7 +188,7 @@ def together(works: list[Callable[[], object]]) -> None:
 def distinct(store: Any, number: int) -> Any:
     """Return a store of another address over the same objects, which shares no lock."""
 
-    class Distinct(type(store)):  # type: ignore[misc]
+    class Distinct(type(store)):
         @property
         def url(self) -> str:
             return f"client-{number}:{super().url}"

@@ -147,7 +147,7 @@ class TestZip(Base):
         """The suite's stores start writable."""
         assert store.read_only
         with pytest.raises(AttributeError):
-            store.read_only = False  # type: ignore[misc]
+            store.read_only = False
 
     def test_serializable_store(self, store: AnyzarrStore) -> None:
         """The suite writes through the copy."""

@@ -63,7 +63,7 @@ def write(store: Any, kind: str, ids: list[int], **options: Any) -> None:
         write_mesh(store, positions, links, face_attributes={"w": weights}, **options)
     else:
         write_graph(store, positions, links, link_attributes={"w": weights}, kind=kind,
-                    **options)  # type: ignore[arg-type] # fmt: skip
+                    **options)  # fmt: skip
 
 
 def content(store: Any, kind: str, **query: Any) -> dict[int, Any]:

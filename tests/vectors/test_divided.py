@@ -83,7 +83,7 @@ def test_points_are_added_to_what_the_package_wrote(tmp_path, kind: str) -> None
         vertex_attributes={"kind": KINDS[kind][half], "w": np.arange(200.0)[half]},
         chunk_by_attribute="kind",
     )  # fmt: skip
-    write(path, rest, kind, mode="append")  # type: ignore[arg-type]
+    write(path, rest, kind, mode="append")
     check(path, given(slice(None), kind))
     found = package.read_points(path)["positions"]
     assert sorted(np.asarray(found).tolist()) == sorted(POSITIONS.tolist())

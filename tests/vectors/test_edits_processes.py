@@ -29,8 +29,14 @@ def line_of(seed: int) -> np.ndarray:
 
 
 def write(path: str, ids: list[int], mode: str, **columns: Any) -> None:
-    write_polylines(path, [line_of(i) for i in ids], object_ids=ids, mode=mode,
-                    object_attributes={"w": [0.0 + i for i in ids]}, **{**OPTIONS, **columns})  # type: ignore[arg-type] # fmt: skip
+    write_polylines(
+        path,
+        [line_of(i) for i in ids],
+        object_ids=ids,
+        mode=mode,
+        object_attributes={"w": [0.0 + i for i in ids]},
+        **{**OPTIONS, **columns},
+    )
 
 
 def check(path: str) -> list[int]:

@@ -63,7 +63,7 @@ def test_what_is_added_has_attributes_of_fragments_too(tmp_path, mode: str) -> N
     path = str(tmp_path / "a")
     written_by_the_package(path)
     before = columns_of(path, "object_id")
-    write_points(path, POSITIONS[:30] / 2, object_ids=np.arange(30) % 2 * 5, mode=mode)  # type: ignore[arg-type]
+    write_points(path, POSITIONS[:30] / 2, object_ids=np.arange(30) % 2 * 5, mode=mode)
     after = columns_of(path, "object_id")
     for old, new in zip(before, after, strict=True):
         assert np.array_equal(new[: len(old)], old)

@@ -139,7 +139,7 @@ def test_boxes_without_anything_in_common_choose_nothing(kind: str) -> None:
     part = open_zv(store)[0].filter(bbox=([-50, -50], [0, 0])).filter(bbox=([1, 1], [50, 50]))
     assert part.vertices.compute().shape == (0, 2)
     with pytest.raises(SelectionError) as error:
-        part.filter(bbox_mode="near")  # type: ignore[arg-type]
+        part.filter(bbox_mode="near")
     assert error.value.kind == "bbox_mode"
 
 

@@ -53,7 +53,7 @@ def append(store: Any, seed: int, kind: str) -> None:
         write_mesh(store, positions, links, **OPTIONS, object_ids=ids, face_attributes=columns)
     else:
         write_graph(store, positions, links, **OPTIONS, object_ids=ids, kind=kind,
-                    link_attributes=columns)  # type: ignore[arg-type] # fmt: skip
+                    link_attributes=columns)  # fmt: skip
 
 
 def check(store: Any, seeds: Any, kind: str, maybe: int | None = None) -> None:

@@ -21,7 +21,7 @@ def progress_bar(*, enabled: bool = True) -> Iterator[ProgressCallback | None]:
     if not enabled or not console.is_terminal:
         yield None
         return
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (
@@ -30,13 +30,13 @@ def progress_bar(*, enabled: bool = True) -> Iterator[ProgressCallback | None]:
         DownloadColumn(binary_units=True),
         TimeRemainingColumn(compact=True),
     )
-    tasks: dict[str, int] = {}
+    tasks: dict[str, TaskID] = {}
     with Bar(*columns, console=console, transient=True) as bar:
 
         def show(step: Progress) -> None:
             if step.label not in tasks:
                 tasks[step.label] = bar.add_task(step.label, total=step.total_bytes)
             task = tasks[step.label]
-            bar.update(task, completed=step.done_bytes, total=step.total_bytes)  # type: ignore[arg-type]
+            bar.update(task, completed=step.done_bytes, total=step.total_bytes)
 
         yield show

@@ -223,7 +223,8 @@ def _range(axis: str, part: Any) -> tuple[int | None, int | None]:
             f"crop {axis}={part!r} must be the first element and the one behind the last, such as "
             "(10, 20) or slice(10, 20)"
         )
-    return tuple(None if end is None else int(end) for end in ends)  # type: ignore[return-value]
+    first, stop = (None if end is None else int(end) for end in ends)
+    return first, stop
 
 
 def _dtype_name(dtype: Any) -> str:

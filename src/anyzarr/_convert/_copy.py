@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from anyzarr import _parallel
 from anyzarr._atomic import STAGED
@@ -191,7 +191,8 @@ _Put: TypeAlias = Callable[[ObjectInfo, str, "Iterator[bytes] | tuple[bytes]"], 
 def _putter(target: Store, *, is_new: bool) -> _Put:
     """Return what puts an object into a store; ``is_new``: none of them can be there."""
     if is_new and _is_staged(target):
-        return lambda item, key, parts: target.put_new(key, parts)  # type: ignore[attr-defined]
+        put_new = target.put_new
+        return lambda item, key, parts: put_new(key, parts)
 
     def put(item: ObjectInfo, key: str, parts: Iterator[bytes] | tuple[bytes]) -> None:
         if isinstance(parts, tuple):
@@ -202,7 +203,7 @@ def _putter(target: Store, *, is_new: bool) -> _Put:
     return put
 
 
-def _is_staged(target: Store) -> bool:
+def _is_staged(target: Store) -> TypeGuard[LocalStore]:
     """Return whether a target is a folder that nobody looks at before it is complete."""
     if not isinstance(target, LocalStore):
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,10 +85,7 @@ def verify(opened: OpenJob, tracker: Tracker) -> Verification:
         if not level.nbytes:
             continue
         chunks = [n if isinstance(n, int) else 1 for n in level.chunks]
-        _parallel.for_each(
-            lambda region, image=image, level=level: check(image, level, region),  # type: ignore[misc]
-            blocks_of(whole, chunks, most),
-        )
+        _parallel.for_each(partial(check, image, level), blocks_of(whole, chunks, most))
     return Verification(len(levels), n_blocks, sum(level.nbytes for level in levels))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from anyzarr._progress import Tracker
 from anyzarr._pyramid._build import made_from, require_fit
@@ -51,7 +52,7 @@ def update_pyramid(
         tracker.start(f"level {index}", region_size(region) * coarser.dtype.itemsize)
         fill(
             coarser,
-            lambda part, finer=finer, step=step: made_from(finer, step, how, part),  # type: ignore[misc]
+            partial(made_from, finer, step, how),
             within=region,
             read_bytes_per_element=5 * math.prod(step) * coarser.dtype.itemsize // 2,
             memory_bytes=memory_bytes,

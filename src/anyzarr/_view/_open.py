@@ -129,8 +129,10 @@ def wanted_labels(labels: str | Sequence[str] | None) -> Wanted:
     """Return which label images, or vectors, are asked for by ``preview``'s argument."""
     if labels is None or labels == "none":
         return ()
-    if labels == "auto" or labels == "all":
-        return labels  # type: ignore[return-value]
+    if labels == "auto":
+        return "auto"
+    if labels == "all":
+        return "all"
     return (labels,) if isinstance(labels, str) else tuple(labels)
 
 

@@ -7,13 +7,13 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 __all__ = ["BoundedCache"]
 
 T = TypeVar("T")
 
-_all: weakref.WeakSet[BoundedCache[object]] = weakref.WeakSet()
+_all: weakref.WeakSet[BoundedCache[Any]] = weakref.WeakSet()
 
 
 class BoundedCache(Generic[T]):
@@ -26,7 +26,7 @@ class BoundedCache(Generic[T]):
     def __init__(self, maxsize: int) -> None:
         self._maxsize = maxsize
         self._reset()
-        _all.add(self)  # type: ignore[arg-type]  # only reset, never read, through the set
+        _all.add(self)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

@@ -368,7 +368,7 @@ def data_type_of(dtype: npt.DTypeLike, field: str = "dtype") -> DataType:
     if dtype.names is not None:
         return _struct_of(dtype, field)
     if kind in "mM":
-        unit, scale = np.datetime_data(dtype)  # type: ignore[arg-type]  # its kind says so
+        unit, scale = np.datetime_data(dtype.str)
         name = "numpy.datetime64" if kind == "M" else "numpy.timedelta64"
         return DataType(name, dtype, {"unit": unit, "scale_factor": scale})
     if dtype.type in (np.bytes_, np.str_, np.void):

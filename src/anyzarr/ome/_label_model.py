@@ -104,13 +104,11 @@ def _are_entries(entries: Any) -> bool:
 
 def _color(entry: Mapping[str, Any]) -> LabelColor:
     rgba = entry.get("rgba")
-    valid = isinstance(rgba, list) and len(rgba) == 4 and all(type(c) is int for c in rgba)
-    known = {_VALUE, "rgba"} if valid else {_VALUE}
-    return LabelColor(
-        entry[_VALUE],
-        tuple(rgba) if valid else None,  # type: ignore[arg-type]
-        {k: v for k, v in entry.items() if k not in known},
-    )
+    known, color = {_VALUE}, None
+    if isinstance(rgba, list) and len(rgba) == 4 and all(type(c) is int for c in rgba):
+        known, color = {_VALUE, "rgba"}, (rgba[0], rgba[1], rgba[2], rgba[3])
+    rest = {k: v for k, v in entry.items() if k not in known}
+    return LabelColor(entry[_VALUE], color, rest)
 
 
 def colors_of(colors: Mapping[int, str | Sequence[int]]) -> tuple[LabelColor, ...]:

@@ -41,7 +41,7 @@ def copy_upgraded(
             old = Array(before, source, node.path, options.engine)
             tracker.start(f"writing {node.path}", old.nbytes)
             made = Array(after, target, node.path, options.engine)
-            fill(made, lambda region, old=old: old[region], tracker=tracker)  # type: ignore[misc]
+            fill(made, old.__getitem__, tracker=tracker)
         else:
             _copy_chunks(source, target, node.path, before, after, tracker)
     for node in reversed(plan.groups):

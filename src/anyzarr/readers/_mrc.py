@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from anyzarr.errors import CorruptDataError, UnsupportedError
 from anyzarr.readers._axis_map import map_given, map_named
@@ -27,13 +28,15 @@ _IMOD_STAMP = 1146047817
 _PACKED: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
 _MODES = {0: "i1", 1: "i2", 2: "f4", 4: "c8", 6: "u2", 12: "f2"}
 # MRC2014, https://doi.org/10.1016/j.jsb.2015.04.002; the stamp and flags are IMOD's.
-_FIELDS: np.dtype[Any] = np.dtype({  # type: ignore[call-overload]
+_FIELDS: dict[str, tuple[npt.DTypeLike, int]] = {
     "nx": ("i4", 0), "ny": ("i4", 4), "nz": ("i4", 8), "mode": ("i4", 12),
     "start": (("i4", 3), 16), "m": (("i4", 3), 28), "cell": (("f4", 3), 40),
     "angles": (("f4", 3), 52), "axes": (("i4", 3), 64), "ispg": ("i4", 88),
     "nsymbt": ("i4", 92), "imod_stamp": ("i4", 152), "imod_flags": ("i4", 156),
     "origin": (("f4", 3), 196), "nlabl": ("i4", 220), "labels": (("S80", 10), 224),
-})  # fmt: skip
+}  # fmt: skip
+_FORMATS, _OFFSETS = zip(*_FIELDS.values(), strict=True)
+_DTYPE = np.dtype({"names": [*_FIELDS], "formats": [*_FORMATS], "offsets": [*_OFFSETS]})
 _Header: TypeAlias = np.void
 
 
@@ -109,7 +112,7 @@ def _header(path: Path) -> _Header:
         raise _broken(
             path, f"its machine stamp begins with {stamp!r}, and must with 44 or 11 (hex)"
         )
-    header: _Header = np.frombuffer(raw, _FIELDS.newbyteorder(order))[0]
+    header: _Header = np.frombuffer(raw, _DTYPE.newbyteorder(order))[0]
     return header
 
 

@@ -549,7 +549,7 @@ class FsspecStore(FsspecCalls):
     def _delete_prefix(self, prefix: str) -> None:
         for info in tuple(self._list(prefix)):
             path = self._path(info.key)
-            self._run(info.key, "delete", lambda path=path: self._remove(path))  # type: ignore[misc]
+            self._run(info.key, "delete", functools.partial(self._remove, path))
         if not self._protocols & _NO_DIRECTORIES:
             for left in (prefix,) if prefix else self._list_level("").prefixes:
                 self._remove_directory(left)

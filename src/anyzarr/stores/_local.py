@@ -553,9 +553,9 @@ def _resolve(byte_range: ByteRange | None, size: int) -> tuple[int, int]:
     return (0, size) if byte_range is None else byte_range.resolve(size)
 
 
-def _is(question: object) -> bool:
+def _is(question: Callable[[], bool]) -> bool:
     try:
-        return bool(question())  # type: ignore[operator]
+        return question()
     except OSError:
         return False
 

@@ -6,7 +6,7 @@ import os
 import threading
 import uuid
 import weakref
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -183,7 +183,7 @@ class MemoryStore(BaseStore):
     def _get(self, key: str, byte_range: ByteRange | None) -> bytes | None:
         return self._part(key, self._holding.data.get(key), byte_range)
 
-    def _get_many(self, requests: list[Request]) -> Results:  # type: ignore[override]
+    def _get_many(self, requests: Sequence[Request]) -> Results:
         data, part = self._holding.data, self._part
         return [part(key, data.get(key), byte_range) for key, byte_range in requests]
 

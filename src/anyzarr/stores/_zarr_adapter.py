@@ -77,8 +77,6 @@ class AnyzarrStore(Store):
             and bool(self._inner == value._inner)
         )
 
-    __hash__ = None  # type: ignore[assignment]  # as zarr's own stores: equal by value, mutable
-
     def with_read_only(self, read_only: bool = False) -> AnyzarrStore:
         """Return another view of the same store; raises ReadOnlyError if it cannot be writable."""
         return type(self)(self._inner, read_only=read_only)

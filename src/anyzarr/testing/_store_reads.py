@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from anyzarr.abc import ByteRange, ObjectInfo, Request, Store
@@ -142,26 +143,32 @@ def _lists_levels(store: Store) -> None:
 
 def _refuses_bad_keys(store: Store) -> None:
     for key in BAD_KEYS:
-        calls: list[Callable[[], Any]] = [
-            lambda key=key: store.get(key),  # type: ignore[misc]
-            lambda key=key: store.get_many([("one", None), (key, None)]),  # type: ignore[misc]
-            lambda key=key: store.head(key),  # type: ignore[misc]
-        ]
-        if store.capabilities.writable:
-            calls.append(lambda key=key: store.put(key, b""))  # type: ignore[misc]
-            calls.append(lambda key=key: store.delete(key))  # type: ignore[misc]
-        for call in calls:
-            _raises_invalid(store, key, call)
+        _refuses_key(store, key)
     for prefix in BAD_PREFIXES:
-        calls = []
-        if store.capabilities.listable:
-            calls.append(lambda prefix=prefix: list(store.list(prefix)))  # type: ignore[misc]
-            calls.append(lambda prefix=prefix: store.list_level(prefix))  # type: ignore[misc]
-        if store.capabilities.writable:
-            calls.append(lambda prefix=prefix: store.delete_prefix(prefix))  # type: ignore[misc]
-        for call in calls:
-            _raises_invalid(store, prefix, call)
+        _refuses_prefix(store, prefix)
     _gets(store)
+
+
+def _refuses_key(store: Store, key: str) -> None:
+    calls: list[Callable[[], Any]] = [
+        lambda: store.get(key),
+        lambda: store.get_many([("one", None), (key, None)]),
+        lambda: store.head(key),
+    ]
+    if store.capabilities.writable:
+        calls += [lambda: store.put(key, b""), lambda: store.delete(key)]
+    for call in calls:
+        _raises_invalid(store, key, call)
+
+
+def _refuses_prefix(store: Store, prefix: str) -> None:
+    calls: list[Callable[[], Any]] = []
+    if store.capabilities.listable:
+        calls += [lambda: list(store.list(prefix)), lambda: store.list_level(prefix)]
+    if store.capabilities.writable:
+        calls.append(lambda: store.delete_prefix(prefix))
+    for call in calls:
+        _raises_invalid(store, prefix, call)
 
 
 def _raises_invalid(store: Store, key: str, call: Callable[[], Any]) -> None:
@@ -221,7 +228,7 @@ def _reads_below_prefixes(store: Store) -> None:
             assert {info.key for info in below.list("0/")} == {"0/0", "0/1"}
             level = below.list_level()
             assert (level.keys, level.prefixes) == (("10",), ("0/",))
-        _raises_invalid(below, "../zarr.json", lambda below=below: below.get("../zarr.json"))  # type: ignore[misc]
+        _raises_invalid(below, "../zarr.json", partial(below.get, "../zarr.json"))
         assert pickle.loads(pickle.dumps(below)) == below
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -90,12 +90,11 @@ class _Archive:
             infos = self._zip.infolist()
             self.sizes = {i.filename: i.file_size for i in infos if not i.is_dir()}
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str) -> IO[bytes]:
         """Open a file to be read from its beginning."""
-        opened: Any = (self._path / key).open("rb") if self._zip is None else self._zip.open(key)
-        return opened  # type: ignore[no-any-return]
+        return (self._path / key).open("rb") if self._zip is None else self._zip.open(key)
 
-    def rows(self, file: BinaryIO, member: _Member, n: int) -> npt.NDArray[Any]:
+    def rows(self, file: IO[bytes], member: _Member, n: int) -> npt.NDArray[Any]:
         """Return the next rows of an array.
 
         Raises
