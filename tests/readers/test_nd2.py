@@ -74,6 +74,50 @@ def test_positions_of_wells_are_a_plate(tmp_path: Path) -> None:
     assert anyzarr.validate(tmp_path / "a.zarr").valid
 
 
+def test_a_folder_of_jobs_is_a_plate_with_the_points_of_each_file(tmp_path: Path) -> None:
+    """The names are those of files and points that NIS-Elements writes."""
+    (tmp_path / "in").mkdir()
+    wells = {well: frames(3, 1) + np.uint16(i) for i, well in enumerate(("A01", "A02", "B11"))}
+    for i, (well, values) in enumerate(wells.items()):
+        write(
+            tmp_path / "in" / f"JOBS_Plate_Well{well}_ChannelWidefield_Green_Seq{i:04}.nd2",
+            values,
+            {"P": 3},
+            names=[f"name_{well}_{k:04}" for k in (0, 1, 2)],
+        )
+    report = anyzarr.convert(tmp_path / "in", tmp_path / "a.zarr", verify=True)
+    assert (report.layout, report.n_images, report.warnings) == ("plate", 9, ())
+    with open_ome_zarr(tmp_path / "a.zarr") as plate:
+        for well, values in wells.items():
+            for k in range(3):
+                field = plate[f"{well[0]}/{int(well[1:])}/{k}"]
+                np.testing.assert_array_equal(np.squeeze(field.data[...]), values[k, ..., 0])
+                assert field.translation[-2:] == [50.0, 100.0 * k]
+    one = next((tmp_path / "in").glob("*WellB11*"))
+    anyzarr.convert(one, tmp_path / "b.zarr")
+    with open_ome_zarr(tmp_path / "b.zarr") as plate:
+        np.testing.assert_array_equal(
+            np.squeeze(plate["B/11/2"].data[...]), wells["B11"][2, ..., 0]
+        )
+
+
+def test_a_folder_of_jobs_with_a_file_for_each_point_is_a_plate(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    places = [(well, k) for well in ("A1", "B2") for k in (0, 1)]
+    for i, (well, k) in enumerate(places):
+        name = f"run__Well{well}_Point{well}_{k:04}_ChannelDAPI,GFP_Seq{i:04}.nd2"
+        write(tmp_path / "in" / name, frames(1) + np.uint16(i), {})
+    report = anyzarr.convert(tmp_path / "in", tmp_path / "a.zarr")
+    assert (report.layout, report.n_images, report.warnings) == ("plate", 4, ())
+    with open_ome_zarr(tmp_path / "a.zarr") as plate:
+        for i, (well, k) in enumerate(places):
+            field = plate[f"{well[0]}/{well[1]}/{k}"]
+            np.testing.assert_array_equal(
+                np.squeeze(field.data[...]), frames(1)[0].transpose(2, 0, 1) + np.uint16(i)
+            )
+            assert field.channel_names == ["DAPI", "GFP"]
+
+
 def test_colours(tmp_path: Path) -> None:
     values = frames(1, 3, "u1")
     write(tmp_path / "a.nd2", values, {}, n_planes=1)

@@ -11,14 +11,17 @@ from anyzarr.readers._pattern import Pattern, escaped
 
 __all__ = ["recognised"]
 
-# How microscopes name files. Sources: the manuals of MetaXpress, Harmony and CellVoyager, and
-# Micro-Manager's file formats ("separate image files", version 2 and 1.4).
+# How microscopes name files. Sources: the manuals of MetaXpress, Harmony and CellVoyager,
+# Micro-Manager's file formats ("separate image files", version 2 and 1.4), and names of files of
+# JOBS of NIS-Elements in the wild: a file for each point, or for each well with its points.
 _MICROSCOPES = (
     "{_}_{well:02}_s{field:d}_w{c:d}{_}",
     "{_}_{well:02}_s{field:d}_w{c:d}",
     "{_}_{well:02}_w{c:d}",
     "r{row:02}c{column:02}f{field:02}p{z:02}-ch{c:d}sk{t:d}fk{_}fl{_}",
     "{_}_{well:02}_T{t:04}F{field:03}L{_}A{_}Z{z:02}C{c:02}",
+    "*Well{well}_Point{well}_{field:04}_*Seq*",
+    "*Well{well}_Channel*Seq*",
     "img_channel{c:03}_position{position:03}_time{t:09}_z{z:03}",
     "img_{t:09}_{c:*}_{z:03}",
 )

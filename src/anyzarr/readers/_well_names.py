@@ -1,4 +1,4 @@
-"""Wells by the names that microscopes give: ``A1``, ``B02_0001``, ``P3-D4``, ``A/1/R2``."""
+"""Wells by the names that microscopes give: ``A1``, ``run_B02_0001``, ``P3-D4``, ``A/1/R2``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _FORMS = tuple(
     re.compile(form)
     for form in (
         rf"{_WELL}(?:[ _#:.-]+(?:Pos|Point|Site|Field|[FPRS])?[ _#]*(?P<field>\d+))?",
+        rf".+_{_WELL}_(?P<field>\d{{4}})",  # NIS-Elements, behind a name of the job
         rf"P(?P<field>\d+)-{_WELL}",  # ZEN
         r"(?:.*/)?(?P<row>[A-Z]|A[A-F])/(?P<column>0?[1-9]|[1-4]\d)/(?P<field>[^/]+)",  # LAS X
     )
