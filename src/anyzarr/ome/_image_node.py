@@ -7,14 +7,14 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from anyzarr import crud
-from anyzarr._nodes import Group, TreeNode
-from anyzarr.abc import Store
+from anyzarr._nodes import Group
 from anyzarr.errors import MetadataError
 from anyzarr.metadata import parse_array
 from anyzarr.ome._array import ImageArray
 from anyzarr.ome._axes import Axis
 from anyzarr.ome._model import ImageMetadata
 from anyzarr.ome._multiscale import Multiscale
+from anyzarr.ome._node import OmeNode
 from anyzarr.stores import join
 
 __all__ = ["ImageNode"]
@@ -22,7 +22,7 @@ __all__ = ["ImageNode"]
 Self = TypeVar("Self", bound="ImageNode")
 
 
-class ImageNode:
+class ImageNode(OmeNode):
     """The group of an image, what its metadata says, and handles on its arrays.
 
     :class:`~anyzarr.ome.Image` is this with the methods of each concern, which lie in modules
@@ -38,37 +38,15 @@ class ImageNode:
         channel_names: Sequence[str] | None = None,
         engine: str | None = None,
     ) -> None:
-        self._group = group
-        self._version = version
-        self._new_axes = None if axes is None else tuple(axes)
-        self._new_channels = None if channel_names is None else [str(n) for n in channel_names]
-        self._engine = engine
+        super().__init__(
+            group, version=version, axes=axes, channel_names=channel_names, engine=engine
+        )
         self._arrays: dict[str, ImageArray] = {}
         self._which = 0
         self._parsed: tuple[Any, ImageMetadata] | None = None
         self._sorted: tuple[Multiscale, Multiscale] | None = None
 
     # -- what it is ----------------------------------------------------------------------
-
-    @property
-    def group(self) -> Group:
-        """The group that holds the image."""
-        return self._group
-
-    @property
-    def store(self) -> Store:
-        """The store that holds the bytes."""
-        return self._group.store
-
-    @property
-    def path(self) -> str:
-        """The group's path within the store."""
-        return self._group.path
-
-    @property
-    def url(self) -> str:
-        """The image's address, as :func:`anyzarr.open_ome_zarr` takes it."""
-        return self._group.url
 
     @property
     def version(self) -> str:
@@ -135,10 +113,6 @@ class ImageNode:
             )
         return names.index(axis)
 
-    def tree(self, *, max_depth: int | None = None) -> TreeNode:
-        """Return what the group holds, as a tree."""
-        return self._group.tree(max_depth=max_depth)
-
     # -- its life ------------------------------------------------------------------------
 
     def refresh(self: Self) -> Self:
@@ -154,10 +128,7 @@ class ImageNode:
         Nothing is buffered, so elsewhere nothing is left to write.
         """
         self._arrays.clear()
-        self._group.close()
-
-    def __enter__(self: Self) -> Self:
-        return self
+        super().close()
 
     def __exit__(
         self,
@@ -166,7 +137,7 @@ class ImageNode:
         traceback: TracebackType | None,
     ) -> None:
         self._arrays.clear()
-        self._group.__exit__(exc_type, exc, traceback)
+        super().__exit__(exc_type, exc, traceback)
 
     # -- inside --------------------------------------------------------------------------
 

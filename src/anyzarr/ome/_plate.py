@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from anyzarr._nodes import Array, Group, TreeNode
+from anyzarr._nodes import Array, Group
 from anyzarr._url import redact
 from anyzarr.crud._nodes import normalize_path
 from anyzarr.ome._plate_create import PlateCreation
@@ -105,10 +105,6 @@ class Plate(PlateCreation):
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, _ in self.rows())
-
-    def tree(self, *, max_depth: int | None = None) -> TreeNode:
-        """Return what the group holds, as a tree."""
-        return self._group.tree(max_depth=max_depth)
 
     def rename_well(self, old: str, new: str) -> None:
         """Give a well another name, all its fields of view with it.

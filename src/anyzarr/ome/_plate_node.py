@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from anyzarr._nodes import Group
-from anyzarr.abc import Store
 from anyzarr.errors import MetadataError
 from anyzarr.ome._axes import Axis
 from anyzarr.ome._documents import ome_of
 from anyzarr.ome._new_fields import NewFields
+from anyzarr.ome._node import OmeNode
 from anyzarr.ome._plate_layout import Arrival, PlateLayout
 from anyzarr.ome._plate_model import PlateMetadata
 from anyzarr.ome._plate_read import fields_of, groups_at, located, well_paths
@@ -28,7 +28,7 @@ Self = TypeVar("Self", bound="PlateNode")
 _TOGETHER = 64
 
 
-class PlateNode:
+class PlateNode(OmeNode):
     """The group of a plate, what its metadata says, and handles on what it holds.
 
     :class:`~anyzarr.ome.Plate` is this with the methods of each concern.
@@ -43,11 +43,9 @@ class PlateNode:
         channel_names: Sequence[str] | None = None,
         engine: str | None = None,
     ) -> None:
-        self._group = group
-        self._version = version
-        self._axes = None if axes is None else tuple(axes)
-        self._channels = None if channel_names is None else [str(n) for n in channel_names]
-        self._engine = engine
+        super().__init__(
+            group, version=version, axes=axes, channel_names=channel_names, engine=engine
+        )
         self._parsed: tuple[Mapping[str, Any], PlateMetadata] | None = None
         self._layout: PlateLayout | None = None
         self._pending: list[Arrival] = []
@@ -56,26 +54,6 @@ class PlateNode:
         self._flushed_at = 0.0
 
     # -- what it is ----------------------------------------------------------------------
-
-    @property
-    def group(self) -> Group:
-        """The group of the plate."""
-        return self._group
-
-    @property
-    def store(self) -> Store:
-        """The store that holds the bytes."""
-        return self._group.store
-
-    @property
-    def path(self) -> str:
-        """The group's path within the store."""
-        return self._group.path
-
-    @property
-    def url(self) -> str:
-        """The plate's address, as :func:`anyzarr.open_ome_zarr` takes it."""
-        return self._group.url
 
     @property
     def name(self) -> str | None:
@@ -185,7 +163,7 @@ class PlateNode:
 
     def _position(self, group: Group) -> Position:
         relative = group.path[len(self.path) :].strip("/").split("/")
-        axes, channels = self._axes, self._channels
+        axes, channels = self._new_axes, self._new_channels
         if "multiscales" not in ome_of(group.metadata.attributes):
             axes, channels = self._defaults()
         return Position(
@@ -200,12 +178,12 @@ class PlateNode:
 
     def _defaults(self) -> tuple[tuple[Axis, ...] | None, list[str] | None]:
         """Return axes and channels for new images: as given, else those of the first image."""
-        if self._axes is None or self._channels is None:
+        if self._new_axes is None or self._new_channels is None:
             first = self._first_image()
             if first is not None:
-                self._axes = self._axes or first.axes
-                self._channels = self._channels or first.channel_names or None
-        return self._axes, self._channels
+                self._new_axes = self._new_axes or first.axes
+                self._new_channels = self._new_channels or first.channel_names or None
+        return self._new_axes, self._new_channels
 
     def _first_image(self) -> Position | None:
         if "plate" not in ome_of(self._group.metadata.attributes):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from types import TracebackType
+from collections.abc import Iterator
 from typing import Any
 
 from anyzarr import crud
-from anyzarr._nodes import Array, Group, TreeNode
+from anyzarr._nodes import Array, Group
 from anyzarr._url import redact
-from anyzarr.abc import Store
 from anyzarr.crud._batch import create_new_nodes, read_documents
 from anyzarr.crud._nodes import node_lock_key, normalize_path
 from anyzarr.crud._process_locks import exclusive
@@ -18,6 +16,7 @@ from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError
 from anyzarr.metadata import group_document, is_array_document, parse_group
 from anyzarr.ome._axes import Axis
 from anyzarr.ome._documents import ome_of
+from anyzarr.ome._node import OmeNode
 from anyzarr.ome._plate_read import groups_at, located, natural
 from anyzarr.ome._position import Position
 from anyzarr.ome._versions import zarr_format_of
@@ -30,7 +29,7 @@ _SIDECAR = "OME"
 _OME_XML = "OME/METADATA.ome.xml"
 
 
-class Bioformats2RawSeries:
+class Bioformats2RawSeries(OmeNode):
     """Several images in one hierarchy, as bioformats2raw writes them.
 
     All of them are reached, in the order of ``OME``'s ``series``; where there is no such list,
@@ -58,41 +57,6 @@ class Bioformats2RawSeries:
     >>> [(name, position.data.shape) for name, position in series.positions()]
     [('0', (64, 64)), ('1', (96, 96))]
     """
-
-    def __init__(
-        self,
-        group: Group,
-        *,
-        version: str = "0.5",
-        axes: Sequence[Axis] | None = None,
-        channel_names: Sequence[str] | None = None,
-        engine: str | None = None,
-    ) -> None:
-        self._group = group
-        self._version = version
-        self._axes = None if axes is None else tuple(axes)
-        self._channels = None if channel_names is None else [str(n) for n in channel_names]
-        self._engine = engine
-
-    @property
-    def group(self) -> Group:
-        """The root group."""
-        return self._group
-
-    @property
-    def store(self) -> Store:
-        """The store that holds the bytes."""
-        return self._group.store
-
-    @property
-    def path(self) -> str:
-        """The group's path within the store."""
-        return self._group.path
-
-    @property
-    def url(self) -> str:
-        """The series' address, as :func:`anyzarr.open_ome_zarr` takes it."""
-        return self._group.url
 
     @property
     def version(self) -> str:
@@ -130,10 +94,10 @@ class Bioformats2RawSeries:
     @property
     def axes(self) -> tuple[Axis, ...]:
         """The axes of images to be created; by default those of the first image."""
-        if self._axes is None:
+        if self._new_axes is None:
             first = next((position for _, position in self.positions()), None)
             return first.axes if first is not None and first.has_data else ()
-        return self._axes
+        return self._new_axes
 
     @property
     def axis_names(self) -> list[str]:
@@ -143,10 +107,10 @@ class Bioformats2RawSeries:
     @property
     def channel_names(self) -> list[str]:
         """The channels of images to be created; by default those of the first image."""
-        if self._channels is None:
+        if self._new_channels is None:
             first = next((position for _, position in self.positions()), None)
             return first.channel_names if first is not None else []
-        return list(self._channels)
+        return list(self._new_channels)
 
     @property
     def ome_xml(self) -> str | None:
@@ -266,25 +230,6 @@ class Bioformats2RawSeries:
         position.create_image("0", data, **options)
         return position
 
-    def tree(self, *, max_depth: int | None = None) -> TreeNode:
-        """Return what the group holds, as a tree."""
-        return self._group.tree(max_depth=max_depth)
-
-    def close(self) -> None:
-        """Complete the archive that was created with it; every other change is written already."""
-        self._group.close()
-
-    def __enter__(self) -> Bioformats2RawSeries:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._group.__exit__(exc_type, exc, traceback)
-
     def __repr__(self) -> str:
         return f"<Bioformats2RawSeries {redact(self.url)} images={len(self)}>"
 
@@ -315,8 +260,8 @@ class Bioformats2RawSeries:
         return Position(
             group,
             version=self._group_version,
-            axes=self._axes,
-            channel_names=self._channels,
+            axes=self._new_axes,
+            channel_names=self._new_channels,
             engine=self._engine,
         )
 

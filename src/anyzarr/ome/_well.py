@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from anyzarr._nodes import Group, TreeNode
+from anyzarr._nodes import Group
 from anyzarr._url import redact
-from anyzarr.abc import Store
 from anyzarr.crud._nodes import normalize_path
 from anyzarr.crud._regions import require_writable
 from anyzarr.errors import MetadataError, NodeNotFoundError
 from anyzarr.ome._axes import Axis
 from anyzarr.ome._documents import ome_of
 from anyzarr.ome._new_fields import NewFields, PositionOptions
+from anyzarr.ome._node import OmeNode
 from anyzarr.ome._plate_layout import Spot
 from anyzarr.ome._plate_read import fields_of, groups_at, located
 from anyzarr.ome._position import Position
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Row", "Well"]
 
 
-class Well:
+class Well(OmeNode):
     """A well: its fields of view.
 
     Given by :meth:`Plate.wells <anyzarr.ome.Plate.wells>`, ``plate["A/1"]``, and
@@ -67,32 +66,10 @@ class Well:
         engine: str | None = None,
         plate: Plate | None = None,
     ) -> None:
-        self._group = group
-        self._version = version
-        self._axes = None if axes is None else tuple(axes)
-        self._channels = None if channel_names is None else list(channel_names)
-        self._engine = engine
+        super().__init__(
+            group, version=version, axes=axes, channel_names=channel_names, engine=engine
+        )
         self._plate = plate
-
-    @property
-    def group(self) -> Group:
-        """The group of the well."""
-        return self._group
-
-    @property
-    def store(self) -> Store:
-        """The store that holds the bytes."""
-        return self._group.store
-
-    @property
-    def path(self) -> str:
-        """The group's path within the store."""
-        return self._group.path
-
-    @property
-    def url(self) -> str:
-        """The well's address, as :func:`anyzarr.open_ome_zarr` takes it."""
-        return self._group.url
 
     @property
     def plate(self) -> Plate | None:
@@ -213,25 +190,6 @@ class Well:
         self.refresh()
         return position
 
-    def tree(self, *, max_depth: int | None = None) -> TreeNode:
-        """Return what the group holds, as a tree."""
-        return self._group.tree(max_depth=max_depth)
-
-    def close(self) -> None:
-        """Complete the archive that was created with it; every other change is written already."""
-        self._group.close()
-
-    def __enter__(self) -> Well:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._group.__exit__(exc_type, exc, traceback)
-
     def __repr__(self) -> str:
         return f"<Well {redact(self.url)}>"
 
@@ -241,8 +199,8 @@ class Well:
         return Position(
             group,
             version=self.metadata.version,
-            axes=self._axes,
-            channel_names=self._channels,
+            axes=self._new_axes,
+            channel_names=self._new_channels,
             engine=self._engine,
         )
 
