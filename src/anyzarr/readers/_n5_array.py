@@ -22,6 +22,7 @@ from anyzarr._pyramid import Region
 from anyzarr.abc import Store
 from anyzarr.errors import AnyzarrError, CorruptDataError, MetadataError, UnsupportedError
 from anyzarr.metadata import array_document, parse_array
+from anyzarr.readers._lz4_block import decode_lz4_blocks
 from anyzarr.stores import join
 
 __all__ = ["N5Array", "is_dataset"]
@@ -168,10 +169,16 @@ def _decoder(attributes: Mapping[str, Any], path: str) -> Decoder:
         return lambda data, size: lzma.LZMADecompressor().decompress(data, size)
     if kind in {"zstd", "blosc"}:
         return _ours(str(kind))
+    if kind == "lz4":
+        return lambda data, size: decode_lz4_blocks(data, size, _lz4_block)
     raise UnsupportedError(
         f"the array {path or '/'!r} is compressed with {kind!r}, which cannot be read: write it "
-        "anew with gzip, zstd, blosc, bzip2, xz or raw"
+        "anew with gzip, zstd, blosc, lz4, bzip2, xz or raw"
     )
+
+
+def _lz4_block(data: memoryview, size: int) -> bytes:
+    return _ours("numcodecs.lz4")(struct.pack("<I", size) + data, size)
 
 
 def _ours(codec: str) -> Decoder:
