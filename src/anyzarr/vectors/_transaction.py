@@ -230,7 +230,7 @@ class Transaction:
             document = crud.read_metadata(store, path)
             metadata = RootMetadata.parse(document["attributes"])
             attributes = (metadata if change is None else change(metadata)).attributes()
-            found = {k: d for k, d in node_documents(store, path).items() if not _is_own(k)}
+            found = {k: d for k, d in node_documents(store, path).items() if self._stays(k)}
             known = dict(sorted({**found, **self.documents}.items()))
             edit = {
                 "documents": self.documents,
@@ -246,13 +246,14 @@ class Transaction:
             put_document(document, store, path)
             settle(self.root.refresh())
 
+    def _stays(self, path: str) -> bool:
+        """Return whether a node is to be found from now on, although it may be deleted later."""
+        gone = any(path == p or path.startswith(f"{p}/") for p in self.removed)
+        return not gone and not path.startswith(".anyzarr")
+
 
 def _encoding(separator: str) -> dict[str, Any]:
     return {"name": "default", "configuration": {"separator": separator}}
-
-
-def _is_own(path: str) -> bool:
-    return path.startswith(".anyzarr")
 
 
 def _copy_objects(
