@@ -14,7 +14,7 @@ from anyzarr.errors import MetadataError
 from anyzarr.vectors._crossing import faces_met, links_met, vertices_met
 from anyzarr.vectors._forest import depth_first, parents_of
 from anyzarr.vectors._grid import CellGrid
-from anyzarr.vectors._runs import runs_of
+from anyzarr.vectors._runs import bridges_of, runs_of
 
 COORDINATE = st.integers(-6, 6)
 
@@ -87,7 +87,7 @@ def test_runs_lie_in_one_cell_and_follow_each_other(paths: list[list[tuple[int, 
             vertex += 1
     assert runs.run.tolist() == number
     assert runs.path.tolist() == [path_number for path_number, _ in expected]
-    assert runs.bridges.tolist() == bridges
+    assert bridges_of(runs.run, runs.path).tolist() == bridges
 
 
 Point = Sequence[Fraction]

@@ -13,6 +13,7 @@ __all__ = [
     "EDIT",
     "EDITION",
     "FORMAT_VERSION",
+    "FRAGMENT_OWNER",
     "GEOMETRY_TYPES",
     "KNOWN_CAPABILITIES",
     "LINKS_CONVENTIONS",
@@ -26,6 +27,9 @@ EDITION: Final = "anyzarr_edition"
 
 FORMAT_VERSION: Final = "0.9.2"
 """The version of the format that is written."""
+
+FRAGMENT_OWNER: Final = "object_id"
+"""Name of the attribute of fragments that is the id of their object."""
 
 CAP_FRAGMENT_INDEX: Final = "fragment_index"
 """Fragments are listed in ``vertex_fragments`` arrays."""

@@ -35,7 +35,7 @@ def geometries_of(level: StoredLevel) -> list[tuple[Kind, Whole]]:
     name = family_of(level.metadata)
     if name == "point_cloud":
         return _points(level)
-    whole = whole_level(level, empty=True)
+    whole = whole_level(level, empty=True, fragments=True)
     found = whole.geometry
     if found.n_vertices != level.level.vertex_count:
         raise UnsupportedError(
@@ -52,20 +52,25 @@ def _tree(whole: Whole) -> Whole:
     geometry = whole.geometry
     assert geometry.links is not None
     order = depth_first(parents_of(geometry.links, geometry.n_vertices)).order
-    return Whole(tree_geometry(geometry), whole.places.of_vertices(order))
+    return whole.ordered(tree_geometry(geometry), order)
 
 
 def _points(level: StoredLevel) -> list[tuple[Kind, Whole]]:
     """Return points of objects, and those of none."""
     kind = POINTS if level.number == 0 else replace(POINTS, cut=_along_bins(level))
-    found = [(kind, whole_level(level, empty=True))]
+    found = [(kind, whole_level(level, empty=True, fragments=True))]
     if level.objects is not None:
         gathered = gather_cells(level, level.cells, level.attribute_names())
         lonely = owners_of(level, gathered)[gathered.fragment_of_vertex] < 0
         if lonely.any():
-            columns = {name: column[lonely] for name, column in gathered.attributes.items()}
-            places = Places.of(gathered).of_vertices(np.flatnonzero(lonely))
-            found.append((POINTS, Whole(Geometry(gathered.positions[lonely], columns), places)))
+            whole = Whole(
+                Geometry(gathered.positions, gathered.attributes),
+                Places.of(gathered),
+                gathered.fragment_number[gathered.fragment_of_vertex],
+            )
+            found.append(
+                (POINTS, whole.ordered(whole.geometry.keep(lonely), np.flatnonzero(lonely)))
+            )
     return found
 
 

@@ -22,12 +22,10 @@ from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._edit import EditSummary, mark_stale, object_rows, open_for_edit
 from anyzarr.vectors._gather import Gathered, gather_cells, gather_objects
 from anyzarr.vectors._geometry import Columns, as_columns
-from anyzarr.vectors._job import WriteOptions
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._objects_write import all_rows, object_attribute
 from anyzarr.vectors._relink import padded_rows
 from anyzarr.vectors._transaction import Transaction, editing
-from anyzarr.vectors._write import storage_of
 
 __all__ = [
     "full_column",
@@ -238,12 +236,9 @@ def new_array(
     level: StoredLevel, path: str, coded: StoredColumn, kind: str = "attribute"
 ) -> CellArray:
     """Return a new array of a level, with a blob for each cell of its vertices."""
-    storage = storage_of(level.vertices.metadata, WriteOptions())
-    array = CellArray.new(
-        level.root.store, join(level.root.path, path), level.grid, kind, coded.attributes,
-        storage,
-    )  # fmt: skip
-    # Of the grid of the vertices, which may have further coordinates before those of the space.
+    place = join(level.root.path, path)
+    array = CellArray.new(level.root.store, place, level.grid, kind, coded.attributes)
+    # Stored as the vertices are, whose grid may have further coordinates before those of space.
     about = {**array.attributes, "chunk_grid_origin": level.vertices.origin.tolist()}
     document = {
         **level.vertices.metadata.document, "attributes": {**about, "nonempty_chunks": []},

@@ -10,18 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from anyzarr._nodes import Group
-from anyzarr.abc import Ragged
 from anyzarr.metadata import group_document
 from anyzarr.vectors._attributes import (
     StoredColumn,
     decode_column,
     encode_column,
-    row_layout,
 )
-from anyzarr.vectors._blobs import Ints, Origin, index_ranges
+from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._edit import EditSummary, open_for_edit
 from anyzarr.vectors._edit_attributes import new_array
+from anyzarr.vectors._fragment_values import blobs_of, fragment_values
 from anyzarr.vectors._gather import Gathered, gather_cells, owners_of
 from anyzarr.vectors._geometry import as_columns
 from anyzarr.vectors._level import StoredLevel, read_level
@@ -50,7 +49,8 @@ class Fragments(Result):
     object_ids
         The id of the object that it is part of, -1 for none, shape ``(F,)``.
     fragment_attributes
-        By name, shape ``(F, …)``.
+        By name, shape ``(F, …)``; NaN, the least or greatest whole number of the type, or None for
+        text, of fragments that have it not.
     """
 
     chunks: Ints
@@ -122,14 +122,8 @@ def _names(level: StoredLevel) -> list[str]:
 
 def _column(level: StoredLevel, gathered: Gathered, name: str) -> npt.NDArray[Any]:
     array = level.array(f"{_FAMILY}/{name}")
-    dtype, shape = row_layout(name, array.attributes)
-    rows, offsets = array.rows(gathered.cells, dtype, shape)
-    counts, n_fragments = np.diff(offsets), gathered.table.fragments
-    wrong = counts < n_fragments
-    Origin(array.path, gathered.cells).refuse(wrong, "has not as many rows as fragments")
-    if (counts > n_fragments).any():  # of fragments that are being added
-        rows = rows[index_ranges(offsets[:-1], n_fragments)]
-    return decode_column(name, rows, array.attributes)
+    column = fragment_values(name, array, gathered.cells, gathered.table.fragments)
+    return decode_column(name, column.values, column.attributes)
 
 
 def set_fragment_attributes(
@@ -199,8 +193,7 @@ def _put(
     else:
         coded = _new_column(name, column)
         array = new_array(level, path, coded, "fragment_attribute")
-    rows = np.ascontiguousarray(coded.values).view(np.uint8).reshape(-1)
-    blobs = Ragged.from_lengths(rows, gathered.table.fragments * coded.row_bytes)
+    blobs = blobs_of(coded, gathered.table.fragments)
     tx.cells(array.with_attributes(coded.attributes), gathered.cells, blobs)
 
 

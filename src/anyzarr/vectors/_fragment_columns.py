@@ -11,14 +11,13 @@ from anyzarr.abc import Ragged
 from anyzarr.vectors._attributes import encode_column, row_layout
 from anyzarr.vectors._blobs import Ints, index_ranges, starts_of
 from anyzarr.vectors._cells import CellArray
+from anyzarr.vectors._constants import FRAGMENT_OWNER
 from anyzarr.vectors._job import Job
 from anyzarr.vectors._objects_write import all_rows
 from anyzarr.vectors._relink import padded_rows
 from anyzarr.vectors._transaction import Transaction
 
 __all__ = ["fragment_columns", "stage_fragment_columns"]
-
-_OWNER = "object_id"
 
 
 def _columns(root: Group, level: int) -> dict[str, Array]:
@@ -61,7 +60,7 @@ def fragment_columns(
         if array.attributes.get("encoding") == "dictionary":
             none = encode_column(name, np.asarray([None], object), array.attributes)
             array, values[:] = array.with_attributes(none.attributes), none.values[0]
-        if name == _OWNER:
+        if name == FRAGMENT_OWNER:
             values[:] = -1
             values[index_ranges(first + before, after - before)] = _owners(job)
         rows = np.ascontiguousarray(values.astype(dtype)).view(np.uint8).reshape(-1, n_bytes)

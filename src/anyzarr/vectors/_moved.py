@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from anyzarr._nodes import Group
-from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._cell_index import distinct_cells
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._job import WriteOptions
@@ -37,21 +36,6 @@ class Moved:
     def of_parts(cls, before: Sequence[Places], after: Sequence[Places]) -> Moved:
         """Return what has been written part by part."""
         return cls(_joined(before), _joined(after))
-
-    def find(self, places: Places) -> Ints:
-        """Return the vertex that was at each of some places; -1 where there was none."""
-        n = len(self.before.cells)
-        _, key = distinct_cells(np.concatenate([self.before.cells, places.cells]))
-        width = int(max(self.before.row.max(initial=0), places.row.max(initial=0))) + 1
-        known = key[:n][self.before.cell] * width + self.before.row
-        asked = key[n:][places.cell] * width + places.row
-        order = np.argsort(known, kind="stable")
-        found = np.full(len(asked), -1, np.int64)
-        if len(known):
-            near = np.minimum(np.searchsorted(known[order], asked), len(known) - 1)
-            there = known[order][near] == asked
-            found[there] = order[near[there]]
-        return found
 
 
 def _joined(parts: Sequence[Places]) -> Places:
@@ -84,8 +68,8 @@ def move_level_links(
             links = read_links_to(near, stored[other])
             if links is None:
                 continue
-            first = moved[near.number].find(links.source)
-            second = moved[other].find(links.target)
+            first = moved[near.number].before.find(links.source)
+            second = moved[other].before.find(links.target)
             kept = (first >= 0) & (second >= 0)
             ends = LinkEnds(
                 moved[near.number].after.of_vertices(first[kept]),

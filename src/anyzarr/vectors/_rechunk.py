@@ -14,7 +14,7 @@ from anyzarr import crud
 from anyzarr._nodes import Group, create_group
 from anyzarr._nodes._node import finish
 from anyzarr.crud._consolidated import node_documents
-from anyzarr.errors import MetadataError, UnsupportedError
+from anyzarr.errors import MetadataError
 from anyzarr.metadata import group_document, is_array_document, parse_array
 from anyzarr.stores import join
 from anyzarr.vectors._contents import geometries_of
@@ -25,6 +25,7 @@ from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._levels import capturing
 from anyzarr.vectors._moved import Moved, move_level_links
 from anyzarr.vectors._open import open_root, vectors_backend
+from anyzarr.vectors._recut import Recut, refuse_mixed_bins
 from anyzarr.vectors._transaction import Transaction, editing
 from anyzarr.vectors._whole import Places
 from anyzarr.vectors._write import storage_of, write_level
@@ -50,6 +51,13 @@ def rechunk(
     moment: whoever is cut off leaves the store as it was before or as it is after. A level is held
     in memory.
 
+    Fragments are cut anew, and keep their attributes: a new fragment has those of the old ones that
+    its vertices were in. Where several old ones meet in a chunk, they become one if all their
+    attributes are equal; otherwise they stay fragments of their own, of one object in one chunk,
+    and those of a path are joined by links. The attribute ``object_id``, where it is the id of the
+    object of each fragment, is so afterwards, and counts for no difference. Fragments without
+    vertices (empty bins) have no attributes afterwards.
+
     Parameters
     ----------
     path, backend, **backend_kwargs
@@ -70,7 +78,8 @@ def rechunk(
     NodeExistsError
         There is something at ``output``.
     UnsupportedError
-        Fragments have attributes: in other chunks there are other fragments.
+        A bin of points without objects, which is one fragment, would hold points of fragments whose
+        attributes differ; nothing was written.
 
     Examples
     --------
@@ -86,7 +95,7 @@ def rechunk(
     if output is not None:
         root, metadata = open_root(path, "r", backend=backend, **backend_kwargs)
         after = _rechunked(metadata, chunk_shape, bin_shape)
-        levels = _levels(root, metadata)
+        levels = _levels(root, metadata, after)
         with _created(output, root, after, backend, backend_kwargs) as target:
             _write(levels, metadata, after, target)
         return
@@ -94,7 +103,7 @@ def rechunk(
     with editing(root) as tx:
         metadata = RootMetadata.parse(root.metadata.attributes)
         after = _rechunked(metadata, chunk_shape, bin_shape)
-        levels = _levels(root, metadata)
+        levels = _levels(root, metadata, after)
         place = join(root.path, _STAGING)
         root.store.delete_prefix(f"{place}/")
         crud.create_new_group(group_document(attributes=after.attributes()), root.store, place)
@@ -142,18 +151,11 @@ def _without_bins(metadata: RootMetadata) -> Mapping[str, Any]:
     return {**metadata.raw, "zarr_vectors": own}
 
 
-def _levels(root: Group, metadata: RootMetadata) -> list[StoredLevel]:
+def _levels(root: Group, metadata: RootMetadata, after: RootMetadata) -> list[StoredLevel]:
     """Return the levels, after checking that all that they hold can be kept."""
     levels = [StoredLevel.of(root, metadata, n, "all", objects=True) for n in metadata.levels]
     for level in levels:
-        path = f"{level.number}/fragment_attributes"
-        if path in root.get_many([path]):
-            raise UnsupportedError(
-                f"level {level.number} of {root.url} has attributes of fragments, and in other "
-                "chunks there are other fragments; remove them with "
-                f"del open_store(location, 'r+')[{path!r}], or write the data to a new store",
-                kind="rechunk",
-            )
+        refuse_mixed_bins(level, after.grid(_plan(level.level, metadata, after)))
     return levels
 
 
@@ -204,11 +206,16 @@ def _write(
         plan = _plan(level.level, before, after)
         scale = after.scale_of(level.number) if level.number else None
         parts, jobs = geometries_of(level), list[Job]()
+        recut = Recut.of(level, parts)
+        if recut is not None:
+            parts = recut.apart(parts)
         for kind, whole in parts:
             write_level(target, whole.geometry, options, capturing(kind, jobs), plan, scale)
         moved[level.number] = Moved.of_parts(
             [whole.places for _, whole in parts], [Places.given_by(job) for job in jobs]
         )
+        if recut is not None:
+            recut.put(StoredLevel.of(target, after, level.number), moved[level.number].after)
         _keep(level, target)
     _say(target, after)
     move_level_links(levels, moved, target, after)

@@ -13,6 +13,7 @@ from anyzarr._nodes import Group
 from anyzarr.errors import UnsupportedError
 from anyzarr.vectors._attributes import decode_column
 from anyzarr.vectors._blobs import Ints
+from anyzarr.vectors._cell_index import distinct_cells
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._gather import Gathered, gather_cells, gather_objects
 from anyzarr.vectors._geometry import Geometry
@@ -60,6 +61,21 @@ class Places:
         """Return where some vertices lie."""
         return Places(self.cells, self.cell[vertices], self.row[vertices])
 
+    def find(self, places: Places) -> Ints:
+        """Return the vertex that is at each of some places; -1 where there is none."""
+        n = len(self.cells)
+        _, key = distinct_cells(np.concatenate([self.cells, places.cells]))
+        width = int(max(self.row.max(initial=0), places.row.max(initial=0))) + 1
+        known = key[:n][self.cell] * width + self.row
+        asked = key[n:][places.cell] * width + places.row
+        order = np.argsort(known, kind="stable")
+        found = np.full(len(asked), -1, np.int64)
+        if len(known):
+            near = np.minimum(np.searchsorted(known[order], asked), len(known) - 1)
+            there = known[order][near] == asked
+            found[there] = order[near[there]]
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Whole:
@@ -71,10 +87,19 @@ class Whole:
         All of it; the vertices of a path follow each other.
     places
         Where its vertices lie.
+    fragments
+        For each vertex the number, in its cell, of the fragment that it is part of; None where
+        that was not asked for.
     """
 
     geometry: Geometry
     places: Places
+    fragments: Ints | None = None
+
+    def ordered(self, geometry: Geometry, order: Ints) -> Whole:
+        """Return the whole as another geometry, whose vertices are these, in this order."""
+        fragments = None if self.fragments is None else self.fragments[order]
+        return Whole(geometry, self.places.of_vertices(order), fragments)
 
 
 def family_of(metadata: RootMetadata) -> str:
@@ -118,7 +143,9 @@ def gather_whole(
     return gather_objects(level, manifests(level, rows), names)
 
 
-def whole_level(level: StoredLevel, *, objects: bool = True, empty: bool = False) -> Whole:
+def whole_level(
+    level: StoredLevel, *, objects: bool = True, empty: bool = False, fragments: bool = False
+) -> Whole:
     """Return a whole level.
 
     Parameters
@@ -129,12 +156,14 @@ def whole_level(level: StoredLevel, *, objects: bool = True, empty: bool = False
         Whether to keep objects apart, where they need not be: those of points.
     empty
         Whether to keep objects without vertices, too.
+    fragments
+        Whether to tell the fragment of each vertex.
     """
     kind = family_of(level.metadata)
     names = level.attribute_names()
     if kind == "point_cloud" and not objects:
         gathered = gather_cells(level, level.cells, names)
-        return Whole(Geometry(gathered.positions, gathered.attributes), Places.of(gathered))
+        return _whole(Geometry(gathered.positions, gathered.attributes), gathered, fragments)
     index, order = level.objects, None
     if index is not None:
         rows = np.arange(index.n_objects, dtype=np.int64) if empty else index.present
@@ -149,7 +178,15 @@ def whole_level(level: StoredLevel, *, objects: bool = True, empty: bool = False
     elif kind != "point_cloud":
         none = np.zeros(geometry.n_vertices, np.int64)
         geometry = replace(geometry, object_rows=none, object_ids=none[:1])
-    return Whole(geometry, Places.of(gathered))
+    return _whole(geometry, gathered, fragments)
+
+
+def _whole(geometry: Geometry, gathered: Gathered, fragments: bool) -> Whole:
+    return Whole(
+        geometry,
+        Places.of(gathered),
+        gathered.fragment_number[gathered.fragment_of_vertex] if fragments else None,
+    )
 
 
 def _with_objects(level: StoredLevel, geometry: Geometry, owners: Ints, order: Ints) -> Geometry:

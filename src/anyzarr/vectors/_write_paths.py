@@ -17,7 +17,7 @@ from anyzarr.vectors._joined import numbered_anew
 from anyzarr.vectors._objects_input import Groups, as_group_columns, as_groups, as_positions
 from anyzarr.vectors._objects_write import Documents
 from anyzarr.vectors._replace import write_geometry
-from anyzarr.vectors._runs import Runs, runs_of
+from anyzarr.vectors._runs import bridges_of, runs_of
 from anyzarr.vectors._target import target_of
 from anyzarr.vectors._write_links import link_parts
 
@@ -45,20 +45,18 @@ def path_kind(geometry_type: str, *, has_ids: bool) -> Kind:
     )
 
 
-def _runs(geometry: Geometry, grid: CellGrid) -> Runs:
+def _cut(geometry: Geometry, grid: CellGrid) -> Pieces:
     assert geometry.object_rows is not None
     counts = np.bincount(geometry.object_rows, minlength=geometry.n_objects)
-    return runs_of(grid, geometry.positions, starts_of(counts))
-
-
-def _cut(geometry: Geometry, grid: CellGrid) -> Pieces:
-    runs = _runs(geometry, grid)
+    runs = runs_of(grid, geometry.positions, starts_of(counts))
     return Pieces(runs.run, runs.path)
 
 
 def _bridges(job: Job) -> tuple[list[Part], Documents]:
-    bridges = _runs(job.geometry, job.grid).bridges
-    return link_parts(job, bridges, {}, has_intra=False)
+    run, path = job.pieces.of_vertex, job.pieces.object_of_piece
+    assert run is not None
+    assert path is not None
+    return link_parts(job, bridges_of(run, path), {}, has_intra=False)
 
 
 def _refuse_known(geometry: Geometry, stored: Ints) -> Geometry:
