@@ -12,7 +12,8 @@ import pytest
 import anyzarr
 import anyzarr.vectors
 from anyzarr._convert import _hierarchy
-from anyzarr.errors import CorruptDataError, MetadataError, UnsupportedError
+from anyzarr.errors import ConflictError, CorruptDataError, MetadataError, UnsupportedError
+from anyzarr.vectors import _redo
 
 POSITIONS = np.random.default_rng(0).random((500, 3)).astype("f4") * 4
 
@@ -53,6 +54,37 @@ def test_the_codec_asked_for_is_used(points: Path, tmp_path: Path) -> None:
     anyzarr.convert(points, tmp_path / "b", compressor="gzip")
     assert codecs(tmp_path / "b", "vertices") == ["vlen-bytes", "gzip"]
     assert anyzarr.convert(points, tmp_path / "c").kind == "copy"
+
+
+def unfinished(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a store be one of which the last addition was decided and not made."""
+    with monkeypatch.context() as patched:
+        patched.setattr(_redo, "_apply", lambda *args: (_ for _ in ()).throw(OSError("no power")))
+        with pytest.raises(OSError, match="power"):
+            anyzarr.vectors.write_points(path, [[1.0, 1, 1]], mode="append")
+
+
+def test_a_store_that_is_being_changed_is_copied_whole_and_not_recoded(
+    points: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfinished(points, monkeypatch)
+    assert len(anyzarr.vectors.read_points(points).positions) == 500
+    with pytest.raises(ConflictError, match="vacuum"):
+        anyzarr.convert(points, tmp_path / "b", compressor="gzip")
+    assert not (tmp_path / "b").exists()
+    # Wherever the copy lies, what is to come is found and put at its place.
+    group = anyzarr.create_group(tmp_path / "deeper")
+    anyzarr.convert(points, tmp_path / "deeper" / "c")
+    anyzarr.vectors.vacuum(group["c"])
+    assert len(anyzarr.vectors.read_points(group["c"]).positions) == 501
+    anyzarr.convert(tmp_path / "deeper" / "c", tmp_path / "d", compressor="gzip")
+    assert len(anyzarr.vectors.read_points(tmp_path / "d").positions) == 501
+
+
+def test_who_writes_a_store_is_not_copied(points: Path, tmp_path: Path) -> None:
+    (points / ".anyzarr-writer-of-0").write_text("{}")
+    anyzarr.convert(points, tmp_path / "b")
+    assert not list((tmp_path / "b").glob(".anyzarr*"))
 
 
 @pytest.mark.parametrize(

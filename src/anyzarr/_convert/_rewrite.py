@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from anyzarr._convert._image import ImageOptions
 from anyzarr.abc import Store
-from anyzarr.errors import MetadataError, UnsupportedError
+from anyzarr.errors import ConflictError, MetadataError, UnsupportedError
 from anyzarr.metadata import ArrayMetadata, parse_array, to_document, to_v3_equivalent
 from anyzarr.metadata._to_v2 import to_v2_equivalent
 from anyzarr.ome import (
@@ -28,6 +28,8 @@ from anyzarr.ome._upgrade_plan import (
     documents_of,
     group_of_format,
 )
+from anyzarr.vectors._documents import RootMetadata
+from anyzarr.vectors._redo import is_unfinished
 
 __all__ = ["Rewrite", "asks_for_change", "planned_rewrite"]
 
@@ -86,8 +88,11 @@ def planned_rewrite(store: Store, options: ImageOptions) -> Rewrite:
         The options fit no array, or there is no OME-Zarr and a version is asked for.
     UnsupportedError
         The other format or version cannot say what is there.
+    ConflictError
+        A vector store is being changed.
     """
     documents = documents_of(store)
+    _require_finished(store, documents)
     version = _ome_version(documents, options)
     copy_options = CopyOptions(options.chunks, options.shards, options.compressor, options.engine)
     is_consolidated = _is_consolidated(store, documents[""])
@@ -143,6 +148,19 @@ def _plain(
             groups.append(PlannedNode(path, document, group))
     groups.sort(key=lambda node: node.depth)
     return Rewrite("rewrite", tuple(groups), tuple(arrays))
+
+
+def _require_finished(store: Store, documents: Mapping[str, Document | None]) -> None:
+    """Refuse vector stores with changes to come, in bytes that suit the arrays as they are."""
+    for path, document in documents.items():
+        attributes = _attributes(document)
+        if _VECTORS in attributes and is_unfinished(store, path, RootMetadata.parse(attributes)):
+            raise ConflictError(
+                f"the vector store at {path or '/'!r} is being changed, or a change was cut off; "
+                "try again later, or complete it by anyzarr.vectors.vacuum (of a plain copy, if "
+                "it cannot be written to)",
+                path=path,
+            )
 
 
 def _refuse_vectors(documents: Mapping[str, Document | None], *, is_v2: bool) -> None:

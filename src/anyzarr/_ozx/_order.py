@@ -23,7 +23,9 @@ _STRAY_NAMES = frozenset(
 
 # What interrupted writers leave behind, ours and the peers'. Objects only: a node may well be
 # called "cells.part", and then its objects are "cells.part/zarr.json" and the like.
-_STRAY_OBJECT = re.compile(r"\._.*|.*~|.*\.(?:tmp|temp|part|partial|swp|crdownload|__lock)|.*#\d+")
+_STRAY_OBJECT = re.compile(
+    r"\._.*|.*~|.*\.(?:tmp|temp|part|partial|swp|crdownload|__lock)|.*#\d+|\.anyzarr-writer-of-\d+"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,12 @@ from anyzarr._nodes import Group
 from anyzarr._parallel import for_each
 from anyzarr.abc import Store
 from anyzarr.stores import join
+from anyzarr.vectors._constants import EDIT
+from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._recorded import Phase, RecordedStore
 from anyzarr.vectors._turns import Turn
 
-__all__ = ["as_decided", "decided_together", "redo"]
+__all__ = ["as_decided", "decided_together", "is_unfinished", "redo"]
 
 _NAME = ".anyzarr-addition-to-{}"
 _MAGIC = b"anyzarr addition 1\n"
@@ -56,7 +58,7 @@ def decided_together(root: Group, level: int, turn: Turn) -> Iterator[Group]:
     phases = [phase for phase in recorded.phases if phase]
     key = _key(root, level)
     turn.check()
-    root.store.put(key, _encode(phases, _state(root, level)))
+    root.store.put(key, _encode(phases, root.path, _state(root, level)))
     _apply(root.store, phases)
     root.store.delete(key)
 
@@ -70,7 +72,7 @@ def redo(root: Group, levels: Sequence[int]) -> None:
     for level, data in zip(levels, found, strict=True):
         if data is None:
             continue
-        phases = _decode(data, _state(root, level))
+        phases = _decode(data, root.path, _state(root, level))
         if phases is not None:
             _apply(root.store, phases)
         root.store.delete(_key(root, level))
@@ -89,13 +91,25 @@ def as_decided(root: Group, levels: Sequence[int]) -> tuple[Group, list[int]]:
     found = root.store.get_many([(_key(root, level), None) for level in levels])
     decided: dict[int, list[Phase]] = {}
     for level, data in zip(levels, found, strict=True):
-        phases = None if data is None else _decode(data, _state(root, level))
+        phases = None if data is None else _decode(data, root.path, _state(root, level))
         if phases is not None:
             decided[level] = phases
     if not decided:
         return root, []
     every = [phase for phases in decided.values() for phase in phases]
     return Group(root.metadata, RecordedStore(root.store, every), root.path), [*decided]
+
+
+def is_unfinished(store: Store, path: str, metadata: RootMetadata) -> bool:
+    """Return whether a vector store is being changed, or a change of it was cut off.
+
+    Parameters
+    ----------
+    store, path, metadata
+        The root of the vector store.
+    """
+    keys = (join(path, _NAME.format(level)) for level in metadata.levels)
+    return EDIT in metadata.raw or any(store.head(key) is not None for key in keys)
 
 
 def _key(root: Group, level: int) -> str:
@@ -122,10 +136,14 @@ def _apply(store: Store, phases: Sequence[Phase]) -> None:
 # ---------------------------------------------------------------------- the object
 
 
-def _encode(phases: Sequence[Phase], before: bytes) -> bytes:
-    """Return changes as one object: a digest, the length of a header in JSON, it, and the data."""
+def _encode(phases: Sequence[Phase], path: str, before: bytes) -> bytes:
+    """Return changes as one object: a digest, the length of a header in JSON, it, and the data.
+
+    Keys are those below the root, which may be moved, or be opened by another way.
+    """
+    start = len(path) + bool(path)
     entries = [
-        [[key, None if value is None else len(value)] for key, value in phase.items()]
+        [[key[start:], None if value is None else len(value)] for key, value in phase.items()]
         for phase in phases
     ]
     header = json.dumps({"phases": entries, "level": _digest(before).hex()}).encode()
@@ -134,7 +152,7 @@ def _encode(phases: Sequence[Phase], before: bytes) -> bytes:
     return _MAGIC + _digest(body) + body
 
 
-def _decode(data: bytes, now: bytes) -> list[Phase] | None:
+def _decode(data: bytes, path: str, now: bytes) -> list[Phase] | None:
     """Return the changes; None if they do not apply any more.
 
     That is where the object is not whole, as after a power cut, so that nothing was changed yet;
@@ -151,7 +169,7 @@ def _decode(data: bytes, now: bytes) -> list[Phase] | None:
     for entries in header["phases"]:
         phase: Phase = {}
         for key, length in entries:
-            phase[key] = None if length is None else body[size : size + length]
+            phase[join(path, key)] = None if length is None else body[size : size + length]
             size += length or 0
         phases.append(phase)
     last = [value for value in phases[-1].values() if value is not None]
