@@ -10,11 +10,12 @@ from anyzarr._nodes import Group
 from anyzarr._nodes._node import creating
 from anyzarr.abc import Store
 from anyzarr.engines import canonical_name, get_engine
-from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError, UnsupportedError
+from anyzarr.errors import MetadataError, NodeExistsError, NodeNotFoundError
 from anyzarr.metadata import group_document, is_array_document, parse_group
 from anyzarr.ome._axes import Axis, axes_of, check_axes
 from anyzarr.ome._documents import ome_of
 from anyzarr.ome._image import Image
+from anyzarr.ome._kinds import found_layout
 from anyzarr.ome._labels import Labels
 from anyzarr.ome._plate import Plate
 from anyzarr.ome._position import Position
@@ -44,14 +45,6 @@ _NODES: Mapping[str, type[Node]] = {
     "bf2raw": Bioformats2RawSeries,
     "well": Well,
     "label": Labels,
-}
-_KEYS = {
-    "fov": "multiscales",
-    "label": "multiscales",
-    "image": "multiscales",
-    "tiled": "multiscales",
-    "hcs": "plate",
-    "bf2raw": "bioformats2raw.layout",
 }
 
 
@@ -259,7 +252,7 @@ def _opened(
         kind = layout
     else:
         group = _group_of(document, store, engine)
-        kind, version = _found(group, layout, version, writes=mode != "r")
+        kind, version = found_layout(group, layout, version, writes=mode != "r")
     if kind == "bf2raw" and "bioformats2raw.layout" not in ome_of(group.metadata.attributes):
         group.attrs.update(SeriesMetadata(version).to_attributes({}))
     return group, kind, version
@@ -339,69 +332,3 @@ def _group_of(document: Mapping[str, Any], store: Store, engine: str | None) -> 
             "with anyzarr.open_array"
         )
     return Group(parse_group(document), store, "", engine)
-
-
-def _found(group: Group, layout: str, version: str, *, writes: bool) -> tuple[str, str]:
-    """Return the layout of what is there and the version to write, or refuse it by its name."""
-    ome = ome_of(group.metadata.attributes)
-    empty = not {"plate", "well", "multiscales", "bioformats2raw.layout", *_OTHERS} & set(ome)
-    if empty and writes and layout != "auto":
-        return layout, "0.4" if group.zarr_format == 2 else version
-    kind = _kind(ome)
-    if kind is None:
-        raise _refused(group, ome)
-    if layout in {"auto", "image"} and kind == "fov":
-        return layout, version
-    if layout == "auto" or _KEYS.get(layout) == _KEYS.get(kind):
-        return (kind if layout == "auto" else layout), version
-    raise MetadataError(
-        f"{group.url} is {_WHAT[kind][0]}, not what layout={layout!r} opens; leave the layout out"
-        f", or open {_WHAT[kind][1]}"
-    )
-
-
-def _kind(ome: Mapping[str, Any]) -> str | None:
-    """Return the layout of a group by its metadata; a plate may be a series besides."""
-    for kind, key in (("hcs", "plate"), ("bf2raw", "bioformats2raw.layout"), ("well", "well")):
-        if key in ome:
-            return kind
-    if "multiscales" not in ome:
-        return None
-    return "label" if "image-label" in ome else "fov"
-
-
-_WHAT = {
-    "hcs": ("an HCS plate", "one of its images, such as LOCATION/A/1/0"),
-    "well": ("a well of an HCS plate", "one of its images, such as LOCATION/0"),
-    "bf2raw": ("a series of images", "one of its images, such as LOCATION/0"),
-    "fov": ("one image", "the group that holds it"),
-    "label": ("a label image", "the image it belongs to"),
-}
-_OTHERS = {
-    "labels": ("a list of labels", "one of them, such as LOCATION/NAME"),
-    "scene": ("a scene (OME-Zarr 0.6)", "one of its images"),
-}
-
-
-def _refused(group: Group, ome: Mapping[str, Any]) -> MetadataError | UnsupportedError:
-    for key, (what, instead) in _OTHERS.items():
-        if key in ome:
-            return UnsupportedError(
-                f"{group.url} is {what}, which is no image itself; open {instead}{_members(group)}",
-                kind=key,
-            )
-    return MetadataError(
-        f"{group.url} is a Zarr group without OME-Zarr metadata; open it with anyzarr.open_group"
-    )
-
-
-def _members(group: Group) -> str:
-    """Return the names of members that are images, for a message."""
-    if not group.store.capabilities.listable:
-        return ""
-    names = [
-        name
-        for name, document in crud.list_children(group.store, group.path)
-        if "multiscales" in ome_of(document.get("attributes", {}))
-    ]
-    return f": {', '.join(map(repr, names))}" if names else ""
