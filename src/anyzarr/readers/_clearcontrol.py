@@ -20,7 +20,8 @@ from anyzarr._pyramid import Region
 from anyzarr.errors import CorruptDataError, MetadataError, NodeNotFoundError
 from anyzarr.ome import Channel
 from anyzarr.readers._blosc_file import BloscFiles
-from anyzarr.readers._planes import Plane, PlaneImage, PlaneSource, require_files, require_whole
+from anyzarr.readers._image_list import ImageList
+from anyzarr.readers._planes import Plane, PlaneImage, plane_source, require_files, require_whole
 from anyzarr.readers._sizes import axes_with_sizes, number_of
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 
@@ -91,10 +92,10 @@ def open_clearcontrol(path: Path, *, axes: str | None = None) -> ImageSource:
     raw = [image.raw() for image in images if not image.is_blosc]
     require_whole(raw)
     if len(raw) == len(images):
-        return PlaneSource(raw, {})
+        return plane_source(raw, {})
     if raw:
         raise MetadataError(f"{str(path)!r} has both .raw and .blc volumes; convert them apart")
-    return _BloscSource(images)
+    return _blosc_source(images)
 
 
 def _read_index(path: Path) -> _ChannelIndex:
@@ -217,57 +218,42 @@ class _Volumes:
         return PlaneImage(self.description, planes, _DTYPE)
 
 
-class _BloscSource:
+@dataclass(frozen=True, slots=True)
+class _BloscImage:
     """Volumes in ``.blc`` files."""
 
-    def __init__(self, images: Sequence[_Volumes]) -> None:
-        self._images = images
-        self._files = BloscFiles()
-        for image in images:
-            for path in image.paths.values():
-                size = self._files.size(path)
-                if size != image.volume_bytes:
-                    raise CorruptDataError(
-                        f"{str(path)!r} is truncated: it decodes to {size} bytes, and the index "
-                        f"says {image.volume_bytes}; get a whole copy of the file",
-                        key=str(path),
-                    )
+    paths: Mapping[tuple[int, int], Path]
+    description: SourceImage
+    files: BloscFiles
 
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self._images)
-
-    def image(self, index: int) -> SourceImage:
-        """Return what is known of an image."""
-        return self._images[index].description
-
-    @property
-    def files(self) -> Sequence[Path]:
-        """The files of the volumes."""
-        return sorted(path for image in self._images for path in image.paths.values())
-
-    @property
-    def documents(self) -> Mapping[str, bytes]:
-        """None: the metadata is among the attributes."""
-        return {}
-
-    def read(self, index: int, region: Region) -> npt.NDArray[Any]:
-        """Return the elements of a region of an image."""
-        image = self._images[index]
+    def read(self, region: Region) -> npt.NDArray[Any]:
+        """Return the elements of a region."""
         times, channels, planes, rows, columns = region
-        height, width = image.description.shape[-2:]
-        out = np.empty(tuple(s.stop - s.start for s in region), image.description.dtype)
+        height, width = self.description.shape[-2:]
+        out = np.empty(tuple(s.stop - s.start for s in region), self.description.dtype)
         slab: npt.NDArray[Any] = np.empty((planes.stop - planes.start, height, width), _DTYPE)
         start = planes.start * height * width * _DTYPE.itemsize
         for t in range(times.start, times.stop):
             for c in range(channels.start, channels.stop):
                 target = memoryview(slab.reshape(-1).view(np.uint8))
-                self._files.read(image.paths[t, c], start, target)
+                self.files.read(self.paths[t, c], start, target)
                 out[t - times.start, c - channels.start] = slab[:, rows, columns]
         return out
 
-    def close(self) -> None:
-        """Nothing is open between reads."""
+
+def _blosc_source(images: Sequence[_Volumes]) -> ImageList:
+    files = BloscFiles()
+    for image in images:
+        for path in image.paths.values():
+            size = files.size(path)
+            if size != image.volume_bytes:
+                raise CorruptDataError(
+                    f"{str(path)!r} is truncated: it decodes to {size} bytes, and the index "
+                    f"says {image.volume_bytes}; get a whole copy of the file",
+                    key=str(path),
+                )
+    paths = sorted(path for image in images for path in image.paths.values())
+    return ImageList([_BloscImage(i.paths, i.description, files) for i in images], paths, {})
 
 
 CLEARCONTROL = ReaderKind("clearcontrol", (), (), open_clearcontrol, _is_clearcontrol)

@@ -22,8 +22,8 @@ from anyzarr.readers._mmstack_file import Place, StackFile, is_stack_file, read_
 from anyzarr.readers._planes import (
     Plane,
     PlaneImage,
-    PlaneSource,
     note_missing,
+    plane_source,
     require_files,
     require_whole,
 )
@@ -89,7 +89,7 @@ def open_mmstack(path: Path, *, axes: str | None = None) -> ImageSource:
     require_whole(images)
     text = first.ome_xml
     is_ome = text is not None and "<OME" in text
-    return PlaneSource(images, {"OME/METADATA.ome.xml": text.encode()} if is_ome and text else {})
+    return plane_source(images, {"OME/METADATA.ome.xml": text.encode()} if is_ome and text else {})
 
 
 def _require_complete(files: Sequence[StackFile]) -> None:

@@ -26,8 +26,8 @@ from anyzarr.readers._ndtiff_index import (
 from anyzarr.readers._planes import (
     Plane,
     PlaneImage,
-    PlaneSource,
     note_missing,
+    plane_source,
     require_files,
     require_whole,
 )
@@ -83,7 +83,7 @@ def open_ndtiff(path: Path, *, axes: str | None = None) -> ImageSource:
         images.append(note_missing(replace(image, description=description)))
         warnings = ()
     require_whole(images)
-    return PlaneSource(images, {})
+    return plane_source(images, {})
 
 
 def _grouped(entries: Sequence[Entry]) -> dict[tuple[_Place, ...], list[Entry]]:

@@ -19,9 +19,10 @@ import numpy.typing as npt
 
 from anyzarr._pyramid import Region
 from anyzarr.errors import CorruptDataError, NodeNotFoundError
+from anyzarr.readers._image_list import ImageList
 from anyzarr.readers._source import SourceImage
 
-__all__ = ["Plane", "PlaneImage", "PlaneSource", "note_missing", "require_files", "require_whole"]
+__all__ = ["Plane", "PlaneImage", "note_missing", "plane_source", "require_files", "require_whole"]
 
 _MOST_NAMES = 5
 
@@ -117,45 +118,10 @@ class PlaneImage:
         return part if self.samples > 1 else part[..., 0]
 
 
-class PlaneSource:
-    """A source of such images.
-
-    Parameters
-    ----------
-    images
-        In their order.
-    documents
-        Original metadata, by the key it is kept under.
-    """
-
-    def __init__(self, images: Sequence[PlaneImage], documents: Mapping[str, bytes]) -> None:
-        self._images = images
-        self._documents = documents
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self._images)
-
-    def image(self, index: int) -> SourceImage:
-        """Return what is known of an image."""
-        return self._images[index].description
-
-    @property
-    def files(self) -> Sequence[Path]:
-        """The files the pixels are read from."""
-        return sorted({plane.path for image in self._images for plane in image.planes.values()})
-
-    @property
-    def documents(self) -> Mapping[str, bytes]:
-        """Original metadata, by the key it is kept under."""
-        return self._documents
-
-    def read(self, index: int, region: Region) -> npt.NDArray[Any]:
-        """Return the elements of a region of an image."""
-        return self._images[index].read(region)
-
-    def close(self) -> None:
-        """Nothing is open between reads."""
+def plane_source(images: Sequence[PlaneImage], documents: Mapping[str, bytes]) -> ImageList:
+    """Return a source of such images: nothing is open between reads."""
+    files = {plane.path for image in images for plane in image.planes.values()}
+    return ImageList(images, sorted(files), documents)
 
 
 def require_files(paths: Iterable[Path], said_by: object) -> None:
