@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from anyzarr._optional import require
-from anyzarr.errors import CorruptDataError
+from anyzarr.readers._damage import truncated
 
 __all__ = ["BloscFiles"]
 
@@ -72,9 +72,9 @@ class BloscFiles:
                 try:
                     part = self._part(file, path, buffer, low - buffer.start, high - buffer.start)
                 except (*self._errors, struct.error, IndexError, ValueError) as error:
-                    raise _broken(path, str(error)) from error
+                    raise truncated(path, str(error)) from error
                 if len(part) != high - low:
-                    raise _broken(path, "a buffer decodes to fewer bytes than it says")
+                    raise truncated(path, "a buffer decodes to fewer bytes than it says")
                 out[low - start : high - start] = part
 
     def _buffers(self, file: BinaryIO, path: Path) -> list[_Buffer]:
@@ -85,10 +85,10 @@ class BloscFiles:
             file.seek(offset)
             header = file.read(_HEADER.size)
             if len(header) < _HEADER.size:
-                raise _broken(path, "it ends within a header")
+                raise truncated(path, "it ends within a header")
             *head, n_bytes, block_bytes, stored_bytes = _HEADER.unpack(header)
             if stored_bytes < _HEADER.size or not block_bytes or offset + stored_bytes > end:
-                raise _broken(
+                raise truncated(
                     path, f"the buffer at byte {offset} has {stored_bytes} bytes, the file {end}"
                 )
             version, format_version, flags, item = head
@@ -141,10 +141,3 @@ class BloscFiles:
         n_bytes = min(buffer.n_bytes, last * buffer.block_bytes) - first * buffer.block_bytes
         header = _HEADER.pack(*buffer.head, n_bytes, buffer.block_bytes, at)
         return b"".join((header, struct.pack(f"<{len(places)}I", *places), *blocks))
-
-
-def _broken(path: Path, detail: str) -> CorruptDataError:
-    return CorruptDataError(
-        f"{str(path)!r} is truncated or broken: {detail}; get a whole copy of the file",
-        key=str(path),
-    )

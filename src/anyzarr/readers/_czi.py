@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import math
 import struct
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,12 @@ import numpy.typing as npt
 
 from anyzarr._optional import require
 from anyzarr._pyramid import Region
-from anyzarr.errors import CorruptDataError, MetadataError, UnsupportedError
+from anyzarr.errors import MetadataError, UnsupportedError
 from anyzarr.ome import Channel
 from anyzarr.readers._axis_map import AxisMap, map_named
 from anyzarr.readers._calibration import Calibration, described, rgb_channels
 from anyzarr.readers._czi_metadata import CziXml
+from anyzarr.readers._damage import errors_named
 from anyzarr.readers._image_list import ImageList
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 from anyzarr.readers._well_names import spots_of_names
@@ -300,23 +300,7 @@ _BROKEN = (
     ElementTree.ParseError, OSError, ArithmeticError,
     MemoryError,  # czifile believes what sizes a broken file gives
 )  # fmt: skip
-
-
-@contextmanager
-def _errors_named(path: Path) -> Iterator[None]:
-    """Name the file in what czifile and its codecs raise where it is broken."""
-    try:
-        yield
-    except (UnsupportedError, CorruptDataError, MetadataError):
-        raise
-    except _BROKEN as error:
-        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
-            raise  # of the disk: an impossible place in the file is EINVAL
-        raise CorruptDataError(
-            f"{str(path)!r} cannot be read as CZI: {error}; get a whole copy of it",
-            key=str(path),
-        ) from error
-
+_errors_named = partial(errors_named, what="CZI", errors=_BROKEN)
 
 CZI = ReaderKind("CZI", (".czi",), (_MAGIC,), open_czi)
 """The format, for the registry."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import struct
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,11 @@ import numpy.typing as npt
 
 from anyzarr._optional import require
 from anyzarr._pyramid import Region
-from anyzarr.errors import AnyzarrError, CorruptDataError, UnsupportedError
+from anyzarr.errors import UnsupportedError
 from anyzarr.ome import Channel
 from anyzarr.readers._axis_map import AxisMap, map_given, map_named
 from anyzarr.readers._calibration import Calibration, add_size, described, rgb_channels
+from anyzarr.readers._damage import errors_named, unreadable
 from anyzarr.readers._image_list import ImageList
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 from anyzarr.readers._well_names import spots_of_names
@@ -281,26 +281,8 @@ _BROKEN = (
     ValueError, TypeError, KeyError, IndexError, EOFError, AssertionError,
     struct.error, ElementTree.ParseError, UnicodeError, OSError, ArithmeticError,
 )  # fmt: skip
-
-
-@contextmanager
-def _errors_named(path: Path) -> Iterator[None]:
-    """Name the file in what liffile raises where it is broken."""
-    try:
-        yield
-    except AnyzarrError:
-        raise
-    except _BROKEN as error:
-        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
-            raise  # of the disk: an impossible place in the file is EINVAL
-        raise _broken(path, str(error)) from error
-
-
-def _broken(path: Path, problem: str) -> CorruptDataError:
-    return CorruptDataError(
-        f"{str(path)!r} cannot be read as LIF: {problem}; get a whole copy of it", key=str(path)
-    )
-
+_errors_named = partial(errors_named, what="LIF", errors=_BROKEN)
+_broken = partial(unreadable, what="LIF")
 
 LIF = ReaderKind("LIF", (".lif", ".lof"), (), open_lif)
 """The format, for the registry."""

@@ -12,7 +12,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from anyzarr.errors import CorruptDataError, UnsupportedError
+from anyzarr.errors import UnsupportedError
+from anyzarr.readers._damage import truncated
 from anyzarr.readers._micromanager import parsed
 
 __all__ = ["PageFormat", "Place", "StackFile", "is_stack_file", "read_stack_file"]
@@ -108,14 +109,7 @@ def read_stack_file(path: Path) -> StackFile:
         with path.open("rb") as file:
             return _Reader(file, path).read()
     except (struct.error, ValueError, KeyError, TypeError) as error:
-        raise _broken(path, str(error)) from error
-
-
-def _broken(path: Path, detail: str) -> CorruptDataError:
-    return CorruptDataError(
-        f"{str(path)!r} is truncated or broken: {detail}; get a whole copy of the file",
-        key=str(path),
-    )
+        raise truncated(path, str(error)) from error
 
 
 class _Reader:

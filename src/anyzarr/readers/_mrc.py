@@ -14,9 +14,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from anyzarr.errors import CorruptDataError, UnsupportedError
+from anyzarr.errors import UnsupportedError
 from anyzarr.readers._axis_map import map_given, map_named
 from anyzarr.readers._calibration import Calibration, add_size, described
+from anyzarr.readers._damage import unreadable
 from anyzarr.readers._image_list import ImageList, StoredImage
 from anyzarr.readers._source import ImageSource, ReaderKind
 from anyzarr.readers._stored import StoredArray, Unpacked
@@ -26,6 +27,7 @@ __all__ = ["MRC", "open_mrc"]
 _HEADER_BYTES = 1024
 _IMOD_STAMP = 1146047817
 _PACKED: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
+_broken = partial(unreadable, what="an MRC file")
 _MODES = {0: "i1", 1: "i2", 2: "f4", 4: "c8", 6: "u2", 12: "f2"}
 # MRC2014, https://doi.org/10.1016/j.jsb.2015.04.002; the stamp and flags are IMOD's.
 _FIELDS: dict[str, tuple[npt.DTypeLike, int]] = {
@@ -114,13 +116,6 @@ def _header(path: Path) -> _Header:
         )
     header: _Header = np.frombuffer(raw, _DTYPE.newbyteorder(order))[0]
     return header
-
-
-def _broken(path: Path, problem: str) -> CorruptDataError:
-    return CorruptDataError(
-        f"{str(path)!r} cannot be read as an MRC file: {problem}; get a whole copy of it",
-        key=str(path),
-    )
 
 
 def _dtype(header: _Header, path: Path) -> np.dtype[Any]:

@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from anyzarr._optional import require
 from anyzarr._pyramid import Region
-from anyzarr.errors import AnyzarrError, CorruptDataError, UnsupportedError
+from anyzarr.errors import AnyzarrError, UnsupportedError
 from anyzarr.ome import Channel
 from anyzarr.readers._axis_map import AxisMap, map_given, map_named
 from anyzarr.readers._calibration import Calibration, add_size, described, rgb_channels
+from anyzarr.readers._damage import unreadable
 from anyzarr.readers._image_list import ImageList
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 from anyzarr.readers._stored import StoredArray
@@ -333,6 +334,7 @@ _BROKEN = (
     ValueError, TypeError, KeyError, IndexError, EOFError, OSError, struct.error, zlib.error,
     ArithmeticError, UnboundLocalError, AttributeError,  # nd2's, for a file unlike all it knows
 )  # fmt: skip
+_broken = partial(unreadable, what="ND2")
 
 
 @contextmanager
@@ -346,12 +348,6 @@ def _errors_named(path: Path) -> Iterator[None]:
         if isinstance(error, PermissionError | FileNotFoundError):
             raise
         raise _broken(path, str(error)) from error
-
-
-def _broken(path: Path, problem: str) -> CorruptDataError:
-    return CorruptDataError(
-        f"{str(path)!r} cannot be read as ND2: {problem}; get a whole copy of it", key=str(path)
-    )
 
 
 ND2 = ReaderKind("ND2", (".nd2",), _MAGICS[:1], open_nd2)

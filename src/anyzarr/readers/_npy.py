@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import math
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from anyzarr._pyramid import Region
-from anyzarr.errors import CorruptDataError, UnsupportedError
+from anyzarr.errors import UnsupportedError
 from anyzarr.ome import default_axes
 from anyzarr.readers._axis_map import map_given
 from anyzarr.readers._calibration import Calibration, described
+from anyzarr.readers._damage import errors_named
 from anyzarr.readers._image_list import ImageList, StoredImage
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
 from anyzarr.readers._stored import StoredArray, Unpacked
@@ -229,20 +228,7 @@ _BROKEN = (
     ValueError, TypeError, EOFError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile,
     zlib.error, NotImplementedError, RuntimeError, ArithmeticError, OSError,
 )  # fmt: skip
-
-
-@contextmanager
-def _errors_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except _BROKEN as error:
-        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
-            raise  # of the disk: an impossible place in the file is EINVAL
-        raise CorruptDataError(
-            f"{str(path)!r} cannot be read as a NumPy file: {error}; get a whole copy of it",
-            key=str(path),
-        ) from error
-
+_errors_named = functools.partial(errors_named, what="a NumPy file", errors=_BROKEN)
 
 NPY = ReaderKind("NumPy", (_SUFFIX,), (_MAGIC,), open_npy)
 """The format, for the registry."""
