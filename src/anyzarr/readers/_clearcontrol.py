@@ -1,7 +1,8 @@
 """ClearControl, what light-sheet microscopes of its kind write: a folder of volumes.
 
 ``CHANNEL.index.txt`` lists the time points, ``stacks/CHANNEL/000000.raw`` or ``.blc`` are their
-volumes of uint16, ``CHANNEL.metadata.txt`` has a line of JSON for each.
+volumes of uint16, ``CHANNEL.metadata.txt`` has a line of JSON for each. It writes no Zarr: what is
+named ``ZarrStackSink`` in opensimview writes ``.raw``.
 """
 
 from __future__ import annotations

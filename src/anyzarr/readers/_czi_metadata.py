@@ -14,7 +14,8 @@ __all__ = ["CziXml"]
 
 _CHANNELS = ".//Information/Image/Dimensions/Channels/Channel"
 _SHOWN = ".//DisplaySetting/Channels/Channel"
-_SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_INCREMENT = ".//Information/Image/Dimensions/T/Positions/Interval/Increment"
+_PLANNED = ".//TimeSeriesSetup/Interval/TimeSpan"
 
 
 class CziXml:
@@ -56,11 +57,23 @@ class CziXml:
             if value is not None and element.get("Id") in {"X", "Y", "Z"}:
                 # In metres; to 12 digits, as they are no more exact.
                 add_size(sizes, str(element.get("Id")), float(f"{value * 1e6:.12g}"), "micrometer")
-        span = self._root.find(".//Interval/TimeSpan")
-        if span is not None and (value := _number(span.findtext("Value"))) is not None:
-            unit = _SECONDS.get((span.findtext("DefaultUnitFormat") or "s").lower(), 1.0)
-            add_size(sizes, "T", value * unit, "second")
+        if (interval := self._interval()) is not None:
+            add_size(sizes, "T", interval, "second")
         return sizes
+
+    def _interval(self) -> float | None:
+        """Return the seconds between time points: as they were taken, or else as was planned.
+
+        A plan in another unit than seconds is left: files differ in whether its value is in that
+        unit, or in seconds all the same.
+        """
+        taken = _number(self._root.findtext(_INCREMENT))
+        if taken:
+            return taken
+        span = self._root.find(_PLANNED)
+        if span is None or (span.findtext("DefaultUnitFormat") or "s") != "s":
+            return None
+        return _number(span.findtext("Value"))
 
     def scene_name(self, number: int) -> str | None:
         """Return the name of a scene, or None."""
