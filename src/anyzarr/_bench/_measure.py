@@ -10,19 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from anyzarr import crud
 from anyzarr._bench._jobs import Job, jobs_for
 from anyzarr._bench._models import BenchReport, EngineTime, JobReport
 from anyzarr._info import locate
 from anyzarr._info._describe import address, memory_bytes
-from anyzarr._info._image import is_image, level_paths
+from anyzarr._info._image import array_at
 from anyzarr._nodes import Array, open_array
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.abc import Store
 from anyzarr.engines import choose, explain, get_engine
-from anyzarr.errors import AnyzarrError, UnsupportedError
-from anyzarr.metadata import ArrayMetadata, parse, parse_array
-from anyzarr.stores import join
+from anyzarr.errors import AnyzarrError
+from anyzarr.metadata import ArrayMetadata
 from anyzarr.stores._shown import holding_backend
 
 __all__ = ["bench"]
@@ -84,7 +82,7 @@ def bench(
     if max_bytes < 1 or rounds < 1:
         raise ValueError(f"max_bytes and rounds are at least 1, not {max_bytes} and {rounds}")
     store, path = locate(location, path, backend, backend_kwargs)
-    metadata, path = _array_at(store, path)
+    metadata, path = array_at(store, path, "what is timed is reading an array")
     names, declined = _engines(metadata, store, engines)
     arrays = {name: open_array(store, path=path, engine=name, mode="r") for name in names}
     jobs = jobs_for(metadata.shape, metadata.dtype.itemsize, max_bytes)
@@ -98,20 +96,6 @@ def bench(
         rounds=rounds,
         declined=declined,
         jobs=tuple(_measured(job, metadata, arrays, rounds, tracker) for job in jobs),
-    )
-
-
-def _array_at(store: Store, path: str) -> tuple[ArrayMetadata, str]:
-    metadata = parse(crud.read_metadata(store, path))
-    if isinstance(metadata, ArrayMetadata):
-        return metadata, path
-    if is_image(metadata):
-        level = join(path, level_paths(metadata)[0])
-        return parse_array(crud.read_metadata(store, level)), level
-    members = ", ".join(repr(name) for name, _ in crud.list_children(store, path)[:8])
-    raise UnsupportedError(
-        f"{address(store, path)} is a group, and what is timed is reading an array; give the "
-        f"path of one: its members are {members or 'none'}"
     )
 
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from anyzarr import crud
 from anyzarr._info._describe import address
-from anyzarr._info._image import is_image, level_paths
+from anyzarr._info._image import array_at
 from anyzarr._info._read import locate
-from anyzarr.abc import Store
 from anyzarr.engines import EngineReport, explain, get_engine
-from anyzarr.errors import UnsupportedError
-from anyzarr.metadata import ArrayMetadata, parse, parse_array
-from anyzarr.stores import join
 from anyzarr.stores._shown import holding_backend
 
 __all__ = ["EnginesInfo", "explain_engines"]
@@ -78,21 +73,7 @@ def explain_engines(
     if engine is not None and engine.lower() != "auto":
         get_engine(engine)
     store, path = locate(location, path, backend, backend_kwargs)
-    metadata, path = _array_at(store, path)
+    metadata, path = array_at(store, path, "an engine is chosen for an array")
     reports = explain(metadata, store, engine, path=path)
     ranked = sorted(reports, key=lambda r: (not r.chosen, not r.usable, r.name))
     return EnginesInfo(address(store, path), holding_backend(store), tuple(ranked))
-
-
-def _array_at(store: Store, path: str) -> tuple[ArrayMetadata, str]:
-    metadata = parse(crud.read_metadata(store, path))
-    if isinstance(metadata, ArrayMetadata):
-        return metadata, path
-    if is_image(metadata):
-        level = join(path, level_paths(metadata)[0])
-        return parse_array(crud.read_metadata(store, level)), level
-    members = ", ".join(repr(name) for name, _ in crud.list_children(store, path)[:8])
-    raise UnsupportedError(
-        f"{address(store, path)} is a group, and an engine is chosen for an array; give the "
-        f"path of one: its members are {members or 'none'}"
-    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from anyzarr import crud
 from anyzarr._info._describe import (
+    address,
     chosen_engine,
     chunk_shape,
     codec_chain,
@@ -22,12 +23,12 @@ from anyzarr._nodes._tree import says_image
 from anyzarr._parallel import map_ordered
 from anyzarr.abc import Store
 from anyzarr.errors import MetadataError, UnsupportedError
-from anyzarr.metadata import ArrayMetadata, GroupMetadata, is_array_document, parse_array
+from anyzarr.metadata import ArrayMetadata, GroupMetadata, is_array_document, parse, parse_array
 from anyzarr.ome import ImageMetadata, Omero
 from anyzarr.stores import join
 from anyzarr.stores._shown import holding_backend, shown_root
 
-__all__ = ["channel_infos", "image_info", "is_image", "level_paths"]
+__all__ = ["array_at", "channel_infos", "image_info", "is_image"]
 
 
 def is_image(metadata: GroupMetadata) -> bool:
@@ -35,10 +36,26 @@ def is_image(metadata: GroupMetadata) -> bool:
     return says_image(metadata.attributes)
 
 
-def level_paths(metadata: GroupMetadata) -> tuple[str, ...]:
-    """Return the paths of an image's levels, full resolution first."""
-    image = ImageMetadata.from_attributes(metadata.attributes).image
-    return tuple(dataset.path for dataset in image.datasets)
+def array_at(store: Store, path: str, purpose: str) -> tuple[ArrayMetadata, str]:
+    """Return the metadata and the path of an array, or of an image's at full resolution.
+
+    Raises
+    ------
+    UnsupportedError
+        It is another group; ``purpose`` says why that will not do.
+    """
+    metadata = parse(crud.read_metadata(store, path))
+    if isinstance(metadata, ArrayMetadata):
+        return metadata, path
+    if is_image(metadata):
+        image = ImageMetadata.from_attributes(metadata.attributes).image
+        level = join(path, image.datasets[0].path)
+        return parse_array(crud.read_metadata(store, level)), level
+    members = ", ".join(repr(name) for name, _ in crud.list_children(store, path)[:8])
+    raise UnsupportedError(
+        f"{address(store, path)} is a group, and {purpose}; give the path of one: its members are "
+        f"{members or 'none'}"
+    )
 
 
 def image_info(
