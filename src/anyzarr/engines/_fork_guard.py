@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 from anyzarr.errors import UnsupportedError
 
 __all__ = ["ForkGuard"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class ForkGuard:
@@ -53,3 +58,12 @@ class ForkGuard:
                 f"{reason}, or use engine={names} in the child", engine=self._engine, kind="forked"
             )
         self._pid = os.getpid()
+
+    def claiming(self, work: Callable[[T], R]) -> Callable[[T], R]:
+        """Return a function that claims before each call."""
+
+        def claimed(argument: T) -> R:
+            self.claim()
+            return work(argument)
+
+        return claimed

@@ -78,19 +78,11 @@ class TensorstoreEngine:
         codec = ChunkCodecInMemory(regular)
         assert regular.grid.chunk_shape is not None
 
-        def decode(data: bytes | bytearray | memoryview) -> npt.NDArray[Any]:
-            _guard.claim()
-            return codec.decode(data)
-
-        def encode(value: npt.NDArray[Any]) -> bytes:
-            _guard.claim()
-            return codec.encode(value)
-
         return CheckedCodec(
             regular.grid.chunk_shape,
             metadata.dtype,
-            decode=decode,
-            encode=encode,
+            decode=_guard.claiming(codec.decode),
+            encode=_guard.claiming(codec.encode),
             engine=self.name,
         )
 
