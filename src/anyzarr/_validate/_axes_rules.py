@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from anyzarr._validate._spot import Spot
@@ -40,15 +40,20 @@ def axes_04(multiscale: Spot) -> list[Mapping[str, Any]] | None:
     axes = multiscale.required("axes", "a list", "axes")
     if axes is None:
         return None
-    axes.not_empty("axes", 2, 5)
-    axes.unique("axes-unique")
-    found = list(axes.objects("axis"))
-    for axis in found:
-        _check_axis(axis)
-    _check_names(axes, found)
+    found = _each_axis(axes, 2, _check_axis)
     _check_space_count(axes, found)
     _check_others(axes, found)
     return [axis.value for axis in found] if len(found) == len(axes.value) else None
+
+
+def _each_axis(axes: Spot, least: int, check: Callable[[Spot], None]) -> list[Spot]:
+    axes.not_empty("axes", least, 5)
+    axes.unique("axes-unique")
+    found = list(axes.objects("axis"))
+    for axis in found:
+        check(axis)
+    _check_names(axes, found)
+    return found
 
 
 def _check_axis(axis: Spot) -> None:
@@ -132,12 +137,7 @@ def axes_06(system: Spot) -> list[Mapping[str, Any]] | None:
     axes = system.required("axes", "a list", "axes")
     if axes is None:
         return None
-    axes.not_empty("axes", 1, 5)
-    axes.unique("axes-unique")
-    found = list(axes.objects("axis"))
-    for axis in found:
-        _check_axis_06(axis)
-    _check_names(axes, found)
+    found = _each_axis(axes, 1, _check_axis_06)
     n_space = sum(axis.get("type") == "space" for axis in found)
     n_array = sum(axis.get("type") == "array" for axis in found)
     if (2 <= n_space <= 3) == (n_array >= 2):
