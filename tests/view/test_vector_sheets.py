@@ -293,6 +293,9 @@ def test_a_sample_is_said(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     write_polylines(store, long, chunk_shape=(10, 10), mode="overwrite")
     _, shown = show(store)
     assert shown.notes == ("of level 0, 4 of 10 chunks are shown",)
+    monkeypatch.setattr(_vector_source, "_FEWEST_OBJECTS", 1)
+    _, shown = show(store)
+    assert shown.notes == ("of level 0, 1 of 3 objects are shown",)
 
 
 def test_of_lines_in_a_box_only_their_chunks_are_read() -> None:

@@ -26,6 +26,8 @@ MOST_VERTICES: Final = 2_000_000
 _MOST_OBJECTS: Final = 200_000
 # Of points up to so many times as many are read, block by block, and thinned.
 _THINNEST: Final = 10
+# So many objects or more that are left can stand for all of them.
+_FEWEST_OBJECTS: Final = 500
 # Fewer points are shown as dots.
 _SPARSE: Final = 20_000
 # Colours that are not the name of an attribute.
@@ -205,8 +207,7 @@ def _sampled(part: ZVSelection, expected: int, most: int) -> tuple[ZVSelection, 
     objects, words = part._stored.objects, []
     if part.geometry == "point":
         most *= _THINNEST
-    elif objects is not None and objects.n_objects > _MOST_OBJECTS:
-        step = -(-objects.n_objects // _MOST_OBJECTS)
+    elif objects is not None and (step := _step_of_objects(objects.n_objects, expected, most)) > 1:
         part = part.filter(object_ids=objects.ids[::step].tolist())
         words.append(f"1 of {step:,} objects")
         expected //= step
@@ -220,6 +221,19 @@ def _sampled(part: ZVSelection, expected: int, most: int) -> tuple[ZVSelection, 
         words.append(f"{len(picked):,} of {len(cells):,} chunks")
         expected = expected * len(picked) // len(cells)
     return part, expected, " and ".join(words)
+
+
+def _step_of_objects(n_objects: int, expected: int, most: int) -> int:
+    """Return of how many objects one is shown.
+
+    Some of many objects look like all of them, and chunks that are left out are holes. Objects lie
+    in all chunks, though, so that far too many vertices are made fewer by chunks.
+    """
+    step = -(-n_objects // _MOST_OBJECTS)
+    if most < expected <= most * _THINNEST:
+        by_size = -(-expected // most)
+        step = max(step, by_size) if n_objects // by_size >= _FEWEST_OBJECTS else step
+    return step
 
 
 def _thinned(part: ZVSelection, color: str, step: int) -> Points:
