@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +38,45 @@ def test_runs_meet_a_box_as_their_segments_do(
     assert runs_met(positions, starts, box).tolist() == expected
 
 
-@pytest.mark.parametrize(("reach", "most"), [(400.0, 3), (85.0, 3.5)], ids=["all", "most"])
-def test_a_box_of_many_polylines_takes_little_memory(
-    tmp_path: Path, reach: float, most: float
-) -> None:
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float, float], Path]:
+    """Stores of such paths, in chunks of an edge length."""
+
+    @functools.cache
+    def write(step: float, edge: float) -> Path:
+        store = tmp_path_factory.mktemp("paths") / "p.zv"
+        write_polylines(store, [*paths_of(step)], chunk_shape=(edge,) * 3)
+        return store
+
+    return write
+
+
+def paths_of(step: float) -> np.ndarray:
+    """Paths of steps of a length; of infinite ones no vertex is near the one before."""
     rng = np.random.default_rng(0)
-    steps = rng.normal(0, 0.5, (3000, 100, 3)).cumsum(axis=1)
-    paths = (rng.uniform(0, 100, (3000, 1, 3)) + steps).astype("f4")
-    store = tmp_path / "p.zv"
-    write_polylines(store, [*paths], chunk_shape=(50.0,) * 3)
-    box = ([-reach] * 3, [reach] * 3)
+    if np.isinf(step):
+        return rng.uniform(0, 100, (3000, 100, 3)).astype("f4")
+    steps = rng.normal(0, step, (3000, 100, 3)).cumsum(axis=1)
+    return (rng.uniform(0, 100, (3000, 1, 3)) + steps).astype("f4")
+
+
+@pytest.mark.parametrize(
+    ("step", "edge", "low", "high", "most"),
+    [
+        (0.5, 50.0, -400.0, 400.0, 2.6),
+        (0.5, 50.0, -85.0, 85.0, 3),
+        (np.inf, 20.0, -400.0, 400.0, 10),
+        (np.inf, 20.0, -85.0, 85.0, 12.5),
+        (np.inf, 20.0, 0.0, 50.0, 13.5),
+    ],
+    ids=["all", "most", "all, scattered", "most, scattered", "part, scattered"],
+)
+def test_a_box_of_many_polylines_takes_little_memory(
+    stored: Callable[[float, float], Path],
+    step: float, edge: float, low: float, high: float, most: float,
+) -> None:  # fmt: skip
+    store = stored(step, edge)
+    box = ([low] * 3, [high] * 3)
     expected = read_polylines(store, bbox=box)  # what is fetched once is fetched
     tracemalloc.start()
     try:
@@ -54,5 +85,5 @@ def test_a_box_of_many_polylines_takes_little_memory(
     finally:
         tracemalloc.stop()
     np.testing.assert_array_equal(found.positions, expected.positions)
-    assert found.positions.nbytes > 0.6 * paths.nbytes
+    assert found.positions.nbytes > 0.6 * paths_of(step).nbytes
     assert peak < most * found.positions.nbytes

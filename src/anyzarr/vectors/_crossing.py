@@ -20,6 +20,9 @@ Sides = npt.NDArray[np.unsignedinteger]
 _BLOCK: Final = 1 << 17
 """How many vertices are looked at at once."""
 
+_NEAR_BLOCK: Final = 1 << 14
+"""How many segments are clipped at once, each of which takes some hundreds of bytes."""
+
 
 def outside(positions: npt.NDArray[Any], box: Bounds) -> Sides:
     """Return for each position of which of the box's sides it lies beyond, as the bits of a number.
@@ -68,8 +71,10 @@ def _segments_met(positions: npt.NDArray[Any], sides: Sides, links: Ints, box: B
     met: Mask = (first == 0) | (second == 0)
     # Those with both ends beyond one side are apart; of the others it is worked out.
     near = np.flatnonzero(~met & ((first & second) == 0))
-    a, b = (positions[links[near, end]].astype(np.float64) for end in (0, 1))
-    met[near] = _slabs(a, b, *np.asarray(box, np.float64))
+    for low in range(0, len(near), _NEAR_BLOCK):
+        part = near[low : low + _NEAR_BLOCK]
+        a, b = (positions[links[part, end]].astype(np.float64) for end in (0, 1))
+        met[part] = _slabs(a, b, *np.asarray(box, np.float64))
     return met
 
 
@@ -170,8 +175,10 @@ def _touch(positions: npt.NDArray[Any], starts: Ints, box: Bounds, touched: Mask
     passes = ((sides[:-1] & sides[1:]) == 0) & (sides[:-1] != 0) & (sides[1:] != 0)
     passes[starts - 1] = False
     near = np.flatnonzero(passes)
-    a, b = (positions[near + end].astype(np.float64) for end in (0, 1))
-    touched[near[_slabs(a, b, *np.asarray(box, np.float64))] + 1] = True
+    for low in range(0, len(near), _NEAR_BLOCK):
+        part = near[low : low + _NEAR_BLOCK]
+        a, b = (positions[part + end].astype(np.float64) for end in (0, 1))
+        touched[part[_slabs(a, b, *np.asarray(box, np.float64))] + 1] = True
 
 
 def _slabs(a: Floats, b: Floats, low: Floats, high: Floats) -> Mask:

@@ -295,18 +295,20 @@ def _tables(
     at_table, at_offsets, at_indices, _ = _sizes(fragments, ranges, listed)
     offsets = starts_of(fragments)
     cell = np.repeat(np.arange(n, dtype=np.int64), fragments)
-    number = _within(fragments)
-    bytes_ = data[begin[cell] + _HEADER_BYTES + number // 8] if cell.size else np.empty(0, np.uint8)
-    whole = (bytes_ >> (number % 8).astype(np.uint8) & 1).astype(np.bool_)
+    whole = _bits(data, begin + _HEADER_BYTES, fragments)
     marked = np.bincount(cell[whole], minlength=n)
     origin.refuse(marked != ranges, "marks another number of ranges than its header announces")
-    start, count = np.zeros((2, cell.size), np.int64)
-    positions = np.repeat(begin + at_table, ranges) + 16 * _within(ranges)
+    positions = _within(ranges)
+    positions *= 16
+    positions += np.repeat(begin + at_table, ranges)
     if whole.all() and not listed.any():
-        start, count = (read_at(data, positions + k, "<i8").astype(np.int64) for k in (0, 8))
+        start = read_at(data, positions, "<i8").astype(np.int64, copy=False)
+        positions += 8
+        count = read_at(data, positions, "<i8").astype(np.int64, copy=False)
         table = FragmentTable(offsets, start, count, whole, np.empty(0, np.int64))
         _refuse_negative(table, cell, origin)
         return table
+    start, count = np.zeros((2, cell.size), np.int64)
     start[whole] = read_at(data, positions, "<i8")
     count[whole] = read_at(data, positions + 8, "<i8")
     lists = fragments - ranges
@@ -320,6 +322,17 @@ def _tables(
     _refuse_lists(table, cell, first, listed, origin)
     _refuse_negative(table, cell, origin)
     return table
+
+
+def _bits(data: npt.NDArray[np.uint8], begin: Ints, counts: Ints) -> npt.NDArray[np.bool_]:
+    """Return bits of bitmaps, so many of each, and where these begin."""
+    if not counts.any():
+        return np.empty(0, np.bool_)
+    number = _within(counts)
+    bit = (number & 7).astype(np.uint8)
+    number >>= 3
+    number += np.repeat(begin, counts)
+    return (data[number] >> bit & 1).astype(np.bool_)
 
 
 def _refuse_lists(

@@ -23,7 +23,15 @@ from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._manifests import ManifestTable
 from anyzarr.vectors._take import take_runs
 
-__all__ = ["Gathered", "gather_cells", "gather_objects", "gather_rows", "owners_of"]
+__all__ = [
+    "FragmentsOf",
+    "Gathered",
+    "gather_cells",
+    "gather_fragments",
+    "gather_objects",
+    "gather_rows",
+    "owners_of",
+]
 
 _ATTEMPTS = 3
 
@@ -168,6 +176,40 @@ def gather_rows(
     }
 
 
+@dataclass(frozen=True, eq=False)
+class FragmentsOf:
+    """Fragments that make up objects, in the order of their manifests.
+
+    Attributes
+    ----------
+    cells
+        Absolute coordinates of the cells that they lie in.
+    place, number
+        For each fragment its cell, as a row of ``cells``, and its number there.
+    owner, run
+        As ``fragment_object`` and ``fragment_run`` of :class:`Gathered`.
+    """
+
+    cells: Coords
+    place: Ints
+    number: Ints
+    owner: Ints
+    run: Ints | None
+
+    @classmethod
+    def objects(cls, manifests: ManifestTable, cells: Coords | None = None) -> FragmentsOf:
+        """Return those of objects, by default all, otherwise those that lie in these cells."""
+        blocks = manifests.expand()
+        held, place = distinct_cells(blocks.coords)
+        owner, number = blocks.object_row, blocks.start
+        if cells is None:
+            return cls(held, place, number, owner, None)
+        is_in = CellIndex(cells).find(held) >= 0
+        kept = is_in[place]
+        place = (np.cumsum(is_in) - 1)[place[kept]]
+        return cls(held[is_in], place, number[kept], owner[kept], np.cumsum(~kept)[kept])
+
+
 def gather_objects(
     level: StoredLevel,
     manifests: ManifestTable,
@@ -192,29 +234,21 @@ def gather_objects(
     CorruptDataError
         A manifest names a fragment that is not there.
     """
-    blocks = manifests.expand()
-    held, place = distinct_cells(blocks.coords)
-    owner = blocks.object_row
-    number = blocks.start
-    run = None
-    if cells is not None:
-        is_in = CellIndex(cells).find(held) >= 0
-        kept = is_in[place]
-        owner, number = owner[kept], number[kept]
-        run = np.cumsum(~kept)[kept]
-        place = (np.cumsum(is_in) - 1)[place[kept]]
-        held = held[is_in]
-    data = _read(level, held, names, True)
+    return gather_fragments(level, FragmentsOf.objects(manifests, cells), names)
+
+
+def gather_fragments(level: StoredLevel, asked: FragmentsOf, names: Sequence[str] = ()) -> Gathered:
+    """Return the vertices of fragments; see :func:`gather_objects`, which also holds manifests."""
+    data = _read(level, asked.cells, names, True)
     assert data.table is not None
-    _check_numbers(level, held, data.table, place, number)
-    chosen = data.table.offsets[:-1][place] + number
+    _check_numbers(level, asked, data.table)
+    chosen = data.table.offsets[:-1][asked.place] + asked.number
     gathered = _gathered(level, data, data.table, chosen, names)
-    return replace(gathered, fragment_object=owner, fragment_run=run)
+    return replace(gathered, fragment_object=asked.owner, fragment_run=asked.run)
 
 
-def _check_numbers(
-    level: StoredLevel, cells: Coords, table: FragmentTable, place: Ints, number: Ints
-) -> None:
+def _check_numbers(level: StoredLevel, asked: FragmentsOf, table: FragmentTable) -> None:
+    cells, place, number = asked.cells, asked.place, asked.number
     wrong = np.flatnonzero((number < 0) | (number >= table.fragments[place]))
     if wrong.size:
         cell = tuple(cells[place[wrong[0]]].tolist())
@@ -322,12 +356,12 @@ def _gathered(
     names: Sequence[str],
 ) -> Gathered:
     """Return the rows of fragments, in the order in which these are given."""
-    rows = _Rows.of(table, chosen)
+    rows = _Rows(table, chosen)
     positions = rows.of_cells(data.positions, data.offsets)
     columns = {}
     for name in names:
         if name == level.level.chunk_attribute_name:
-            number = np.repeat(data.cells[rows.cell, 0], rows.count)
+            number = np.repeat(data.cells[table.cell[chosen], 0], rows.count)
             columns[name] = _chunk_values(level, number)
             continue
         picked = rows.of_cells(data.attributes[name], data.attribute_offsets[name])
@@ -340,43 +374,56 @@ def _gathered(
         cell_rows=np.diff(data.offsets),
         table=table,
         chosen=chosen,
-        fragment_offsets=starts_of(rows.count),
+        fragment_offsets=rows.ends if rows.are_runs else starts_of(rows.count),
     )
 
 
-@dataclass(frozen=True, eq=False)
 class _Rows:
     """Rows of fragments: one run for each fragment, or one for each row where some list theirs.
 
-    Attributes
+    Parameters
     ----------
-    cell, count
-        For each fragment its cell, and how many rows it has.
-    run_cell, start, length
-        For each run its cell, its first row there, and how many rows it has.
+    table, chosen
+        Fragments, and which of them.
     """
 
-    cell: Ints
-    count: Ints
-    run_cell: Ints
-    start: Ints
-    length: Ints
+    def __init__(self, table: FragmentTable, chosen: Ints) -> None:
+        self._table, self._chosen = table, chosen
+        self._offsets: Ints | None = None
+        self.are_runs = bool(table.is_range[chosen].all())
 
-    @classmethod
-    def of(cls, table: FragmentTable, chosen: Ints) -> _Rows:
-        cell, count = table.cell[chosen], table.count[chosen]
-        if table.is_range[chosen].all():
-            return cls(cell, count, cell, table.start[chosen], count)
-        rows, _ = table.rows(chosen)
-        return cls(cell, count, np.repeat(cell, count), rows, np.ones_like(rows))
+    @property
+    def count(self) -> Ints:
+        """Number of rows of each fragment."""
+        return self._table.count[self._chosen]
+
+    @property
+    def lengths(self) -> Ints:
+        """Number of rows of each run."""
+        return self.count if self.are_runs else np.ones(int(self.count.sum()), np.int64)
+
+    @cached_property
+    def ends(self) -> Ints:
+        """Where each run begins in the result, and at last where the last one ends."""
+        return starts_of(self.lengths)
 
     def of_cells(self, values: npt.NDArray[Any], offsets: Ints) -> npt.NDArray[Any]:
         """Return the rows, of all rows of the cells and where those of each begin."""
-        begin = offsets[:-1][self.run_cell] + self.start
-        ends = starts_of(self.length)
-        if int(ends[-1]) == len(values) and np.array_equal(begin, ends[:-1]):
+        if self._offsets is None or not np.array_equal(offsets, self._offsets):
+            self._begin, self._offsets = self._begins(offsets), offsets
+        if int(self.ends[-1]) == len(values) and np.array_equal(self._begin, self.ends[:-1]):
             return values  # all of them, as they are
-        return take_runs(values, begin, self.length)
+        return take_runs(values, self._begin, self.lengths)
+
+    def _begins(self, offsets: Ints) -> Ints:
+        """Return the first row of each run, counted over all cells."""
+        begin = np.repeat(offsets[:-1], self._table.fragments)[self._chosen]
+        if self.are_runs:
+            begin += self._table.start[self._chosen]
+            return begin
+        rows, _ = self._table.rows(self._chosen)
+        rows += np.repeat(begin, self.count)
+        return rows
 
 
 def _chunk_values(level: StoredLevel, number: Ints) -> npt.NDArray[Any]:

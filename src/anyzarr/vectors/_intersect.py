@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from anyzarr.vectors._blobs import Ints, starts_of
 from anyzarr.vectors._cell_index import CellIndex, distinct_cells
-from anyzarr.vectors._crossing import links_met, outside
+from anyzarr.vectors._crossing import any_of_runs, links_met, outside
 from anyzarr.vectors._gather import Gathered, gather_cells
 from anyzarr.vectors._grid import Bounds, Coords
 from anyzarr.vectors._level import StoredLevel
@@ -71,19 +71,27 @@ def objects_met(
     """
     if level.objects is None or not manifests.n_objects:
         return np.arange(manifests.n_objects)
-    blocks = manifests.expand()
-    cells = level.select(box)
     if mode == "touches-chunk":
-        hit = CellIndex(cells).find(blocks.coords) >= 0
-    else:
-        cells = links_near(level, cells, links, box)
-        gathered = gather_cells(level, cells)
-        met = fragments_met(gathered, links, box)
-        # Fragments are listed cell by cell, each with all that it has.
-        first = starts_of(np.bincount(gathered.fragment_cell, minlength=len(cells)))
-        place = CellIndex(cells).find(blocks.coords)
-        held = np.flatnonzero(place >= 0)
-        held = held[blocks.start[held] < np.diff(first)[place[held]]]
-        hit = np.zeros(len(place), np.bool_)
-        hit[held] = met[first[place[held]] + blocks.start[held]]
-    return np.unique(blocks.object_row[hit])
+        blocks = manifests.expand()
+        hit = CellIndex(level.select(box)).find(blocks.coords) >= 0
+        return np.flatnonzero(any_of_runs(hit, blocks.offsets))
+    cells, first, met = _fragments_near(level, links, fragments_met, box)
+    blocks = manifests.expand()
+    place = CellIndex(cells).find(blocks.coords)
+    held = np.flatnonzero(place >= 0)
+    place, number = place[held], blocks.start[held]
+    there = number < np.diff(first)[place]
+    hit = np.zeros(len(blocks.start), np.bool_)
+    hit[held[there]] = met[first[place[there]] + number[there]]
+    return np.flatnonzero(any_of_runs(hit, blocks.offsets))
+
+
+def _fragments_near(
+    level: StoredLevel, links: StoredLinks | None, fragments_met: FragmentsMet, box: Bounds
+) -> tuple[Coords, Ints, npt.NDArray[np.bool_]]:
+    """Return cells, where the fragments of each begin, and which of these a box meets."""
+    cells = links_near(level, level.select(box), links, box)
+    gathered = gather_cells(level, cells)
+    # Fragments are listed cell by cell, each with all that it has.
+    first = starts_of(np.bincount(gathered.fragment_cell, minlength=len(cells)))
+    return cells, first, fragments_met(gathered, links, box)

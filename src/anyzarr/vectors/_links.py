@@ -17,6 +17,7 @@ import numpy.typing as npt
 from anyzarr.abc import Ragged
 from anyzarr.errors import CorruptDataError
 from anyzarr.vectors._blobs import Ints, Origin, index_ranges, read_at, starts_of, write_at
+from anyzarr.vectors._take import take_runs
 
 __all__ = [
     "LinkFamily",
@@ -216,7 +217,7 @@ def decode_inline(blobs: Ragged, origin: Origin | None = None) -> Ragged:
     bad[owner[(start < 0) | (start > size[owner]) | ((number == 0) & (start != 0))]] = True
     bad[owner[1:][(np.diff(start) < 0) & (number[1:] > 0)]] = True
     origin.refuse(bad, "has groups that do not lie one after the other")
-    return Ragged.from_lengths(blobs.data[index_ranges(begin + header, size)], size)
+    return Ragged.from_lengths(take_runs(blobs.data, begin + header, size), size)
 
 
 def permutation_codes(order: npt.NDArray[Any]) -> Ints:

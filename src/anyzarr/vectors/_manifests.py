@@ -84,8 +84,9 @@ class ManifestTable:
             starts_of(np.asarray(fragments, np.int64)),
             np.asarray(coords, np.int64),
             np.asarray(fragment, np.int64),
-            np.ones(n, np.int64),
-            np.ones(n, np.bool_),
+            # Views of one element: there may be as many blocks as vertices.
+            np.broadcast_to(np.int64(1), n),
+            np.broadcast_to(np.True_, n),
             np.empty(0, np.int64),
         )
 
@@ -104,10 +105,19 @@ class ManifestTable:
         """Row of the object of each block."""
         return np.repeat(np.arange(self.n_objects, dtype=np.int64), self.blocks)
 
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one block for each fragment."""
+        return bool(self.is_range.all() and (self.count == 1).all())
+
     def take(self, objects: Ints) -> ManifestTable:
         """Return the manifests of some objects, given by their rows, in this order."""
+        if len(objects) == self.n_objects and np.array_equal(objects, np.arange(len(objects))):
+            return self
         per_object = self.blocks[objects]
         rows = index_ranges(self.offsets[:-1][objects], per_object)
+        if self.is_single:
+            return self.of_fragments(per_object, self.coords[rows], self.start[rows])
         return ManifestTable(
             starts_of(per_object),
             self.coords[rows],
@@ -119,7 +129,7 @@ class ManifestTable:
 
     def expand(self) -> ManifestTable:
         """Return the same manifests with one block for each fragment."""
-        if self.is_range.all() and (self.count == 1).all():
+        if self.is_single:
             return self
         fragments = index_ranges(self.start, self.count)
         listed = np.repeat(~self.is_range, self.count)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from anyzarr.abc import Ragged
 from anyzarr.vectors._blobs import Ints, index_ranges, starts_of
 from anyzarr.vectors._fragments import FragmentTable
+from anyzarr.vectors._take import take_runs
 
 __all__ = [
     "append_fragments",
@@ -50,7 +51,7 @@ def keep_bytes(blobs: Ragged, lengths: npt.NDArray[np.int64]) -> Ragged:
     """
     if np.array_equal(blobs.lengths, lengths):
         return blobs
-    return Ragged.from_lengths(blobs.data[index_ranges(blobs.offsets[:-1], lengths)], lengths)
+    return Ragged.from_lengths(take_runs(blobs.data, blobs.offsets[:-1], lengths), lengths)
 
 
 def append_fragments(old: FragmentTable, new: FragmentTable, rows: Ints) -> FragmentTable:

@@ -29,6 +29,10 @@ LINK_NODES: Final = ("links/0", "link_attributes")
 """Groups below a level that tell of its links."""
 
 
+_BLOCK: Final = 1 << 15
+"""How many links are looked at at once, each of which takes some hundreds of bytes."""
+
+
 @dataclass(frozen=True, eq=False)
 class LinkRows:
     """Links between rows of cells.
@@ -245,7 +249,7 @@ class StoredLinks:
         }
         arrays = tuple((part.k, part.source) for part in found)
         where = LinkPlaces(arrays, per_cell, np.flatnonzero(kept))
-        return LinkRows(vertices[kept], columns, where)
+        return LinkRows(vertices if kept.all() else vertices[kept], columns, where)
 
     def _stored(self, index: CellIndex, asked: npt.NDArray[np.bool_] | None) -> list[_Part]:
         """Return for each array that has any the cells whose links lie in these cells."""
@@ -266,29 +270,28 @@ class StoredLinks:
     def _vertices(self, found: list[_Part], first: Ints, counts: Ints) -> tuple[Ints, Ints]:
         """Return the vertices of the links of all arrays, and how many each cell has.
 
-        What is alike in layout is decoded at once; only if that fails array by array, which
-        tells the cell.
+        What is alike in layout is decoded at once.
         """
         store = self.arrays[0].store if self.arrays else None
         limit = None if store is None else arrays_at_once(store)
         blobs = map_ordered(lambda part: self.arrays[part.k].read(part.source), found, limit=limit)
-        layouts = [self._layout(part.k) for part in found]
+        alike: dict[_Layout, list[tuple[int, Ragged]]] = {}
+        for n, (part, blob) in enumerate(zip(found, blobs, strict=True)):
+            alike.setdefault(self._layout(part.k), []).append((n, blob))
+        del blobs
         none = np.empty((0, self.family.width), np.int64), np.empty(0, np.int64)
         done: list[tuple[Ints, Ints]] = [none] * len(found)
-        for layout in dict.fromkeys(layouts):
-            alike = [n for n, other in enumerate(layouts) if other == layout]
-            try:
-                joined = _Part.joined([found[n] for n in alike])
-                rows, per_cell = self._decoded(
-                    layout, joined, Ragged.concatenate([blobs[n] for n in alike]), first, counts
-                )
-            except CorruptDataError:
-                for n in alike:
-                    self._decoded(layout, found[n], blobs[n], first, counts)
-                raise
-            ends = np.cumsum([0, *(len(found[n].source) for n in alike)])
+        for layout, members in alike.items():
+            numbers = [n for n, _ in members]
+            parts = [found[n] for n in numbers]
+            own = [blob for _, blob in members]
+            members.clear()
+            rows, per_cell = self._together(layout, parts, own, first, counts)
+            if len(parts) == len(found):
+                return rows, per_cell
+            ends = np.cumsum([0, *(len(part.source) for part in parts)])
             starts = starts_of(per_cell)[ends]
-            for number, n in enumerate(alike):
+            for number, n in enumerate(numbers):
                 done[n] = (
                     rows[starts[number] : starts[number + 1]],
                     per_cell[ends[number] : ends[number + 1]],
@@ -298,6 +301,22 @@ class StoredLinks:
             np.concatenate([none[1], *(per_cell for _, per_cell in done)]),
         )
 
+    def _together(
+        self, layout: _Layout, parts: list[_Part], blobs: list[Ragged], first: Ints, counts: Ints
+    ) -> tuple[Ints, Ints]:
+        """Return what cells of several arrays hold; only if that fails array by array.
+
+        These are read again then, and the error names the cell: ``blobs`` is emptied, so that they
+        are let go of as soon as their links are known.
+        """
+        try:
+            return self._decoded(layout, _Part.joined(parts), blobs, first, counts)
+        except CorruptDataError:
+            for part in parts:
+                again = [self.arrays[part.k].read(part.source)]
+                self._decoded(layout, part, again, first, counts)
+            raise
+
     def _layout(self, k: int) -> _Layout:
         """Return how the links of an array are stored."""
         about, is_intra = self.arrays[k].attributes, not self.offsets[k].any()
@@ -306,35 +325,44 @@ class StoredLinks:
         return _Layout(is_inline, bool(has_order), str(about.get("dtype", "int64")))
 
     def _decoded(
-        self, layout: _Layout, part: _Part, blobs: Ragged, first: Ints, counts: Ints
+        self, layout: _Layout, part: _Part, blobs: list[Ragged], first: Ints, counts: Ints
     ) -> tuple[Ints, Ints]:
         """Return the vertices of the links in cells of one layout, and how many each cell has."""
         array, source = self.arrays[part.k], part.source
         origin = Origin(array.path, source)
+        joined = Ragged.concatenate(blobs)
+        blobs.clear()
         if layout.is_inline:
-            blobs = decode_inline(blobs, origin)
+            joined = decode_inline(joined, origin)
         width = self.family.width + layout.has_order
-        rows, starts = array.as_rows(source, blobs, np.dtype(layout.dtype), (width,))
+        rows, starts = array.as_rows(source, joined, np.dtype(layout.dtype), (width,))
+        vertices = np.empty((len(rows), self.family.width), np.int64)
+        for low in range(0, len(rows), _BLOCK):
+            high = min(low + _BLOCK, len(rows))
+            owner = _owners(starts, low, high)
+            order, named = self._ordered(layout, rows[low:high], owner, origin)
+            place = part.places[owner]
+            beyond = ((named < 0) | (named >= counts[place])).any(axis=1)
+            if self.settled:
+                _refuse(origin, owner[beyond], "has a link to a vertex that is not there")
+            placed: Ints = np.where(beyond[:, None], -1, first[place] + named)
+            if order is None:
+                vertices[low:high] = placed
+            else:
+                np.put_along_axis(vertices[low:high], order, placed, axis=1)
+        return vertices, np.diff(starts)
+
+    def _ordered(
+        self, layout: _Layout, rows: npt.NDArray[Any], owner: Ints, origin: Origin
+    ) -> tuple[Ints | None, Ints]:
+        """Return the order of the vertices of links, if they have one, and the rows they name."""
         rows = rows.astype(np.int64, copy=False)
-        per_cell = np.diff(starts)
-        owner = np.repeat(np.arange(len(source)), per_cell)
-        order = None
-        if layout.has_order:
-            codes, rows = rows[:, 0], rows[:, 1:]
-            wrong = (codes < 0) | (codes >= math.factorial(self.family.width))
-            bad = np.bincount(owner[wrong], minlength=len(source)) > 0
-            origin.refuse(bad, "has a link whose vertices are in no order")
-            order = permutations_of(codes, self.family.width)
-        place = part.places[owner]
-        beyond = ((rows < 0) | (rows >= counts[place])).any(axis=1)
-        if self.settled:
-            bad = np.bincount(owner[beyond], minlength=len(source)) > 0
-            origin.refuse(bad, "has a link to a vertex that is not there")
-        vertices: Ints = np.where(beyond[:, None], -1, first[place] + rows)
-        if order is not None:
-            placed, vertices = vertices, np.empty_like(vertices)
-            np.put_along_axis(vertices, order, placed, axis=1)
-        return vertices, per_cell
+        if not layout.has_order:
+            return None, rows
+        codes, rows = rows[:, 0], rows[:, 1:]
+        wrong = (codes < 0) | (codes >= math.factorial(self.family.width))
+        _refuse(origin, owner[wrong], "has a link whose vertices are in no order")
+        return permutations_of(codes, self.family.width), rows
 
     def _once(self, places: Ints) -> npt.NDArray[np.bool_]:
         """Return for which cells the links are to be taken, so that each is taken once."""
@@ -373,6 +401,20 @@ class StoredLinks:
             bad = np.diff(starts) != per_cell
             Origin(array.path, source).refuse(bad, "has not as many rows as there are links")
         return decode_column(name, _as_many(values, starts, per_cell), about)
+
+
+def _owners(starts: Ints, low: int, high: int) -> Ints:
+    """Return for each of the rows ``[low, high)`` the cell that it is in."""
+    begin = int(np.searchsorted(starts, low, side="right")) - 1
+    end = int(np.searchsorted(starts, high, side="left"))
+    within: Ints = np.clip(starts[begin : end + 1], low, high)
+    return np.repeat(np.arange(begin, end), np.diff(within))
+
+
+def _refuse(origin: Origin, cells: Ints, problem: str) -> None:
+    """Raise for the first of some cells that are bad, if there is one."""
+    if cells.size:
+        origin.refuse(np.arange(int(cells.min()) + 1) == cells.min(), problem)
 
 
 def _as_many(values: npt.NDArray[Any], starts: Ints, per_cell: Ints) -> npt.NDArray[Any]:

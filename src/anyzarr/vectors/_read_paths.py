@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._crossing import links_met, runs_met, vertices_met
-from anyzarr.vectors._gather import Gathered, gather_objects
+from anyzarr.vectors._gather import FragmentsOf, Gathered, gather_fragments
 from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._intersect import objects_met
 from anyzarr.vectors._level import Names, StoredLevel
@@ -20,6 +20,10 @@ from anyzarr.vectors._query import Query
 from anyzarr.vectors._read_links import StoredLinks
 
 __all__ = ["Paths", "manifests_of_rows", "read_paths"]
+
+
+_BLOCK: Final = 1 << 15
+"""How many links are looked at at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +76,10 @@ def read_paths(level: StoredLevel, query: Query, attribute_names: Names) -> Path
         met = objects_met(level, links, _fragments_met, manifests, box, mode)
         rows, manifests = rows[met], manifests.take(met)
     names = level.attribute_names(attribute_names)
-    gathered = gather_objects(level, manifests, names, query.cropping_cells(level))
+    asked = FragmentsOf.objects(manifests, query.cropping_cells(level))
+    del manifests  # of many short fragments they are larger than the vertices
+    gathered = gather_fragments(level, asked, names)
+    del asked
     crops = box is not None and query.bbox_mode == "clip"
     keep = vertices_met(gathered.positions, box) if box is not None and crops else None
     return _cut(level, gathered, rows, keep)
@@ -97,16 +104,22 @@ def _fragments_met(
     # Links between fragments that are met tell nothing new.
     is_unknown = np.zeros(len(gathered.cells), np.bool_)
     is_unknown[gathered.fragment_cell[~met]] = True
-    ends = links.read(gathered.cells, gathered.cell_rows, is_unknown).vertices
-    ends = gathered.vertices_at(ends)
+    rows = links.read(gathered.cells, gathered.cell_rows, is_unknown).vertices
+    ends = gathered.vertices_at(rows)
+    for low in range(0, len(ends), _BLOCK):
+        _meet_links(gathered, ends[low : low + _BLOCK], box, met)
+    return met
+
+
+def _meet_links(gathered: Gathered, ends: Ints, box: Bounds, met: npt.NDArray[np.bool_]) -> None:
+    """Mark the fragments of those links between vertices that a box meets."""
     ends = ends[(ends >= 0).all(axis=1)]
-    fragments = np.searchsorted(offsets, ends, side="right") - 1
+    fragments = np.searchsorted(gathered.fragment_offsets, ends, side="right") - 1
     unknown = ~met[fragments].all(axis=1)
     ends, fragments = ends[unknown], fragments[unknown]
     positions = gathered.positions[ends.reshape(-1)]
     hit = links_met(positions, np.arange(ends.size).reshape(-1, 2), box)
     met[fragments[hit]] = True
-    return met
 
 
 def _cut(

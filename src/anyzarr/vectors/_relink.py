@@ -19,6 +19,7 @@ from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._fragments import FragmentTable, encode_fragments
 from anyzarr.vectors._grid import Coords
 from anyzarr.vectors._links import LinkFamily, decode_inline, encode_inline, parse_offsets_name
+from anyzarr.vectors._take import take_runs
 from anyzarr.vectors._transaction import Transaction
 
 __all__ = ["RowMap", "padded_rows", "relink"]
@@ -212,8 +213,8 @@ class _Relinking:
             return
         blobs = encode_fragments(FragmentTable.of_runs(np.ones_like(left), left))
         lengths = np.where(left > 0, blobs.lengths, 0)
-        index = index_ranges(blobs.offsets[:-1], lengths)
-        blobs = Ragged.from_lengths(blobs.data[index], lengths)
+        data = take_runs(blobs.data, blobs.offsets[:-1], lengths)
+        blobs = Ragged.from_lengths(data, lengths)
         self.tx.cells(array, cells, blobs, whole=self.whole)
 
     def _attributes(
@@ -236,6 +237,6 @@ def padded_rows(blobs: Ragged, counts: Ints, n_bytes: int) -> npt.NDArray[np.uin
     """Return so many rows of bytes of each blob, those that it has not being zeros."""
     rows = np.zeros((int(counts.sum()), n_bytes), np.uint8)
     there = np.minimum(blobs.lengths // max(1, n_bytes), counts)
-    data = blobs.data[index_ranges(blobs.offsets[:-1], there * n_bytes)]
+    data = take_runs(blobs.data, blobs.offsets[:-1], there * n_bytes)
     rows[index_ranges(starts_of(counts)[:-1], there)] = data.reshape(-1, n_bytes)
     return rows
