@@ -137,7 +137,9 @@ def test_what_is_there_is_old_or_whole(how: str, tmp_path: Path) -> None:
         leftovers_removed=len(removed),
     )
     assert found["old"] > 0
-    assert len(removed) == found["leftovers"] > 0
+    # What a killed conversion left is in the place that the next one to the target takes.
+    assert found["leftovers"] > 0
+    assert len(removed) == (found["leftovers"] if how == "direct" else 0)
     assert [path.name for path in target.parent.iterdir()] == [target.name]
     assert target.read_bytes() == whole
 

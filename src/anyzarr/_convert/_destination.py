@@ -6,17 +6,24 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from anyzarr._convert._copy import pairs_of
+from anyzarr._convert._fingerprint import (
+    fingerprint_of_store,
+    require_unchanged,
+)
+from anyzarr._convert._journal import Notes
+from anyzarr._convert._packing import PackConversion, PackedArchive
 from anyzarr._convert._staging import resumable_folder
 from anyzarr._convert._target import Location, images_target, local_path
 from anyzarr._convert._verify import Verification, verify_objects
-from anyzarr._ozx import Contents, Packed, arrange
+from anyzarr._ozx import Contents, arrange
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr._url import parse_location
 from anyzarr.abc import Store
-from anyzarr.errors import CorruptDataError
+from anyzarr.errors import ConflictError, CorruptDataError
 from anyzarr.stores import StagedArchive
 
 __all__ = ["Delivered", "Destination"]
@@ -25,9 +32,9 @@ _Written = TypeVar("_Written", covariant=True)
 
 
 class Writes(Protocol[_Written]):
-    """Writes everything to a store, the root last; ``is_resumable``: with a journal there."""
+    """Writes everything to a store, the root last; ``notes``: whether with a journal there."""
 
-    def __call__(self, store: Store, *, is_resumable: bool) -> _Written: ...
+    def __call__(self, store: Store, *, notes: Notes) -> _Written: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ class Destination:
             return self._as_archive(write)
         target = images_target(self.target, overwrite=self.overwrite, resume=self.resume)
         with target as (store, is_resumable):
-            written = write(store, is_resumable=is_resumable)
+            written = write(store, notes="removed" if is_resumable else "none")
             contents = contents or arrange(store.list())
         n_objects = len(contents.documents) + len(contents.data)
         return Delivered(written, contents.total_bytes, n_objects)
@@ -105,26 +112,54 @@ class Destination:
         path = local_path(self.target.value)
         if path is None:
             with self._archive() as archive:
-                written = write(archive, is_resumable=False)
+                written = write(archive, notes="none")
                 packed = archive.make(progress=self.progress)
         else:
-            with resumable_folder(path, resume=self.resume) as store:
-                written = write(store, is_resumable=True)
-                with self._archive() as archive:
-                    packed = archive.make(store, progress=self.progress)
+            self._require_archive()
+            with resumable_folder(path, resume=self.resume) as staging:
+                written = write(staging, notes="kept")
+                packing = self._packing(staging, path, verify=False, is_own=True)
+                packed = packing.run(staging).packed
         return Delivered(written, packed.size_bytes, packed.n_entries, packed.warnings)
 
-    def pack(self, source: Store, *, verify: bool) -> tuple[Packed, Verification | None]:
+    def pack(self, source: Store, *, verify: bool) -> PackedArchive:
         """Make an archive of a hierarchy as it is; with ``verify``, read it back.
 
         Raises
         ------
         CorruptDataError
             What is read back is not what the source holds; the archive does not stay.
+        ConflictError
+            The source changed meanwhile, or since the conversion that is gone on with.
         """
+        path = local_path(self.target.value)
+        if path is None:
+            return self._uploaded(source, verify=verify)
+        self._require_archive()
+        with resumable_folder(path, resume=self.resume) as staging:
+            return self._packing(source, path, verify=verify, is_own=False).run(staging)
+
+    def _packing(self, source: Store, path: Path, *, verify: bool, is_own: bool) -> PackConversion:
+        return PackConversion(
+            source, tuple(source.list()), path, self.overwrite, verify, is_own, self.progress
+        )
+
+    def _require_archive(self) -> None:
+        """Refuse a target that cannot become an archive, before anything is written."""
+        with self._archive():
+            pass
+
+    def _uploaded(self, source: Store, *, verify: bool) -> PackedArchive:
+        before = fingerprint_of_store(source)
         with self._archive() as archive:
             packed = archive.make(source, progress=self.progress)
-            return packed, self._verified(source, archive) if verify else None
+            try:
+                verification = self._verified(source, archive) if verify else None
+                require_unchanged(source, before)
+            except (CorruptDataError, ConflictError):
+                archive.withdraw()
+                raise
+            return PackedArchive(packed, 0, verification)
 
     @contextmanager
     def _archive(self) -> Iterator[StagedArchive]:
@@ -138,10 +173,4 @@ class Destination:
 
     def _verified(self, source: Store, archive: Store) -> Verification:
         pairs = pairs_of(arrange(source.list()))
-        try:
-            return verify_objects(source, pairs, archive, Tracker(self.progress))
-        except CorruptDataError:
-            path = local_path(self.target.value)
-            if path is not None:
-                path.unlink(missing_ok=True)
-            raise
+        return verify_objects(source, pairs, archive, Tracker(self.progress))

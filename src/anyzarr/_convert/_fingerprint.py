@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from anyzarr.abc import ObjectInfo, Store
+from anyzarr.errors import ConflictError
 
-__all__ = ["fingerprint_of", "fingerprint_of_objects", "fingerprint_of_store"]
+__all__ = ["fingerprint_of", "fingerprint_of_objects", "fingerprint_of_store", "require_unchanged"]
 
 
 def fingerprint_of(files: Iterable[Path]) -> list[list[Any]]:
@@ -33,3 +34,20 @@ def fingerprint_of_objects(objects: Iterable[ObjectInfo]) -> list[list[Any]]:
         digest.update(f"{item.key}\0{item.size}\0{item.etag}\n".encode())
         n, size = n + 1, size + item.size
     return [[n, size, digest.hexdigest()]]
+
+
+def require_unchanged(source: Store, before: list[list[Any]]) -> None:
+    """Refuse a store that is not what it was.
+
+    Raises
+    ------
+    ConflictError
+        It has changed.
+    """
+    if fingerprint_of_store(source) != before:
+        raise ConflictError(
+            f"{source.spec} changed while it was being converted, so the result may be neither the "
+            "old nor the new; convert again when nothing writes to it",
+            kind="source_changing",
+            store=str(source.spec),
+        )

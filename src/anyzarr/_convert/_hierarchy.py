@@ -14,9 +14,9 @@ from anyzarr._convert._copy import Pair, copy_contents, copy_objects, pairs_of
 from anyzarr._convert._dry_run import ConversionPlan, plan_of
 from anyzarr._convert._dry_run_copy import plan_of_objects
 from anyzarr._convert._execute import LONG_BYTES, RunOptions, job_of, run_job
-from anyzarr._convert._fingerprint import fingerprint_of_store
+from anyzarr._convert._fingerprint import fingerprint_of_store, require_unchanged
 from anyzarr._convert._job import ImageJob, Job, OpenJob, Task
-from anyzarr._convert._journal import JOURNAL, Journal
+from anyzarr._convert._journal import JOURNAL, Journal, Notes
 from anyzarr._convert._rewrite import Rewrite
 from anyzarr._convert._verify import Verification, verify, verify_objects
 from anyzarr._nodes import Array
@@ -24,7 +24,6 @@ from anyzarr._ozx import Contents, is_stray
 from anyzarr._progress import Tracker
 from anyzarr._pyramid import Region, default_memory
 from anyzarr.abc import Store
-from anyzarr.errors import ConflictError
 from anyzarr.metadata import parse_array
 from anyzarr.ome._upgrade_copy import new_key, other_keys
 from anyzarr.stores import MemoryStore
@@ -62,8 +61,8 @@ class CopyConversion:
     run_options: RunOptions
     tracker: Tracker
 
-    def write(self, store: Store, *, is_resumable: bool) -> WrittenHierarchy:
-        """Copy everything, the root's metadata last; ``is_resumable``: keep a journal there.
+    def write(self, store: Store, *, notes: Notes) -> WrittenHierarchy:
+        """Copy everything, the root's metadata last; ``notes``: whether to keep a journal there.
 
         Raises
         ------
@@ -73,7 +72,7 @@ class CopyConversion:
             What was written is not what was read.
         """
         total = self.contents.total_bytes
-        journal = Journal(store if is_resumable and total >= LONG_BYTES else None)
+        journal = Journal(store if notes != "none" and total >= LONG_BYTES else None)
         done = journal.begin({"kind": "copy", "files": self.before}, resume=self.run_options.resume)
         self.tracker.start("copying", total)
         with self.run_options.threads():
@@ -82,8 +81,9 @@ class CopyConversion:
                 done={task.cell for task in done}, on_batch=_marking(journal, 0),
             )  # fmt: skip
             verification = self._verified(store)
-        _require_unchanged(self.source, self.before)
-        store.delete_prefix(JOURNAL)
+        require_unchanged(self.source, self.before)
+        if notes != "kept":
+            store.delete_prefix(JOURNAL)
         return WrittenHierarchy(len(done), verification)
 
     def _verified(self, store: Store) -> Verification | None:
@@ -194,8 +194,8 @@ class RewriteConversion:
         self._write_groups(store)
         return sum(1 for _ in store.list())
 
-    def write(self, store: Store, *, is_resumable: bool) -> WrittenHierarchy:
-        """Write everything, the root last; ``is_resumable``: keep a journal there.
+    def write(self, store: Store, *, notes: Notes) -> WrittenHierarchy:
+        """Write everything, the root last; ``notes``: whether to keep a journal there.
 
         Raises
         ------
@@ -210,15 +210,16 @@ class RewriteConversion:
         opened = OpenJob(job, ref.open())
         pairs = sorted(self._copied(), key=lambda pair: pair[1])
         n_bytes = sum(item.size for item, _ in pairs) + _size_of(job)
-        journal = Journal(store if is_resumable and n_bytes >= LONG_BYTES else None)
+        journal = Journal(store if notes != "none" and n_bytes >= LONG_BYTES else None)
         plan = {"kind": "rewrite", "nodes": self._fingerprint(), "files": before}
         done = journal.begin(plan, resume=self.run_options.resume)
         self._write_inner_arrays(store)
         self._copy(pairs, store, done, journal)
         run_job(opened, self.run_options, done, journal.mark, lambda _: None, self.tracker)
         verification = self._verified(opened, pairs, store)
-        _require_unchanged(self.source, before)
-        store.delete_prefix(JOURNAL)
+        require_unchanged(self.source, before)
+        if notes != "kept":
+            store.delete_prefix(JOURNAL)
         self._write_groups(store)
         return WrittenHierarchy(len(done), verification)
 
@@ -294,13 +295,3 @@ def _marking(journal: Journal, number: int) -> Callable[[int], None]:
 
 def _size_of(job: Job) -> int:
     return sum(one.arrays(job.store, job.engine)[0].nbytes for one in job.images)
-
-
-def _require_unchanged(source: Store, before: list[list[Any]]) -> None:
-    if fingerprint_of_store(source) != before:
-        raise ConflictError(
-            f"{source.spec} changed while it was being converted, so the result may be neither the "
-            "old nor the new; convert again when nothing writes to it",
-            kind="source_changing",
-            store=str(source.spec),
-        )

@@ -19,7 +19,7 @@ from anyzarr._convert._image import (
     write_image_group,
 )
 from anyzarr._convert._job import Job, OpenJob, SourceRef
-from anyzarr._convert._journal import JOURNAL, Journal
+from anyzarr._convert._journal import JOURNAL, Journal, Notes
 from anyzarr._convert._layout import Layout
 from anyzarr._convert._store_source import StoreRef
 from anyzarr._convert._verify import Verification, verify
@@ -106,14 +106,14 @@ class ImageConversion:
         self.layout.write_root(store, version, self.stem)
         return sum(1 for _ in store.list())
 
-    def write(self, store: Store, *, is_resumable: bool) -> Written:
+    def write(self, store: Store, *, notes: Notes) -> Written:
         """Write everything, the root last.
 
         Parameters
         ----------
         store
             Where to; of an interrupted conversion, what that left.
-        is_resumable
+        notes
             Whether to keep a journal there.
 
         Raises
@@ -127,7 +127,7 @@ class ImageConversion:
         job = self._job(store, planned)
         files = self.ref.fingerprint(self.source)
         opened = OpenJob(job, self.source)
-        journal = Journal(store if is_resumable and _is_long(opened) else None)
+        journal = Journal(store if notes != "none" and _is_long(opened) else None)
         plan = {**job.fingerprint(), "files": files}
         done = journal.begin(plan, resume=self.run_options.resume)
         version = self.options.version or DEFAULT_VERSION
@@ -137,7 +137,8 @@ class ImageConversion:
         self._run(opened, done, journal, planned)
         verification = self._verified(opened)
         self._require_unchanged(files)
-        store.delete_prefix(JOURNAL)
+        if notes != "kept":
+            store.delete_prefix(JOURNAL)
         if self.layout.kind == "image":
             self._finish(planned[0], store)
         self.layout.write_root(store, version, self.options.name or self.stem)

@@ -12,6 +12,7 @@ from typing import Any
 from anyzarr._convert._copy import copy_contents
 from anyzarr._convert._dry_run import ConversionPlan
 from anyzarr._convert._dry_run_copy import plan_of_objects
+from anyzarr._convert._journal import Notes
 from anyzarr._convert._target import ARCHIVE_SUFFIXES, Location, local_path
 from anyzarr._ozx import Contents, arrange, require_root
 from anyzarr._progress import Tracker
@@ -53,7 +54,7 @@ class MergeConversion:
     sources: tuple[Location, ...]
     tracker: Tracker
 
-    def write(self, store: Store, *, is_resumable: bool) -> int:
+    def write(self, store: Store, *, notes: Notes) -> int:
         """Write the plate to an empty store; return how many positions it has.
 
         Raises

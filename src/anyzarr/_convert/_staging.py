@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from anyzarr import _atomic
-from anyzarr._convert._journal import JOURNAL, NOTE, keeps_work
+from anyzarr._convert._journal import JOURNAL, NOTE, has_notes, keeps_work
 from anyzarr._os_errors import because
 from anyzarr.errors import ConflictError, StoreError
 from anyzarr.stores import LocalStore
@@ -118,7 +118,7 @@ def _empty(staging: Path) -> None:
 
 def _keeps(staging: Path, error: BaseException) -> bool:
     """Return whether what is done may be of use: something is, and nothing is wrong with it."""
-    keeps = keeps_work(error) and any((staging / JOURNAL / "done").glob("*"))
+    keeps = keeps_work(error) and has_notes(staging)
     if keeps:
         error.add_note(NOTE)
     return keeps

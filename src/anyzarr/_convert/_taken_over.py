@@ -114,11 +114,13 @@ class TakenOver:
         )
 
     def _pack(self) -> ConversionReport:
-        packed, verification = self.destination.pack(self.store, verify=self.run_options.verify)
+        done = self.destination.pack(self.store, verify=self.run_options.verify)
+        packed = done.packed
         return replace(
             self._report("pack", packed.size_bytes, packed.n_entries),
             warnings=packed.warnings,
-            verification=verification,
+            n_resumed=done.n_resumed,
+            verification=done.verification,
             **facts_of(self.store),
         )
 

@@ -14,6 +14,7 @@ from anyzarr._convert._destination import Destination
 from anyzarr._convert._file_source import SourceFile, find_file
 from anyzarr._convert._file_target import file_target, format_of_target
 from anyzarr._convert._image import ImageOptions
+from anyzarr._convert._journal import Notes
 from anyzarr._convert._report import ConversionReport
 from anyzarr._convert._target import Location
 from anyzarr._progress import ProgressCallback, Tracker
@@ -163,7 +164,7 @@ class VectorConversion:
             preserve_order=bool(self.options.preserve_order),
         )
 
-        def write(store: Store, *, is_resumable: bool) -> Written:
+        def write(store: Store, *, notes: Notes) -> Written:
             return write_store(source, store, options, advance)
 
         done = destination.deliver(write)

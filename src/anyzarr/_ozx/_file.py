@@ -11,10 +11,11 @@ import zlib
 from collections.abc import Callable, Sequence
 
 from anyzarr._ozx._members import Member, Reader, batches, is_large
+from anyzarr._ozx._parts import Checkpoint, Numbered, Parts
 from anyzarr._ozx._zip64 import local_header
 from anyzarr._parallel import concurrency, for_each
 
-__all__ = ["UnwritableError", "write_at", "write_members"]
+__all__ = ["UnwritableError", "cut_at", "write_at", "write_members"]
 
 _LEAST_WORKERS = 8  # waiting for a network costs no processor
 
@@ -30,7 +31,11 @@ class UnwritableError(Exception):
 
 
 def write_members(
-    descriptor: int, members: Sequence[Member], reader: Reader, see: See
+    descriptor: int,
+    members: Sequence[Member],
+    reader: Reader,
+    see: See,
+    checkpoint: Checkpoint | None = None,
 ) -> list[int]:
     """Write all members where they belong; return the CRC-32 of each.
 
@@ -44,24 +49,27 @@ def write_members(
         Reads them.
     see
         Called with key and content of each document, on any thread.
+    checkpoint
+        What is in the file already, and who is told of more; None: nothing, and nobody.
     """
-    crcs = [0] * len(members)
-    starts: dict[int, int] = {}
-    position = 0
-    groups = list(batches(members))
-    for group in groups:
-        starts[group[0].offset] = position
-        position += len(group)
+    parts = Parts(list(batches(members)), {} if checkpoint is None else checkpoint.done)
+    for _, group in parts.skipped:
+        reader.skip(group)
 
-    def one(group: Sequence[Member]) -> None:
-        first = starts[group[0].offset]
+    def one(numbered: Numbered) -> None:
+        first, group = numbered
         if is_large(group[0]):
-            crcs[first] = _write_large(descriptor, group[0], reader, see)
+            crcs = [_write_large(descriptor, group[0], reader, see)]
         else:
-            crcs[first : first + len(group)] = _write_batch(descriptor, group, reader, see)
+            crcs = _write_batch(descriptor, group, reader, see)
+        part = parts.note(first, crcs)
+        if part is not None and checkpoint is not None:
+            _sync(descriptor)
+            checkpoint.on_part(part.number, parts.crcs_of(part))
 
-    for_each(one, groups, limit=None if reader.is_local else max(_LEAST_WORKERS, concurrency()))
-    return crcs
+    limit = None if reader.is_local else max(_LEAST_WORKERS, concurrency())
+    for_each(one, parts.left, limit=limit)
+    return parts.crcs
 
 
 def _write_batch(descriptor: int, group: Sequence[Member], reader: Reader, see: See) -> list[int]:
@@ -89,6 +97,27 @@ def _write_large(descriptor: int, member: Member, reader: Reader, see: See) -> i
         see(member.item.key, bytes(document))
     write_at(descriptor, local_header(member.entry(crc)), member.offset)
     return crc
+
+
+def _sync(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise UnwritableError(error) from error
+
+
+def cut_at(descriptor: int, position: int) -> None:
+    """Remove what a file has beyond a place.
+
+    Raises
+    ------
+    UnwritableError
+        The file system refuses.
+    """
+    try:
+        os.ftruncate(descriptor, position)
+    except OSError as error:
+        raise UnwritableError(error) from error
 
 
 def write_at(descriptor: int, data: bytes | memoryview, position: int) -> None:

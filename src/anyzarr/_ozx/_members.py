@@ -115,6 +115,10 @@ class Reader:
         """Whether members are files here, so that more threads than processors do not help."""
         return self._root is not None
 
+    def skip(self, members: Sequence[Member]) -> None:
+        """Take members for done that are in the archive already."""
+        self._advance(sum(member.item.size for member in members))
+
     def whole(self, members: Sequence[Member]) -> list[bytes]:
         """Return the contents of small members."""
         keys = [member.item.key for member in members]

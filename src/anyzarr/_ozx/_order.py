@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from anyzarr._atomic import SET_ASIDE, STAGED
 from anyzarr.abc import ObjectInfo
 
-__all__ = ["Contents", "arrange", "is_stray", "natural_key"]
+__all__ = ["JOURNAL", "Contents", "arrange", "is_stray", "natural_key"]
+
+JOURNAL: Final = ".anyzarr-convert/"
+"""Prefix of what a conversion notes at its target, as long as that is not complete."""
 
 _V2_DOCUMENTS = (".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
@@ -89,6 +93,8 @@ def arrange(objects: Iterable[ObjectInfo]) -> Contents:
     kept: list[ObjectInfo] = []
     strays: list[str] = []
     for item in objects:
+        if item.key.startswith(JOURNAL):
+            continue  # of the conversion that is being packed
         if is_stray(item.key):
             strays.append(item.key)
         else:

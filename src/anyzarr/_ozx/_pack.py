@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from anyzarr import _atomic
 from anyzarr._os_errors import because
-from anyzarr._ozx._file import UnwritableError, write_at, write_members
+from anyzarr._ozx._file import UnwritableError, cut_at, write_at, write_members
 from anyzarr._ozx._members import Reader, place
 from anyzarr._ozx._order import arrange
+from anyzarr._ozx._parts import Checkpoint
 from anyzarr._ozx._root import require_root
 from anyzarr._ozx._stream import stream_members
 from anyzarr._ozx._survey import Survey
 from anyzarr._ozx._zip64 import Entry, check_comment, trailer
 from anyzarr._progress import ProgressCallback, Tracker
-from anyzarr.abc import Store
+from anyzarr.abc import ObjectInfo, Store
 from anyzarr.errors import StoreError
 
 __all__ = ["Packed", "Packing", "pack"]
@@ -61,6 +62,8 @@ class Packing:
         The archive's name, for warnings and progress.
     progress
         Told the bytes packed.
+    objects
+        What a listing of the store has given; None: it is listed.
 
     Raises
     ------
@@ -69,11 +72,16 @@ class Packing:
     """
 
     def __init__(
-        self, store: Store, name: str, *, progress: ProgressCallback | None = None
+        self,
+        store: Store,
+        name: str,
+        *,
+        progress: ProgressCallback | None = None,
+        objects: Iterable[ObjectInfo] | None = None,
     ) -> None:
         self._store = store
         self._name = name
-        self._contents = arrange(store.list())
+        self._contents = arrange(store.list() if objects is None else objects)
         require_root(store, self._contents)
         self._members = place(self._contents.documents, self._contents.data)
         self._survey = Survey(self._contents)
@@ -88,14 +96,46 @@ class Packing:
         directory = names + _MOST_DIRECTORY_BYTES * len(self._members)
         return self._members[-1].stop + directory + _END_BYTES
 
-    def to_file(self, descriptor: int) -> None:
-        """Write the archive to a new file, open for writing, on several threads."""
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all that is packed."""
+        return self._contents.total_bytes
+
+    def to_file(self, descriptor: int, target: str, checkpoint: Checkpoint | None = None) -> None:
+        """Write the archive to a file, open for writing, on several threads.
+
+        Parameters
+        ----------
+        descriptor
+            Of a new file, or of one that was begun.
+        target
+            What the archive is to be called, for errors.
+        checkpoint
+            What is in it already, and who is told of more; None: it is new.
+
+        Raises
+        ------
+        ConflictError
+            An object changed while it was being packed.
+        StoreError
+            The file cannot be written.
+        """
+        try:
+            self._write(descriptor, checkpoint)
+        except UnwritableError as refused:
+            raise StoreError(
+                f"cannot write the archive {target!r}: {because(refused.error)}", store=target
+            ) from refused.error
+
+    def _write(self, descriptor: int, checkpoint: Checkpoint | None) -> None:
         self._start()
-        crcs = write_members(descriptor, self._members, self._reader, self._survey.see)
+        crcs = write_members(descriptor, self._members, self._reader, self._survey.see, checkpoint)
         position = self._members[-1].stop
         for part in self._end(crcs):
             write_at(descriptor, part, position)
             position += len(part)
+        if checkpoint is not None:
+            cut_at(descriptor, position)
         self._size = position
 
     def parts(self) -> Iterator[bytes]:
@@ -170,13 +210,7 @@ def pack(
     _require_outside(path, store)
     packing = Packing(store, path.name, progress=progress)
     with _atomic.replacing(path, overwrite=overwrite) as staging, _atomic.new_file(staging) as file:
-        try:
-            packing.to_file(file.fileno())
-        except UnwritableError as refused:
-            raise StoreError(
-                f"cannot write the archive {os.fspath(path)!r}: {because(refused.error)}",
-                store=os.fspath(path),
-            ) from refused.error
+        packing.to_file(file.fileno(), os.fspath(path))
     return packing.packed()
 
 

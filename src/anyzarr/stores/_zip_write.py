@@ -223,6 +223,10 @@ class StagedArchive(SubStore):
                 self._finish(_Discarded(self._spec, self._label))
             self._owner.remove()
 
+    def withdraw(self) -> None:
+        """Remove the archive that was made, of which more than its bytes is found to be wrong."""
+        self._target.remove()
+
     def _finish(self, store: BaseStore) -> None:
         assert self._owner is not None
         self._store = store
@@ -316,6 +320,12 @@ class _Target:
         packing = Packing(source, key.rpartition("/")[2], progress=progress)
         put_stream(store, key, packing.parts(), packing.size_limit)
         return packing.packed()
+
+    def remove(self) -> None:
+        if self._object is None:
+            self._path.unlink(missing_ok=True)
+        else:
+            self._object[0].delete(self._object[1])
 
     def reader(self) -> ZipStore:
         return ZipStore(self._path if self._object is None else self._object)
