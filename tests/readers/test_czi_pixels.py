@@ -6,6 +6,7 @@ Files that libCZI wrote are in data/README.md. It writes neither pyramids nor JP
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -198,3 +199,39 @@ def test_colours_in_several_channels_keep_their_names(opened: Opened, tmp_path: 
     np.testing.assert_array_equal(read(source), expected)
     labels = [channel.label for channel in source.image(0).channels]
     assert labels == ["a Red", "a Green", "a Blue", "b Red", "b Green", "b Blue"]
+
+
+@pytest.mark.parametrize("dims", ["CH", "HC", "ICR", "TCIZ"])
+def test_phases_illuminations_and_rotations_become_channels(
+    opened: Opened, tmp_path: Path, dims: str
+) -> None:
+    places = list(itertools.product(range(2), repeat=len(dims)))
+    values = {place: written(9, 8) + np.uint16(i) for i, place in enumerate(places)}
+    tiles = [Tile(v, dict(zip(dims, place, strict=True))) for place, v in values.items()]
+    write_czi(tmp_path / "a.czi", tiles, XML)
+    source = opened(tmp_path / "a.czi")
+    labels = [channel.label for channel in source.image(0).channels or ()]
+    got = read(source).reshape(*(2 for name in dims if name == "T"), len(labels), -1, 9, 8)
+    words = {"H": "phase", "I": "illumination", "R": "rotation"}
+    for place, pixels in values.items():
+        at = dict(zip(dims, place, strict=True))
+        label = " ".join(["ab"[at["C"]], *(f"{words[n]} {at[n]}" for n in "RIH" if n in at)])
+        found = got[at["T"]] if "T" in at else got
+        np.testing.assert_array_equal(found[labels.index(label), at.get("Z", 0)], pixels)
+    assert len(labels) == len(set(labels)) == 2 ** len(set(dims) & set("CHIR"))
+
+
+def test_views_are_images_apart(opened: Opened, tmp_path: Path) -> None:
+    pixels = written(9, 8)
+    tiles = [
+        Tile(pixels + np.uint16(10 * v + s), {"C": 0, "V": v, "S": s, "X": 100 * s})
+        for v in (0, 1)
+        for s in (0, 1)
+        if (v, s) != (1, 1)  # which was not taken
+    ]
+    write_czi(tmp_path / "a.czi", tiles, XML)
+    source = opened(tmp_path / "a.czi")
+    names = ["Scene 0 view 0", "Scene 0 view 1", "Scene 1"]
+    assert [source.image(i).name for i in range(len(source))] == names
+    for i, added in enumerate((0, 10, 1)):
+        np.testing.assert_array_equal(read(source, i).squeeze(), pixels + added)

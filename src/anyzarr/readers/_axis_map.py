@@ -96,11 +96,10 @@ class AxisMap:
         return moved.reshape(tuple(s.stop - s.start for s in region))
 
 
-def map_named(names: str, shape: Sequence[int], *, keep: str = "yx") -> AxisMap:
+def map_named(names: str, shape: Sequence[int], *, keep: str = "yx", merged: str = "s") -> AxisMap:
     """Return the image that an array with named axes becomes.
 
-    Axes of length 1 are left out, unless they are to be kept. Samples of a colour (``s``) are
-    run together with the channels.
+    Axes of length 1 are left out, unless they are to be kept.
 
     Parameters
     ----------
@@ -111,6 +110,8 @@ def map_named(names: str, shape: Sequence[int], *, keep: str = "yx") -> AxisMap:
         Of the array.
     keep
         The axes that stay even if they are of length 1.
+    merged
+        The axes that are run together with the channels, as samples of a colour are.
 
     Raises
     ------
@@ -127,7 +128,9 @@ def map_named(names: str, shape: Sequence[int], *, keep: str = "yx") -> AxisMap:
             "give each one of the letters t, c, z, y, x, in its order"
         )
     strange = [
-        f"{names[i]}={n}" for i, n in enumerate(sizes) if n > 1 and letters[i] not in "tczyxs"
+        f"{names[i]}={n}"
+        for i, n in enumerate(sizes)
+        if n > 1 and letters[i] not in _ORDER + merged
     ]
     if strange:
         raise UnsupportedError(
@@ -138,7 +141,7 @@ def map_named(names: str, shape: Sequence[int], *, keep: str = "yx") -> AxisMap:
         name: tuple(
             i
             for i, letter in enumerate(letters)
-            if letter == name or (name == "c" and letter == "s" and sizes[i] > 1)
+            if letter == name or (name == "c" and letter in merged and sizes[i] > 1)
         )
         for name in _ORDER
     }

@@ -6,7 +6,6 @@ import itertools
 import math
 import struct
 import xml.etree.ElementTree as ElementTree
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,10 +18,18 @@ import numpy.typing as npt
 from anyzarr._optional import require
 from anyzarr._pyramid import Region
 from anyzarr.errors import MetadataError, UnsupportedError
-from anyzarr.ome import Channel
 from anyzarr.readers._axis_map import AxisMap, map_named
-from anyzarr.readers._calibration import Calibration, described, rgb_channels
+from anyzarr.readers._calibration import Calibration, described
 from anyzarr.readers._czi_metadata import CziXml
+from anyzarr.readers._czi_tiles import (
+    MERGED,
+    area_of,
+    channels_of,
+    images_apart,
+    overlaps,
+    planes_of,
+    with_stored_pixels,
+)
 from anyzarr.readers._damage import errors_named
 from anyzarr.readers._image_list import ImageList
 from anyzarr.readers._source import ImageSource, ReaderKind, SourceImage
@@ -74,11 +81,11 @@ class _Scene:
         part = dict(zip(dims, region, strict=True))
         start = dict(zip(dims, image.start, strict=True))
         x, y = (slice(start[a] + part[a].start, start[a] + part[a].stop) for a in "XY")
-        roi, inner = _area(x, y, self.zoom)
+        roi, inner = area_of(x, y, self.zoom)
         outer = [i for i, name in enumerate(dims) if name not in "YXS"]
         for index in itertools.product(*(range(region[i].start, region[i].stop) for i in outer)):
             key = tuple(image.start[i] + k for i, k in zip(outer, index, strict=True))
-            tiles = tuple(tile for tile in self.planes.get(key, ()) if _overlaps(tile, roi))
+            tiles = tuple(tile for tile in self.planes.get(key, ()) if overlaps(tile, roi))
             if tiles:
                 place: list[Any] = [slice(None)] * len(dims)
                 for i, k in zip(outer, index, strict=True):
@@ -117,35 +124,11 @@ class _Scene:
             )
 
 
-def _area(
-    x: slice, y: slice, zoom: tuple[float, float]
-) -> tuple[tuple[int, int, int, int], tuple[slice, slice]]:
-    """Return the area of tiles' coordinates that covers stored pixels, and where they are in it."""
-    starts, sizes, inner = [], [], []
-    for part, factor in zip((x, y), zoom, strict=True):
-        first = math.floor(part.start / factor)
-        last = math.ceil(part.stop / factor)
-        if factor != 1:
-            last += math.ceil(1 / factor)  # as starts and sizes are rounded
-        starts.append(first)
-        sizes.append(last - first)
-        offset = part.start - round(first * factor)
-        inner.append(slice(offset, offset + part.stop - part.start))
-    return (starts[0], starts[1], sizes[0], sizes[1]), (inner[1], inner[0])
-
-
-def _overlaps(tile: Any, roi: tuple[int, int, int, int]) -> bool:
-    x, y = tile.dims.index("X"), tile.dims.index("Y")
-    return bool(
-        tile.start[x] < roi[0] + roi[2]
-        and roi[0] < tile.start[x] + tile.shape[x]
-        and tile.start[y] < roi[1] + roi[3]
-        and roi[1] < tile.start[y] + tile.shape[y]
-    )
-
-
 def open_czi(path: Path, *, axes: str | None = None) -> ImageSource:
     """Open the scenes of a CZI file, each an image; pyramids and thumbnails in it are left aside.
+
+    Views (angles) and blocks of a scene are images apart; illuminations, phases and rotations are
+    run together with the channels.
 
     Parameters
     ----------
@@ -190,8 +173,14 @@ def _source(czifile: Any, opened: Any, path: Path) -> ImageSource:
     text = opened.metadata()
     xml = CziXml(text)
     scenes = opened.scenes
-    images = [_scene(czifile, scenes[number], number, len(scenes), xml, path) for number in scenes]
-    spots = spots_of_names([xml.well_name(number) for number in scenes])
+    images, wells = [], []
+    for number in scenes:
+        scene = xml.scene_name(number) or (f"Scene {number}" if len(scenes) > 1 else "")
+        for image, part in images_apart(scenes[number]):
+            name = " ".join(filter(None, (scene, part))) or None
+            images.append(_scene(czifile, image, name, xml, path))
+            wells.append(xml.well_name(number))
+    spots = spots_of_names(wells)
     images = [
         replace(image, description=replace(image.description, spot=spot))
         for image, spot in zip(images, spots, strict=True)
@@ -203,23 +192,20 @@ def _source(czifile: Any, opened: Any, path: Path) -> ImageSource:
     )
 
 
-def _scene(czifile: Any, image: Any, number: int, n_scenes: int, xml: CziXml, path: Path) -> _Scene:
-    image, zoom, notes = _as_stored(image)
-    planes = _planes(image, path)
-    sizes = dict(image.sizes)
-    n_samples = sizes.get("S", 1)
-    axis_map = map_named("".join(image.dims), image.shape, keep="cyx" if xml.has_names else "yx")
-    are_colours = n_samples in {3, 4}
-    channels = xml.channels(image.dtype)
-    if are_colours:
-        channels = _colours(n_samples, channels if sizes.get("C", 1) > 1 else None)
+def _scene(czifile: Any, image: Any, name: str | None, xml: CziXml, path: Path) -> _Scene:
+    image, zoom, notes = with_stored_pixels(image)
+    planes = planes_of(image, path)
+    keep = "cyx" if xml.has_names else "yx"
+    axis_map = map_named("".join(image.dims), image.shape, keep=keep, merged=MERGED.lower())
+    are_colours = dict(image.sizes).get("S", 1) > 1
+    channels = channels_of(image, xml.channels(image.dtype))
     has_windows = all(channel.window is not None for channel in channels or ())
     notes += _notes(image, len(planes), are_colours)
     x, y, _, _ = image.bbox
     factors = dict(zip("XY", zoom, strict=True))
     known = {a: (size / factors.get(a, 1.0), unit) for a, (size, unit) in xml.sizes().items()}
     calibration = Calibration(
-        xml.scene_name(number) or (f"Scene {number}" if n_scenes > 1 else None),
+        name,
         known,
         channels,
         windows_are_known=are_colours or has_windows,
@@ -243,56 +229,6 @@ def _notes(image: Any, n_planes: int, are_colours: bool) -> list[str]:
             + (" in colours" if are_colours else "")
         )
     return notes
-
-
-def _colours(n_samples: int, channels: tuple[Channel, ...] | None) -> tuple[Channel, ...]:
-    """Return the channels of colours: one for each sample, or each sample of each channel."""
-    samples = rgb_channels(n_samples)
-    if channels is None:
-        return samples
-    return tuple(
-        replace(sample, label=f"{channel.label or i} {sample.label}")
-        for i, channel in enumerate(channels)
-        for sample in samples
-    )
-
-
-def _as_stored(image: Any) -> tuple[Any, tuple[float, float], list[str]]:
-    """Return an image with its pixels as they are stored, how many to one, and what is to be said.
-
-    Tiles of several resolutions are brought to that of their coordinates.
-    """
-    ratios = {
-        tuple(tile.stored_shape[i] / max(1, tile.shape[i]) for i in map(tile.dims.index, "XY"))
-        for tile in image.directory_entries
-    }
-    if ratios == {(1.0, 1.0)}:
-        return image, (1.0, 1.0), []
-    if len(ratios) > 1:
-        return image, (1.0, 1.0), [
-            "tiles are of several resolutions, and all are brought to that of the coordinates"
-        ]  # fmt: skip
-    x, y = ratios.pop()
-    return image(storedsize=True), (x, y), []
-
-
-def _planes(image: Any, path: Path) -> dict[tuple[int, ...], tuple[Any, ...]]:
-    found: dict[tuple[int, ...], list[Any]] = defaultdict(list)
-    names = [name for name in image.dims if name not in "YXS"]
-    for tile in image.directory_entries:
-        start = dict(zip(tile.dims, tile.start, strict=True))
-        shape = dict(zip(tile.dims, tile.shape, strict=True))
-        if any(shape.get(name, 1) != 1 for name in names):
-            raise UnsupportedError(
-                f"{str(path)!r} holds line scans or spectra (tiles of shape {tile.shape} along "
-                f"{tile.dims}), and not planes; export it with the program that wrote it"
-            )
-        if tile.file_part != 0:
-            raise UnsupportedError(
-                f"{str(path)!r} is one of several files of an image; save it as one in ZEN"
-            )
-        found[tuple(start.get(name, 0) for name in names)].append(tile)
-    return {key: tuple(tiles) for key, tiles in found.items()}
 
 
 _BROKEN = (
