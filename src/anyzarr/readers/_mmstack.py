@@ -134,13 +134,8 @@ class _Stack:
             for place, offset in file.offsets.items()
             if place.position == position
         }
-        holders = [f for f in self.files if any(p.position == position for p in f.offsets)]
-        first, page = holders[0], holders[0].page
-        if any(file.page != page for file in holders):
-            raise MetadataError(
-                f"the files of position {position} have planes of different sizes or types "
-                f"({', '.join(str(f.page) for f in holders)}); an image has one of each"
-            )
+        first = self._first_file(position)
+        page = first.page
         lengths = {
             "t": 1 + max(p.time for p in planes),
             "c": 1 + max(p.channel for p in planes),
@@ -167,6 +162,16 @@ class _Stack:
         )
         placed = {_index(place, names): plane for place, plane in planes.items()}
         return PlaneImage(description, placed, page.dtype, page.samples)
+
+    def _first_file(self, position: int) -> StackFile:
+        """Return the first of the files with planes of a position; they are all alike."""
+        holders = [f for f in self.files if any(p.position == position for p in f.offsets)]
+        if any(file.page != holders[0].page for file in holders):
+            raise MetadataError(
+                f"the files of position {position} have planes of different sizes or types "
+                f"({', '.join(str(f.page) for f in holders)}); an image has one of each"
+            )
+        return holders[0]
 
     def _ended_early(self, n_times: int) -> tuple[str, ...]:
         planned = self.summary.get("Frames")
