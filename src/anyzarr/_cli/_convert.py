@@ -241,13 +241,7 @@ def convert(
             **{key: value for key, value in given.items() if value is not None},
             **options_of(option),
         )
-    if json:
-        print_json(report.to_dict())
-        return
-    for warning in report.warnings:
-        print_warning(warning)
-    if not quiet:
-        _print_report(report)
+    _tell(report, quiet=quiet, json=json)
 
 
 def _sources_and_target(
@@ -295,7 +289,17 @@ def _upgrade_in_place(
     stdout().print(pairs(rows))
 
 
-def _print_report(report: ConversionReport) -> None:
+def _tell(report: ConversionReport, *, quiet: bool, json: bool) -> None:
+    if json:
+        print_json(report.to_dict())
+        return
+    for warning in report.warnings:
+        print_warning(warning)
+    if not quiet:
+        stdout().print(pairs(_report_rows(report)))
+
+
+def _report_rows(report: ConversionReport) -> list[tuple[str, str]]:
     verb = {
         "image": "converted",
         "plan": "would convert",
@@ -322,11 +326,9 @@ def _print_report(report: ConversionReport) -> None:
     if report.n_resumed:
         rows.append(("resumed", f"{fmt.count(report.n_resumed, 'part')} were done already"))
     if report.plan is not None:
-        stdout().print(pairs(rows + _plan_rows(report.plan)))
-        return
+        return rows + _plan_rows(report.plan)
     stored = f"{fmt.size(report.size_bytes)} in {fmt.count(report.n_objects, 'object')}"
-    rows += [("stored", stored), ("took", f"{report.seconds:.2f} s")]
-    stdout().print(pairs(rows))
+    return [*rows, ("stored", stored), ("took", f"{report.seconds:.2f} s")]
 
 
 def _plan_rows(plan: ConversionPlan) -> list[tuple[str, str]]:
