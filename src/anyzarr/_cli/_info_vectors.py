@@ -10,14 +10,22 @@ from anyzarr._cli._info_nodes import stored_rows, title, where
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
     from anyzarr._info import VectorsInfo
+    from anyzarr.vectors import StoreInfo
 
 __all__ = ["store"]
 
 
 def store(facts: VectorsInfo) -> Iterable[RenderableType]:
     """Return what to print of a vector store."""
+    yield title(facts.store.name, "vector store")
+    yield pairs(_rows(facts))
+    yield from ("", _levels(facts.store))
+
+
+def _rows(facts: VectorsInfo) -> list[tuple[str, str]]:
     told = facts.store
     low, high = told.bounds
     units = [f" {unit}" if unit else "" for unit in told.units]
@@ -33,9 +41,10 @@ def store(facts: VectorsInfo) -> Iterable[RenderableType]:
         rows.append(("bins", _edges(told.bin_shape)))
     if told.format_capabilities:
         rows.append(("needs", ", ".join(told.format_capabilities)))
-    rows += [*stored_rows(facts.stored, None), ("backend", facts.backend)]
-    yield title(told.name, "vector store")
-    yield pairs(rows)
+    return [*rows, *stored_rows(facts.stored, None), ("backend", facts.backend)]
+
+
+def _levels(told: StoreInfo) -> Table:
     drawn = table(
         "level",
         "vertices",
@@ -62,7 +71,7 @@ def store(facts: VectorsInfo) -> Iterable[RenderableType]:
             names,
             ", ".join(map(str, level.linked_levels)),
         )
-    yield from ("", drawn)
+    return drawn
 
 
 def _edges(lengths: tuple[float, ...]) -> str:
