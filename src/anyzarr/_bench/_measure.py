@@ -12,10 +12,9 @@ import numpy as np
 
 from anyzarr._bench._jobs import Job, jobs_for
 from anyzarr._bench._models import BenchReport, EngineTime, JobReport
-from anyzarr._info import locate
 from anyzarr._info._describe import address, memory_bytes
 from anyzarr._info._image import array_at
-from anyzarr._nodes import Array, open_array
+from anyzarr._nodes import Array, locate, open_array
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr.abc import Store
 from anyzarr.engines import choose, explain, get_engine

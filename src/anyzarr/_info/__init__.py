@@ -24,7 +24,7 @@ from anyzarr._info._plate_models import (
     WellInfo,
     WellPlace,
 )
-from anyzarr._info._read import info, locate
+from anyzarr._info._read import info
 from anyzarr._info._tree import tree
 from anyzarr._info._vectors import VectorsInfo
 
@@ -54,6 +54,5 @@ __all__ = [
     "engines",
     "explain_engines",
     "info",
-    "locate",
     "tree",
 ]

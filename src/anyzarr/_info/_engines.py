@@ -7,7 +7,7 @@ from typing import Any
 
 from anyzarr._info._describe import address
 from anyzarr._info._image import array_at
-from anyzarr._info._read import locate
+from anyzarr._nodes import locate
 from anyzarr.engines import EngineReport, explain, get_engine
 from anyzarr.stores._shown import holding_backend
 

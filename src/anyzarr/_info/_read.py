@@ -23,16 +23,15 @@ from anyzarr._info._models import ArrayInfo, GroupInfo, ImageInfo, MemberInfo
 from anyzarr._info._plate_models import LabelsInfo, PlateInfo, SeriesInfo, WellInfo
 from anyzarr._info._stored import stored_size
 from anyzarr._info._vectors import VectorsInfo, vectors_info
-from anyzarr._nodes import Array, Group
+from anyzarr._nodes import locate
 from anyzarr._nodes._tree import ome_kind
 from anyzarr.abc import Store
 from anyzarr.errors import UnsupportedError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata, parse
-from anyzarr.stores import open_store
 from anyzarr.stores._shown import holding_backend, shown_root
 from anyzarr.vectors import is_vector_store
 
-__all__ = ["Info", "info", "locate"]
+__all__ = ["Info", "info"]
 
 Info: TypeAlias = (
     ArrayInfo | GroupInfo | ImageInfo | PlateInfo | WellInfo | SeriesInfo | LabelsInfo | VectorsInfo
@@ -138,16 +137,6 @@ def _ome_info(
     if kind in {"image", "label image"}:
         return image_info(metadata, store, path, engine, stored)
     return _group_info(metadata, store, path, stored)
-
-
-def locate(
-    location: Any, path: str, backend: str | None, backend_kwargs: dict[str, Any]
-) -> tuple[Store, str]:
-    """Return the store of a location, opened for reading, and the path of the node in it."""
-    if isinstance(location, Array | Group):
-        parts = (location.path, path.strip("/"))
-        return location.store, "/".join(part for part in parts if part)
-    return open_store(location, backend=backend, mode="r", **backend_kwargs), path.strip("/")
 
 
 def _array_info(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from anyzarr._info._describe import chosen_engine
-from anyzarr._info._read import locate
-from anyzarr._nodes import TreeNode, tree_of
+from anyzarr._nodes import TreeNode, locate, tree_of
 from anyzarr.abc import Store
 from anyzarr.metadata import ArrayMetadata
 

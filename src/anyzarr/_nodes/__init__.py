@@ -4,6 +4,7 @@ from anyzarr._nodes._array import Array
 from anyzarr._nodes._attributes import Attributes
 from anyzarr._nodes._dask import from_dask
 from anyzarr._nodes._group import Group
+from anyzarr._nodes._locate import locate
 from anyzarr._nodes._open import (
     consolidate_metadata,
     create_array,
@@ -24,6 +25,7 @@ __all__ = [
     "create_array",
     "create_group",
     "from_dask",
+    "locate",
     "open",
     "open_array",
     "open_group",

@@ -186,48 +186,41 @@ def open_array(
     MetadataError
         There is a group at the location.
     """
-    if mode in {"w", "w-"}:
-        return create_array(
-            location,
-            name=path,
-            overwrite=mode == "w",
-            engine=engine,
-            backend=backend,
-            zarr_format=zarr_format,
-            backend_kwargs=backend_kwargs,
-            **options,
-        )
-    kwargs = {**(backend_kwargs or {}), **({} if mode == "a" else options)}
-    try:
-        node = open(
-            location,
-            path=path,
-            mode=_mode_of_existing(mode),
-            engine=engine,
-            backend=backend,
-            zarr_format=zarr_format,
-            **kwargs,
-        )
-    except NodeNotFoundError:
-        if mode != "a" or not options:
-            raise
-        return create_array(
-            location,
-            name=path,
-            engine=engine,
-            backend=backend,
-            zarr_format=zarr_format,
-            backend_kwargs=backend_kwargs,
-            **options,
-        )
-    if isinstance(node, Group):
-        raise MetadataError(
-            f"{node.url} is a group, not an array; open one of its members: "
-            f"{', '.join(node.keys()[:10]) or 'it has none'}",
-            kind="not_an_array",
-            path=node.path,
-        )
-    return node
+    if mode not in {"w", "w-"}:
+        kwargs = {**(backend_kwargs or {}), **({} if mode == "a" else options)}
+        try:
+            node = open(
+                location,
+                path=path,
+                mode=_mode_of_existing(mode),
+                engine=engine,
+                backend=backend,
+                zarr_format=zarr_format,
+                **kwargs,
+            )
+        except NodeNotFoundError:
+            if mode != "a" or not options:
+                raise
+        else:
+            if isinstance(node, Group):
+                raise MetadataError(
+                    f"{node.url} is a group, not an array; open one of its members: "
+                    f"{', '.join(node.keys()[:10]) or 'it has none'}",
+                    kind="not_an_array",
+                    path=node.path,
+                )
+            return node
+    replacing: dict[str, Any] = {} if mode == "a" else {"overwrite": mode == "w"}
+    return create_array(
+        location,
+        name=path,
+        engine=engine,
+        backend=backend,
+        zarr_format=zarr_format,
+        backend_kwargs=backend_kwargs,
+        **replacing,
+        **options,
+    )
 
 
 def open_group(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from anyzarr._nodes import Array, Group
+from anyzarr._nodes import locate
 from anyzarr._parallel import map_ordered
 from anyzarr._progress import ProgressCallback, Tracker
 from anyzarr._validate._archive_rules import check_archive, check_embedded, split_archive
@@ -13,8 +13,8 @@ from anyzarr._validate._hierarchy import Walk
 from anyzarr._validate._levels import Pyramid
 from anyzarr._validate._pixels import Pixels
 from anyzarr._validate._vectors import check_vectors_of, vectors_report
+from anyzarr.abc import Store
 from anyzarr.errors import AnyzarrError, UnsupportedError
-from anyzarr.stores import open_store
 from anyzarr.stores._shown import shown_root
 from anyzarr.stores._zip_directory import SPLIT
 
@@ -78,9 +78,10 @@ def validate(
     True
     """
     findings = Findings()
-    opening = (backend, backend_kwargs)
     try:
-        return _validated(location, path, deep, engine, opening, Tracker(progress), findings)
+        store, path = locate(location, path, backend, backend_kwargs)
+        pixels = Pixels(store, engine, Tracker(progress))
+        return _validated(store, path, deep, pixels, findings)
     except UnsupportedError as error:
         if error.kind != SPLIT:
             raise
@@ -97,21 +98,8 @@ def _of_archive(
 
 
 def _validated(
-    location: Any,
-    path: str,
-    deep: bool,
-    engine: str | None,
-    opening: tuple[str | None, dict[str, Any]],
-    tracker: Tracker,
-    findings: Findings,
+    store: Store, path: str, deep: bool, pixels: Pixels, findings: Findings
 ) -> ValidationReport:
-    if isinstance(location, Array | Group):
-        parts = (location.path, path.strip("/"))
-        store, path = location.store, "/".join(part for part in parts if part)
-    else:
-        store = open_store(location, backend=opening[0], mode="r", **opening[1])
-        path = path.strip("/")
-    pixels = Pixels(store, engine, tracker)
     images: list[tuple[Pyramid, Any, bool]] = []
 
     def look(pyramid: Pyramid, omero: Any, is_label: bool) -> None:

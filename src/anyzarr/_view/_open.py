@@ -18,10 +18,9 @@ from anyzarr._info import (
     VectorsInfo,
     WellInfo,
     info,
-    locate,
 )
 from anyzarr._info._collections import fields_below
-from anyzarr._nodes import Array, Group, open_array, open_group
+from anyzarr._nodes import Array, Group, locate, open_array, open_group
 from anyzarr._view._overlay import LabelLayer
 from anyzarr._view._source import Source, source_of_array
 from anyzarr._view._vector_overlay import VectorLayer
