@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,24 @@ import pytest
 
 from anyzarr.errors import ConflictError
 from anyzarr.vectors import (
+    _linked,
     _points,
     _selection,
+    _summary,
+    _validate,
+    build_pyramid,
     delete_objects,
     open_store,
     open_zv,
+    read_level_links,
     read_points,
     rechunk,
+    set_bounds,
     set_object_attributes,
     set_vertex_attributes,
+    store_info,
     vacuum,
+    validate,
 )
 from anyzarr.vectors.formats import StoredSource
 
@@ -141,3 +150,120 @@ def test_parts_that_are_exported_are_of_one_edition(made: Any) -> None:
     with pytest.raises(ConflictError) as caught:
         list(parts)
     assert caught.value.kind == "edited"
+
+
+def edit_twice(store: dict[str, bytes]) -> None:
+    """Delete and vacuum twice: keys that old documents name are there again, with other content.
+
+    As another process does it, of which the handles of this one are told nothing.
+    """
+    elsewhere = dict(store)
+    for i in (5, 9):
+        delete_objects(elsewhere, [i])
+        vacuum(elsewhere)
+    store.clear()
+    store.update(elsewhere)
+
+
+def linked(made: Any, place: str, kind: str = "graph") -> dict[str, bytes]:
+    store: dict[str, bytes] = {}
+    made.write(store, kind, made.IDS, chunk_shape=(50.0, 50.0))
+    build_pyramid(store, factors=[(2, 1)], cross_level_storage="implicit")
+    if place == "consolidated":
+        open_store(store, "r+").consolidate()
+    return store
+
+
+def pairs(links: Any) -> list[list[int]]:
+    return np.stack([links.source, links.target], axis=1).tolist()
+
+
+# What is asked of a store, and the function of a module that is called for it after documents
+# have been read.
+ASKED = {
+    "links": (lambda place: pairs(read_level_links(place)), _linked, "gather_whole"),
+    "facts": (lambda place: replace(store_info(place), url=""), _summary, "linked_levels"),
+    "report": (lambda place: replace(validate(place, 5), location=""), _validate, "check_cells"),
+}
+
+
+@pytest.mark.parametrize("place", ["memory", "consolidated"])
+@pytest.mark.parametrize("kind", ["point", "polyline", "graph"])
+def test_facts_links_and_reports_are_of_now_whatever_the_handle_is_of(
+    made: Any, kind: str, place: str
+) -> None:
+    store = linked(made, place, kind)
+    handle = open_store(store)
+    before = {name: ask(handle) for name, (ask, _, _) in ASKED.items()}
+    edit_twice(store)
+    rechunk(store, chunk_shape=(40.0, 50.0), bin_shape=(20.0, 25.0))
+    for name, (ask, _, _) in ASKED.items():
+        assert ask(open_store(store)) != before[name]
+        assert repr(ask(handle)) == repr(ask(open_store(store)))
+    assert validate(handle, 5).errors == ()
+
+
+@pytest.mark.parametrize("place", ["memory", "consolidated"])
+@pytest.mark.parametrize("name", ASKED)
+def test_an_edit_in_between_is_no_mixture(
+    made: Any, monkeypatch: pytest.MonkeyPatch, name: str, place: str
+) -> None:
+    store = linked(made, place)
+    ask, module, called = ASKED[name]
+    inner = getattr(module, called)
+
+    def edited_before(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(module, called, inner)
+        edit_twice(store)
+        return inner(*args, **options)
+
+    monkeypatch.setattr(module, called, edited_before)
+    assert repr(ask(store)) == repr(ask(store))
+    assert getattr(module, called) is inner
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_facts_links_and_reports_of_a_store_that_is_edited_all_the_time(
+    made: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    store, edits = linked(made, "memory"), iter(range(100))
+    ask, module, called = ASKED[name]
+    inner = getattr(module, called)
+
+    def edited_after(*args: Any, **options: Any) -> Any:
+        found = inner(*args, **options)
+        set_object_attributes(store, {"w": np.full(4, next(edits))})
+        return found
+
+    monkeypatch.setattr(module, called, edited_after)
+    with pytest.raises(ConflictError) as caught:
+        ask(store)
+    assert caught.value.kind == "edited"
+
+
+@pytest.mark.parametrize("place", ["memory", "consolidated"])
+def test_facts_of_an_old_handle_are_those_of_now(made: Any, place: str) -> None:
+    store = linked(made, place)
+    handle = open_zv(store)
+    level = handle[0]
+
+    def facts(handle: Any, level: Any) -> list[Any]:
+        column = level.attributes["row"]
+        return [
+            handle.bounds, handle.chunk_shape, handle.levels, level.vertex_count,
+            level.chunk_keys, level.chunk_shape, level.bin_shape, list(level.attributes),
+            level.level_metadata.vertex_count, column.dtype, column.row_shape,
+        ]  # fmt: skip
+
+    seen = [facts(handle, level)]
+    for edit in (
+        lambda: edit_twice(store),
+        lambda: rechunk(store, chunk_shape=(25.0, 40.0)),
+        lambda: set_bounds(store, ([-60, -50], [150, 170])),
+        lambda: set_vertex_attributes(store, {"new": np.arange(2 * made.N)}),
+    ):
+        edit()
+        fresh = open_zv(store)
+        assert facts(handle, level) == facts(fresh, fresh[0])
+        assert facts(handle, level) not in seen
+        seen.append(facts(handle, level))

@@ -9,6 +9,7 @@ from typing import Any
 from anyzarr._nodes import Group
 from anyzarr.errors import NodeNotFoundError
 from anyzarr.vectors._documents import RootMetadata
+from anyzarr.vectors._editions import read_current
 from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._job import OutOfBounds
 from anyzarr.vectors._open import open_root
@@ -48,7 +49,8 @@ class ZVStore:
 
     Indexing gives a level; iterating gives the numbers of the levels. Where somebody edits the
     store (deletes or replaces objects, vacuums, rechunks), a read that comes later sees that,
-    takes the new documents, and returns what the store holds then.
+    takes the new documents, and returns what the store holds then; so does every fact that is
+    asked for, such as :attr:`bounds`, each of which looks at the root's document for it.
 
     Attributes
     ----------
@@ -63,7 +65,10 @@ class ZVStore:
 
     @property
     def metadata(self) -> RootMetadata:
-        """What the root says, as of opening or of the last read that found it edited."""
+        """What the root says; after an edit, what it says now."""
+        return read_current(self.root, self._at_hand)
+
+    def _at_hand(self) -> RootMetadata:
         return RootMetadata.parse(self.root.metadata.attributes)
 
     def writer(
@@ -98,7 +103,7 @@ class ZVStore:
     @property
     def ndim(self) -> int:
         """Number of dimensions of the space."""
-        return self.metadata.ndim
+        return self._at_hand().ndim
 
     @property
     def bounds(self) -> Bounds:
@@ -128,7 +133,7 @@ class ZVStore:
         NodeNotFoundError
             There is none of this number (also a ``KeyError``).
         """
-        if level not in self.levels:
+        if level not in self._at_hand().levels and level not in self.levels:
             raise NodeNotFoundError(
                 f"{self.url} has no level {level}; it has {list(self.levels)}", path=str(level)
             )

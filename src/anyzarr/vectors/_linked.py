@@ -8,9 +8,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from anyzarr._nodes import Group
 from anyzarr.errors import CorruptDataError, MetadataError, NodeNotFoundError
 from anyzarr.vectors._blobs import Ints, starts_of
 from anyzarr.vectors._cell_index import CellIndex
+from anyzarr.vectors._documents import RootMetadata
+from anyzarr.vectors._editions import read_current
 from anyzarr.vectors._job import WriteOptions
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._level_links import (
@@ -83,6 +86,8 @@ def read_level_links(
         There is no such level, or there are no links between the two.
     CorruptDataError
         A link ends at a vertex that is not there.
+    ConflictError
+        The store is edited all the time.
 
     Examples
     --------
@@ -94,7 +99,13 @@ def read_level_links(
     >>> read_level_links(memory).target.tolist()
     [0, 0, 1]
     """
-    root, metadata = open_root(path, "r", backend=backend, **backend_kwargs)
+    root, _ = open_root(path, "r", backend=backend, **backend_kwargs)
+    return read_current(root, lambda: _linked(root, level, delta))
+
+
+def _linked(root: Group, level: int, delta: int) -> LevelLinks:
+    """Return the links of a level, by the root's documents at hand."""
+    metadata = RootMetadata.parse(root.metadata.attributes)
     near = StoredLevel.of(root, metadata, level)
     far = StoredLevel.of(root, metadata, level + delta)
     ends = read_links_to(near, far) if delta else None

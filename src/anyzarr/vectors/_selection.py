@@ -55,13 +55,16 @@ class ZVSelection:
 
     @property
     def metadata(self) -> RootMetadata:
-        """What the root says, as of opening or of the last read that found it edited."""
+        """What the root says; after an edit, what it says now."""
+        return read_current(self.root, self._at_hand)
+
+    def _at_hand(self) -> RootMetadata:
         return RootMetadata.parse(self.root.metadata.attributes)
 
     @property
     def geometry(self) -> str:
         """What is read: ``point``, ``line``, ``polyline``, ``graph`` or ``mesh``."""
-        return geometry_of(self.metadata)
+        return geometry_of(self._at_hand())
 
     @property
     def _stored(self) -> StoredLevel:
@@ -79,7 +82,7 @@ class ZVSelection:
             has_links = self.bbox is not None
         return StoredLevel.of(
             self.root,
-            self.metadata,
+            self._at_hand(),
             self.number,
             further=LINK_NODES if has_links else (),
             objects=named or self.geometry != "point",
@@ -148,7 +151,7 @@ class ZVSelection:
     @property
     def attributes(self) -> Mapping[str, ZVColumn]:
         """The vertex attributes by name."""
-        names = self._stored.attribute_names(self.attribute_names)
+        names = read_current(self.root, lambda: self._stored.attribute_names(self.attribute_names))
         return {name: ZVColumn(self, name) for name in names}
 
     def compute(self, attribute_names: Names = "all") -> Vectors:
@@ -201,7 +204,7 @@ class ZVLevel(ZVSelection):
     @property
     def level_metadata(self) -> LevelMetadata:
         """What the level says of itself."""
-        return self._stored.level
+        return read_current(self.root, lambda: self._stored.level)
 
     @property
     def vertex_count(self) -> int:
@@ -211,17 +214,18 @@ class ZVLevel(ZVSelection):
     @property
     def chunk_shape(self) -> tuple[float, ...]:
         """Edge lengths of a chunk."""
-        return self._stored.grid.chunk_shape
+        return read_current(self.root, lambda: self._stored.grid.chunk_shape)
 
     @property
     def bin_shape(self) -> tuple[float, ...]:
         """Edge lengths of a bin."""
-        return self._stored.grid.bin_shape
+        return read_current(self.root, lambda: self._stored.grid.bin_shape)
 
     @property
     def chunk_keys(self) -> list[tuple[int, ...]]:
         """Absolute coordinates of the chunks that hold something."""
-        return [tuple(cell) for cell in self._stored.cells.tolist()]
+        cells = read_current(self.root, lambda: self._stored.cells)
+        return [tuple(cell) for cell in cells.tolist()]
 
     @property
     def ids(self) -> npt.NDArray[np.int64]:
@@ -248,7 +252,6 @@ class ZVColumn:
     selection: ZVSelection
     name: str | None = field(default=None)
 
-    @property
     def _layout(self) -> tuple[np.dtype[Any], tuple[int, ...]]:
         level = self.selection._stored
         if self.name is None:
@@ -261,12 +264,12 @@ class ZVColumn:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the values; ``object`` where they are text."""
-        return self._layout[0]
+        return read_current(self.selection.root, self._layout)[0]
 
     @property
     def row_shape(self) -> tuple[int, ...]:
         """Shape of the value of one vertex."""
-        return self._layout[1]
+        return read_current(self.selection.root, self._layout)[1]
 
     def compute(self) -> npt.NDArray[Any]:
         """Read the values, one row per vertex."""
@@ -293,7 +296,7 @@ class ZVColumn:
         module = require("dask.array", extra="dask", purpose="A dask array")
         delayed = require("dask", extra="dask", purpose="A dask array").delayed
         parts = read_current(self.selection.root, self._parts)
-        dtype, row_shape = self._layout
+        dtype, row_shape = self._layout()
         edition = edition_of(self.selection.root)
         blocks = [
             module.from_delayed(
@@ -335,7 +338,7 @@ def _computed(column: ZVColumn, edition: str) -> npt.NDArray[Any]:
     require_current(column.selection.root, edition)
     values = column._read()
     require_current(column.selection.root, edition)
-    return values.astype(object) if column.dtype.kind == "O" else values
+    return values.astype(object) if column._layout()[0].kind == "O" else values
 
 
 def _intersected(first: Bounds | None, second: BoundingBox) -> Bounds:

@@ -8,6 +8,7 @@ from typing import Any
 
 from anyzarr._nodes import Group
 from anyzarr.vectors._documents import RootMetadata
+from anyzarr.vectors._editions import read_current
 from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._level_links import linked_levels
@@ -117,6 +118,13 @@ def store_info(path: Any, *, backend: str | None = None, **backend_kwargs: Any) 
     path, backend, **backend_kwargs
         As for :func:`anyzarr.vectors.open_store`.
 
+    Raises
+    ------
+    NodeNotFoundError
+        There is no such store.
+    ConflictError
+        The store is edited all the time.
+
     Examples
     --------
     >>> from anyzarr.vectors import store_info, write_points
@@ -126,7 +134,13 @@ def store_info(path: Any, *, backend: str | None = None, **backend_kwargs: Any) 
     >>> facts.geometry_types, facts.levels[0].vertex_count, facts.levels[0].attributes
     (('point_cloud',), 2, ('i',))
     """
-    root, metadata = open_root(path, "r", backend=backend, **backend_kwargs)
+    root, _ = open_root(path, "r", backend=backend, **backend_kwargs)
+    return read_current(root, lambda: _facts(root))
+
+
+def _facts(root: Group) -> StoreInfo:
+    """Return what is in a store, by the root's document at hand."""
+    metadata = RootMetadata.parse(root.metadata.attributes)
     return StoreInfo(
         url=root.url,
         name=metadata.name,

@@ -16,6 +16,7 @@ from anyzarr.vectors._constants import (
     LINKS_CONVENTIONS,
 )
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
+from anyzarr.vectors._editions import read_current
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._open import open_root
 from anyzarr.vectors._redo import as_decided
@@ -61,6 +62,9 @@ def validate(
         There is nothing.
     MetadataError
         There is something that is no vector store.
+    ConflictError
+        The store is edited all the time, so that it is not the same from the first look to the
+        last.
 
     Examples
     --------
@@ -75,8 +79,13 @@ def validate(
     """
     if level not in (1, 2, 3, 4, 5):
         raise MetadataError(f"level={level!r} is not one of 1 to 5", kind="level")
-    root, metadata = open_root(path, "r", backend=backend, **backend_kwargs)
-    findings = VectorFindings()
+    root, _ = open_root(path, "r", backend=backend, **backend_kwargs)
+    return read_current(root, lambda: _checked(root, level))
+
+
+def _checked(root: Group, level: int) -> VectorReport:
+    """Check a store by the root's document at hand."""
+    findings, metadata = VectorFindings(), RootMetadata.parse(root.metadata.attributes)
     root, unfinished = as_decided(root, metadata.levels)
     for number in unfinished:
         findings.warning(
