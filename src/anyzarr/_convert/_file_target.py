@@ -15,7 +15,7 @@ from anyzarr._convert._target import Location
 from anyzarr._progress import Tracker
 from anyzarr._url import parse_location
 from anyzarr.abc import ObjectInfo, Store
-from anyzarr.errors import NodeExistsError
+from anyzarr.errors import NodeExistsError, StoreError
 from anyzarr.stores import LocalStore
 from anyzarr.stores._open import open_object
 from anyzarr.vectors.formats import VectorFormat, format_of_name
@@ -112,23 +112,33 @@ def _put_folder(
     target: Location, kind: VectorFormat, overwrite: bool, tracker: Tracker
 ) -> Iterator[Path]:
     store = target.open("a")
-    _require_replaceable(target, store, kind, overwrite=overwrite)
+    _is_taken(target, store, kind, overwrite=overwrite)
     with _staged(target) as path:
         path.mkdir()
         yield path
-        _require_replaceable(target, store, kind, overwrite=overwrite)
+        is_taken = _is_taken(target, store, kind, overwrite=overwrite)
         source = LocalStore(path)
         items = list(source.list())
         tracker.start("storing", sum(item.size for item in items))
         first = [(item, item.key) for item in items if item.key != kind.index]
         last = [(item, item.key) for item in items if item.key == kind.index]
-        _empty(store, kind)
-        try:
+        if is_taken:
+            _empty(store, kind)
+        with _emptied_on_failure(store, kind):
             copy_objects(source, first, store, tracker)
             copy_objects(source, last, store, tracker, batched=False)
-        except BaseException:
+
+
+@contextmanager
+def _emptied_on_failure(store: Store, kind: VectorFormat) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        try:
             _empty(store, kind)
-            raise
+        except StoreError as another:
+            error.add_note(f"what was put before could not be removed: {another}")
+        raise
 
 
 def _empty(store: Store, kind: VectorFormat) -> None:
@@ -138,13 +148,11 @@ def _empty(store: Store, kind: VectorFormat) -> None:
     store.delete_prefix("")
 
 
-def _require_replaceable(
-    target: Location, store: Store, kind: VectorFormat, *, overwrite: bool
-) -> None:
-    """Refuse a prefix with something in it that is not to be replaced."""
+def _is_taken(target: Location, store: Store, kind: VectorFormat, *, overwrite: bool) -> bool:
+    """Return whether there is something at a prefix, to be replaced; refuse what is not to be."""
     level = store.list_level()
     if not (level.keys or level.prefixes):
-        return
+        return False
     if not overwrite:
         raise _taken(target, store, "")
     index = None if kind.index is None else store.get(kind.index)
@@ -158,6 +166,7 @@ def _require_replaceable(
                 store=str(store.spec),
                 path="",
             )
+    return True
 
 
 def _taken(target: Location, store: Store, key: str) -> NodeExistsError:

@@ -91,6 +91,7 @@ class BaseSource(UrlSource):
 
     def as_object(self) -> tuple[Store, str]:
         """Return the store that holds the object, and its key."""
+        _check_memory(self.location, self.backend, "r")
         folder, key = self.container(read_only=True)
         return caching(folder, self._cache), key
 
@@ -150,14 +151,7 @@ def _check_fits(parsed: Location, name: str) -> None:
 
 def _check_there(parsed: Location, name: str, mode: Mode) -> None:
     """Refuse in one sentence what cannot be opened, before any store is made."""
-    if parsed.scheme == "memory" and name == "memory":
-        memory = parsed.base.removeprefix("memory://").partition("/")[0]
-        if mode in _MUST_EXIST and not is_known_memory(memory):
-            raise NodeNotFoundError(
-                f"there is no memory store {parsed.base!r} in this process; "
-                "create it with mode='w' or 'a'",
-                store=parsed.base,
-            )
+    _check_memory(parsed, name, mode)
     if not parsed.is_local:
         return
     if os.path.isdir(parsed.base):  # noqa: PTH112
@@ -174,5 +168,18 @@ def _check_there(parsed: Location, name: str, mode: Mode) -> None:
         raise NodeNotFoundError(
             f"there is nothing at {parsed.base!r}: check the path, "
             "or create it with mode='w' or 'a'",
+            store=parsed.base,
+        )
+
+
+def _check_memory(parsed: Location, name: str, mode: Mode) -> None:
+    """Refuse to read a store in memory that there is none of: to look there would make it."""
+    if name != "memory" or parsed.scheme != "memory" or mode not in _MUST_EXIST:
+        return
+    memory = parsed.base.removeprefix("memory://").partition("/")[0]
+    if not is_known_memory(memory):
+        raise NodeNotFoundError(
+            f"there is no memory store {parsed.base!r} in this process; "
+            "create it with mode='w' or 'a'",
             store=parsed.base,
         )

@@ -151,9 +151,13 @@ def test_a_signed_url_may_be_for_reading_alone(web: ObjectServer, tmp_path: Path
 
 
 def test_what_is_not_there_or_not_to_be_read(web: ObjectServer, tmp_path: Path) -> None:
-    for url in (f"{web.url}/none.csv", f"{web.url}/none.csv?signed=1", "memory://nobody/none.csv"):
+    open_store("memory://somebody", mode="a")
+    for url in (f"{web.url}/no.csv", f"{web.url}/no.csv?signed=1", "memory://somebody/no.csv"):
         with pytest.raises(NodeNotFoundError, match="there is no file"):
             anyzarr.convert(url, tmp_path / "out")
+    for where in ("memory://nobody/no.csv", "memory://nobody"):  # looking there makes no store
+        with pytest.raises(NodeNotFoundError, match="no memory store"):
+            anyzarr.convert(where, tmp_path / "out")
     web.choose = no_head
     with pytest.raises(StoreError, match=r"secret\.csv"):
         anyzarr.convert(f"{web.url}/secret.csv", tmp_path / "out")
@@ -258,6 +262,17 @@ def test_a_target_is_there_whole_or_not_at_all(
     anyzarr.convert(here / "points", f"{where}/it.precomputed")
     assert len(keys) > 2
     assert keys[-1] == "it.precomputed/info"
+
+
+def test_what_cannot_be_removed_hides_no_error(here: Path, s3: Any, web: ObjectServer) -> None:
+    def no_changes(x: Exchange) -> Fault | None:
+        return None if x.method in {"GET", "HEAD"} else lambda x: x.send(Answer(403))
+
+    web.choose = no_changes
+    options = {**s3.options, "endpoint_url": web.url}
+    with pytest.raises(StoreError, match="cannot write") as caught:
+        anyzarr.convert(here / "points", "s3://bucket/it.precomputed", **options)
+    assert "could not be removed" in caught.value.__notes__[0]
 
 
 def test_what_is_none_of_ours_is_not_replaced(here: Path) -> None:
