@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,17 +19,14 @@ from anyzarr.vectors._attributes import decode_column, row_layout
 from anyzarr.vectors._blobs import Ints, Origin, index_ranges, starts_of
 from anyzarr.vectors._cell_index import CellIndex, distinct_cells
 from anyzarr.vectors._cells import CellArray, arrays_at_once
+from anyzarr.vectors._decode_links import LinkDecoder, LinkLayout
 from anyzarr.vectors._grid import Bounds, CellGrid, Coords
-from anyzarr.vectors._links import LinkFamily, decode_inline, parse_offsets_name, permutations_of
+from anyzarr.vectors._links import LinkFamily, parse_offsets_name
 
 __all__ = ["LINK_NODES", "LinkPlaces", "LinkRows", "StoredLinks", "absent"]
 
 LINK_NODES: Final = ("links/0", "link_attributes")
 """Groups below a level that tell of its links."""
-
-
-_BLOCK: Final = 1 << 15
-"""How many links are looked at at once, each of which takes some hundreds of bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,14 +73,6 @@ class LinkPlaces:
             counts = self.counts[cell : cell + len(cells)]
             yield number, row, cells, counts
             cell, row = cell + len(cells), row + int(counts.sum())
-
-
-class _Layout(NamedTuple):
-    """How the links of an array are stored: in groups or not, with their order or not."""
-
-    is_inline: bool
-    has_order: bool
-    dtype: str
 
 
 class _Part(NamedTuple):
@@ -237,7 +225,8 @@ class StoredLinks:
         index = CellIndex(cells)
         first = np.concatenate([[0], np.cumsum(counts)])
         found = self._stored(index, wanted)
-        vertices, per_cell = self._vertices(found, first, counts)
+        decoder = LinkDecoder(self.family.width, first, counts, self.settled)
+        vertices, per_cell = self._vertices(found, decoder)
         none = np.empty((0, self.family.width), np.int64)
         places = np.concatenate([none, *(part.places for part in found)])
         kept = np.repeat(self._once(places), per_cell) & (vertices >= 0).all(axis=1)
@@ -267,7 +256,7 @@ class StoredLinks:
                 parts.append(_Part(k, ends[rows, 0], places[rows]))
         return parts
 
-    def _vertices(self, found: list[_Part], first: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    def _vertices(self, found: list[_Part], decoder: LinkDecoder) -> tuple[Ints, Ints]:
         """Return the vertices of the links of all arrays, and how many each cell has.
 
         What is alike in layout is decoded at once.
@@ -275,7 +264,7 @@ class StoredLinks:
         store = self.arrays[0].store if self.arrays else None
         limit = None if store is None else arrays_at_once(store)
         blobs = map_ordered(lambda part: self.arrays[part.k].read(part.source), found, limit=limit)
-        alike: dict[_Layout, list[tuple[int, Ragged]]] = {}
+        alike: dict[LinkLayout, list[tuple[int, Ragged]]] = {}
         for n, (part, blob) in enumerate(zip(found, blobs, strict=True)):
             alike.setdefault(self._layout(part.k), []).append((n, blob))
         del blobs
@@ -286,7 +275,7 @@ class StoredLinks:
             parts = [found[n] for n in numbers]
             own = [blob for _, blob in members]
             members.clear()
-            rows, per_cell = self._together(layout, parts, own, first, counts)
+            rows, per_cell = self._together(layout, parts, own, decoder)
             if len(parts) == len(found):
                 return rows, per_cell
             ends = np.cumsum([0, *(len(part.source) for part in parts)])
@@ -302,67 +291,28 @@ class StoredLinks:
         )
 
     def _together(
-        self, layout: _Layout, parts: list[_Part], blobs: list[Ragged], first: Ints, counts: Ints
+        self, layout: LinkLayout, parts: list[_Part], blobs: list[Ragged], decoder: LinkDecoder
     ) -> tuple[Ints, Ints]:
         """Return what cells of several arrays hold; only if that fails array by array.
 
         These are read again then, and the error names the cell: ``blobs`` is emptied, so that they
         are let go of as soon as their links are known.
         """
+        joined = _Part.joined(parts)
         try:
-            return self._decoded(layout, _Part.joined(parts), blobs, first, counts)
+            return decoder.decode(self.arrays[joined.k], layout, *joined[1:], blobs)
         except CorruptDataError:
             for part in parts:
-                again = [self.arrays[part.k].read(part.source)]
-                self._decoded(layout, part, again, first, counts)
+                array = self.arrays[part.k]
+                decoder.decode(array, layout, *part[1:], [array.read(part.source)])
             raise
 
-    def _layout(self, k: int) -> _Layout:
+    def _layout(self, k: int) -> LinkLayout:
         """Return how the links of an array are stored."""
         about, is_intra = self.arrays[k].attributes, not self.offsets[k].any()
         has_order = about.get("has_perm", self.family.has_order(is_intra=is_intra))
         is_inline = not (is_intra and self.family.delta == 0)
-        return _Layout(is_inline, bool(has_order), str(about.get("dtype", "int64")))
-
-    def _decoded(
-        self, layout: _Layout, part: _Part, blobs: list[Ragged], first: Ints, counts: Ints
-    ) -> tuple[Ints, Ints]:
-        """Return the vertices of the links in cells of one layout, and how many each cell has."""
-        array, source = self.arrays[part.k], part.source
-        origin = Origin(array.path, source)
-        joined = Ragged.concatenate(blobs)
-        blobs.clear()
-        if layout.is_inline:
-            joined = decode_inline(joined, origin)
-        width = self.family.width + layout.has_order
-        rows, starts = array.as_rows(source, joined, np.dtype(layout.dtype), (width,))
-        vertices = np.empty((len(rows), self.family.width), np.int64)
-        for low in range(0, len(rows), _BLOCK):
-            high = min(low + _BLOCK, len(rows))
-            owner = _owners(starts, low, high)
-            order, named = self._ordered(layout, rows[low:high], owner, origin)
-            place = part.places[owner]
-            beyond = ((named < 0) | (named >= counts[place])).any(axis=1)
-            if self.settled:
-                _refuse(origin, owner[beyond], "has a link to a vertex that is not there")
-            placed: Ints = np.where(beyond[:, None], -1, first[place] + named)
-            if order is None:
-                vertices[low:high] = placed
-            else:
-                np.put_along_axis(vertices[low:high], order, placed, axis=1)
-        return vertices, np.diff(starts)
-
-    def _ordered(
-        self, layout: _Layout, rows: npt.NDArray[Any], owner: Ints, origin: Origin
-    ) -> tuple[Ints | None, Ints]:
-        """Return the order of the vertices of links, if they have one, and the rows they name."""
-        rows = rows.astype(np.int64, copy=False)
-        if not layout.has_order:
-            return None, rows
-        codes, rows = rows[:, 0], rows[:, 1:]
-        wrong = (codes < 0) | (codes >= math.factorial(self.family.width))
-        _refuse(origin, owner[wrong], "has a link whose vertices are in no order")
-        return permutations_of(codes, self.family.width), rows
+        return LinkLayout(is_inline, bool(has_order), str(about.get("dtype", "int64")))
 
     def _once(self, places: Ints) -> npt.NDArray[np.bool_]:
         """Return for which cells the links are to be taken, so that each is taken once."""
@@ -401,20 +351,6 @@ class StoredLinks:
             bad = np.diff(starts) != per_cell
             Origin(array.path, source).refuse(bad, "has not as many rows as there are links")
         return decode_column(name, _as_many(values, starts, per_cell), about)
-
-
-def _owners(starts: Ints, low: int, high: int) -> Ints:
-    """Return for each of the rows ``[low, high)`` the cell that it is in."""
-    begin = int(np.searchsorted(starts, low, side="right")) - 1
-    end = int(np.searchsorted(starts, high, side="left"))
-    within: Ints = np.clip(starts[begin : end + 1], low, high)
-    return np.repeat(np.arange(begin, end), np.diff(within))
-
-
-def _refuse(origin: Origin, cells: Ints, problem: str) -> None:
-    """Raise for the first of some cells that are bad, if there is one."""
-    if cells.size:
-        origin.refuse(np.arange(int(cells.min()) + 1) == cells.min(), problem)
 
 
 def _as_many(values: npt.NDArray[Any], starts: Ints, per_cell: Ints) -> npt.NDArray[Any]:
