@@ -65,6 +65,7 @@ def convert(
     split: Literal["positions"] | None = None,
     columns: _Columns = None,
     chunk_shape: _Edges = None,
+    bin_shape: _Edges = None,
     preserve_order: bool = False,
     ome_version: Annotated[str | None, Parameter(name=["--version", "--ome-version"])] = None,
     zarr_format: Annotated[int | None, Parameter(validator=validators.Number(gte=2, lte=3))] = None,
@@ -145,6 +146,9 @@ def convert(
         Of a table of points: which column is x, y, z or object_id, such as x=PosX,y=PosY.
     chunk_shape
         Edge lengths of the chunks of a new vector store, such as 100,100,50.
+    bin_shape
+        Edge lengths of the bins in a chunk, of which levels of detail are made. Default: an eighth
+        of a chunk; of points a chunk.
     preserve_order
         Keep the row of each vertex of the file as the attribute input_order.
     ome_version
@@ -217,6 +221,7 @@ def convert(
         "split": split,
         "columns": None if columns is None else columns_of(columns),
         "chunk_shape": None if chunk_shape is None else edges_of(chunk_shape),
+        "bin_shape": None if bin_shape is None else edges_of(bin_shape),
         "preserve_order": preserve_order or None,
         "version": ome_version,
         "zarr_format": zarr_format,

@@ -47,6 +47,7 @@ def convert(
     split: Literal["positions"] | None = None,
     columns: Mapping[str, str] | None = None,
     chunk_shape: Sequence[float] | None = None,
+    bin_shape: Sequence[float] | None = None,
     preserve_order: bool | None = None,
     version: str | None = None,
     zarr_format: Literal[2, 3] | None = None,
@@ -125,8 +126,9 @@ def convert(
     columns
         Of a table of points: which column is ``x``, ``y``, ``z`` or ``object_id``, where its name
         does not say so. All others become attributes.
-    chunk_shape, preserve_order
-        Of a new vector store, as for :func:`anyzarr.vectors.write_points`. There ``scale`` is what
+    chunk_shape, bin_shape, preserve_order
+        Of a new vector store, as for :func:`anyzarr.vectors.write_points`; bins are an eighth of a
+        chunk, or of points a chunk. There ``scale`` is what
         the numbers of the file are multiplied by, and their unit then, and ``dtype`` the type of
         the positions.
     version
@@ -210,7 +212,7 @@ def convert(
         axes,
         parse_changes(scale=scale, channels=channels, crop=crop, dtype=dtype, rgb=rgb),
         None if plate is None else plate_of(plate),
-        VectorOptions(columns, chunk_shape, preserve_order),
+        VectorOptions(columns, chunk_shape, bin_shape, preserve_order),
         progress,
     )
     conversion.check()

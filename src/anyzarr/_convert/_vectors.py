@@ -48,20 +48,21 @@ class VectorOptions:
     ----------
     columns
         Of a table: the column of a role.
-    chunk_shape
-        Edge lengths of a chunk of the new store.
+    chunk_shape, bin_shape
+        Edge lengths of a chunk of the new store, and of the bins in it.
     preserve_order
         Whether the row of each vertex is kept.
     """
 
     columns: Mapping[str, str] | None = None
     chunk_shape: Sequence[float] | None = None
+    bin_shape: Sequence[float] | None = None
     preserve_order: bool | None = None
 
     @property
     def given(self) -> list[str]:
         """Names of what was said."""
-        names = ("columns", "chunk_shape", "preserve_order")
+        names = ("columns", "chunk_shape", "bin_shape", "preserve_order")
         return [name for name in names if getattr(self, name) is not None]
 
     def require_none(self, source: Location) -> None:
@@ -154,9 +155,10 @@ class VectorConversion:
 
     def _to_store(self, source: VectorSource, destination: Destination) -> ConversionReport:
         facts, images = source.facts, self.images
-        advance = self._advance(facts)
+        advance, bins = self._advance(facts), self.options.bin_shape
         options = StoreOptions(
             chunk_shape=self.options.chunk_shape,
+            bin_shape=None if bins is None else tuple(bins),
             shard_shape=_shard_shape(images.shards),
             compressor=images.compressor,
             dtype=self.changes.dtype,
@@ -192,7 +194,8 @@ class VectorConversion:
 
     def _refuse_store_options(self) -> None:
         images = self.images
-        asked: list[str] = [n for n in ("chunk_shape", "preserve_order") if n in self.options.given]
+        of_stores = ("chunk_shape", "bin_shape", "preserve_order")
+        asked: list[str] = [name for name in of_stores if name in self.options.given]
         asked += [n for n in ("compressor", "shards", "name") if getattr(images, n) is not None]
         asked += ["dtype"] if self.changes.dtype is not None else []
         self._refuse(asked, "a vector store that is written")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
@@ -26,6 +27,8 @@ from anyzarr.vectors.formats._stored import SOURCE_KEY
 
 __all__ = ["StoreOptions", "Written", "write_store"]
 
+_BINS = 8
+"""Bins per edge of a chunk of objects, so that levels of detail have something to be made of."""
 _POSITION_TYPES = ("float16", "float32", "float64")
 
 
@@ -35,8 +38,9 @@ class StoreOptions:
 
     Attributes
     ----------
-    chunk_shape
-        Edge lengths of a chunk, one per axis.
+    chunk_shape, bin_shape
+        Edge lengths of a chunk, and of the bins in it, one per axis. Default of bins: an eighth of
+        a chunk, and of points a chunk.
     shard_shape
         Chunks per shard, ``"auto"``, or None for none.
     compressor
@@ -50,6 +54,7 @@ class StoreOptions:
     """
 
     chunk_shape: Sequence[float] | None = None
+    bin_shape: tuple[float, ...] | None = None
     shard_shape: ShardShape = "auto"
     compressor: Any = None
     dtype: str | None = None
@@ -149,12 +154,11 @@ def _dtype(asked: Any) -> str:
 def _metadata(facts: VectorFacts, options: StoreOptions, dtype: str) -> RootMetadata:
     ndim = len(facts.axes)
     bounds = _as_stored(facts.bounds, dtype) or ((0.0,) * ndim, (1.0,) * ndim)
-    chunk_shape = options.chunk_shape or chunk_shape_for(bounds, facts.vertex_count)
-    if len(chunk_shape) == 1:
-        chunk_shape = (*chunk_shape,) * ndim
+    chunk_shape, bin_shape = _edges(facts, options, bounds)
     kind = _kind(facts.geometry_type, None)
     return RootMetadata(
-        chunk_shape=tuple(map(float, chunk_shape)),
+        chunk_shape=chunk_shape,
+        base_bin_shape=bin_shape,
         bounds=bounds,
         geometry_types=(facts.geometry_type,),
         axes=facts.axes,
@@ -162,6 +166,30 @@ def _metadata(facts: VectorFacts, options: StoreOptions, dtype: str) -> RootMeta
         name=options.name or "vectors",
         raw={SOURCE_KEY: dict(facts.attributes)} if facts.attributes else {},
     ).with_level(0, (1.0,) * ndim)
+
+
+def _edges(
+    facts: VectorFacts, options: StoreOptions, bounds: Bounds
+) -> tuple[tuple[float, ...], tuple[float, ...] | None]:
+    """Return the edge lengths of chunks and of bins; None: bins are chunks.
+
+    Fragments of points are those of bins, which several parts would interleave in a chunk.
+    """
+    ndim = len(facts.axes)
+    bins = None if options.bin_shape is None else _per_axis(options.bin_shape, ndim)
+    if options.chunk_shape is not None:
+        chunk = _per_axis(options.chunk_shape, ndim)
+    else:
+        chunk = chunk_shape_for(bounds, facts.vertex_count)
+        if bins is not None and len(bins) == ndim and min(bins) > 0:
+            chunk = tuple(math.ceil(c / b) * b for c, b in zip(chunk, bins, strict=True))
+    if bins is None and facts.geometry_type != "point_cloud":
+        bins = tuple(edge / _BINS for edge in chunk)
+    return chunk, bins
+
+
+def _per_axis(edges: Sequence[float], ndim: int) -> tuple[float, ...]:
+    return tuple(map(float, (*edges,) * ndim if len(edges) == 1 else edges))
 
 
 def _as_stored(bounds: Bounds | None, dtype: str) -> Bounds | None:
