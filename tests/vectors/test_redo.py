@@ -226,6 +226,15 @@ def test_an_addition_to_a_level_is_completed_where_levels_of_detail_are_stale() 
     assert [finding.rule for finding in validate(store, 5).warnings] == ["stale"]
 
 
+def test_levels_of_detail_are_made_of_what_was_decided() -> None:
+    before: Objects = {}
+    write(before, 0, "polyline", "create")
+    store = decided("polyline", before)
+    build_pyramid(store, factors=[(2, 1.0)])
+    assert read_polylines(store, level=1).object_ids.tolist() == [0, 1]
+    require(store, "polyline", {0, 1})
+
+
 def test_what_another_library_wrote_meanwhile_is_not_overwritten() -> None:
     before: Objects = {}
     write(before, 0, "polyline", "create")

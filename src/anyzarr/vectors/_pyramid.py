@@ -33,6 +33,7 @@ from anyzarr.vectors._levels import (
     write_new_level,
 )
 from anyzarr.vectors._open import open_root
+from anyzarr.vectors._redo import complete_additions
 from anyzarr.vectors._whole import Places, Whole, family_of, whole_level
 from anyzarr.vectors._write import storage_of
 
@@ -135,6 +136,7 @@ def build_pyramid(
     [5000, 987, 125, 4]
     """
     root, metadata = open_root(path, "r+", backend=backend, **backend_kwargs)
+    complete_additions(root)
     family_of(metadata)
     links = _LinkPlan(cross_level_storage, cross_level_depth)
     scales = _chunk_scales(metadata, factors, chunk_scale_factors)

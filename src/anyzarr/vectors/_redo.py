@@ -22,9 +22,9 @@ from anyzarr.stores import join
 from anyzarr.vectors._constants import EDIT
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._recorded import Phase, RecordedStore
-from anyzarr.vectors._turns import Turn
+from anyzarr.vectors._turns import Turn, one_writer
 
-__all__ = ["as_decided", "decided_together", "is_unfinished", "redo"]
+__all__ = ["as_decided", "complete_additions", "decided_together", "is_unfinished", "redo"]
 
 _NAME = ".anyzarr-addition-to-{}"
 _MAGIC = b"anyzarr addition 1\n"
@@ -76,6 +76,19 @@ def redo(root: Group, levels: Sequence[int]) -> None:
         if phases is not None:
             _apply(root.store, phases)
         root.store.delete(_key(root, level))
+
+
+def complete_additions(root: Group) -> None:
+    """Make the additions to all levels that were decided, for who is about to read and to write.
+
+    It waits for who is making one.
+    """
+    levels = RootMetadata.parse(root.metadata.attributes).levels
+    found = root.store.get_many([(_key(root, level), None) for level in levels])
+    for level, data in zip(levels, found, strict=True):
+        if data is not None:
+            with one_writer(root.store, root.path, level):
+                redo(root, [level])
 
 
 def as_decided(root: Group, levels: Sequence[int]) -> tuple[Group, list[int]]:
