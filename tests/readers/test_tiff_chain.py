@@ -50,6 +50,13 @@ def test_truncated_files_are_refused_and_leave_nothing(whole: Path, share: float
     assert not target.exists()
 
 
+@pytest.mark.parametrize("n_bytes", [0, 1, 2, 3, 4, 7, 8, 12, 15])
+def test_headers_that_are_cut_off(whole: Path, n_bytes: int) -> None:
+    whole.write_bytes(whole.read_bytes()[:n_bytes])
+    with pytest.raises(CorruptDataError, match="whole copy"):
+        anyzarr.convert(whole, whole.with_suffix(".zarr"))
+
+
 def test_circle_of_pages_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "circle.tif"
     tifffile.imwrite(path, PIXELS[0], metadata=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import struct
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -189,7 +190,7 @@ def open_tiff(path: Path, *, axes: str | None = None) -> ImageSource:
     tifffile = require("tifffile", extra="images", purpose="Reading TIFF files")
     try:
         tiff = tifffile.TiffFile(path)
-    except tifffile.TiffFileError as error:
+    except (tifffile.TiffFileError, struct.error) as error:  # the latter: of a header cut off
         raise CorruptDataError(
             f"{str(path)!r} cannot be read as TIFF: {error}; get a whole copy of the file",
             key=str(path),
