@@ -131,6 +131,15 @@ def test_target_that_exists_is_kept_unless_told(
     assert run("convert", tmp_path / "source.zarr", location, "--overwrite").code == 0
 
 
+def test_a_remedy_that_would_not_help_is_not_told(run: Run, tmp_path: Path) -> None:
+    anyzarr.create_array(tmp_path / "a.zarr", data=[1])
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    result = run("convert", tmp_path / "a.zarr", tmp_path / "mine", "--overwrite")
+    assert result.code == 1
+    assert "--overwrite" not in result.sentence
+
+
 def test_source_that_is_not_there(run: Run, tmp_path: Path) -> None:
     result = run("convert", tmp_path / "missing.tif", tmp_path / "a.zarr")
     assert result.code == 1

@@ -547,7 +547,8 @@ def test_ome_zarr_is_brought_to_another_version_on_the_way(tmp_path, target):
 def test_chunks_alone_leave_the_version(folder, tmp_path):
     old = anyzarr.open_ome_zarr(folder)
     chunks = tuple(max(1, n // 3) for n in old.data.shape)
-    anyzarr.convert(folder, tmp_path / "new", chunks=chunks, shards=False)
+    report = anyzarr.convert(folder, tmp_path / "new", chunks=chunks, shards=False)
+    assert report.kind == "rewrite"
     new = anyzarr.open_ome_zarr(tmp_path / "new")
     assert (new.version, new.data.chunks, new.data.shards) == (old.version, chunks, None)
     assert [c.name for c in new.data.codecs] == [c.name for c in old.data.codecs]

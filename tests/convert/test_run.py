@@ -76,6 +76,16 @@ def test_threads(source: Path, tmp_path: Path, workers: int, name: str) -> None:
     assert "verified" in str(report)
 
 
+@pytest.mark.parametrize("workers", [0, -1, 1.5, "two", True])
+@pytest.mark.parametrize("name", ["out.zarr", "out.ozx"])
+def test_what_is_no_number_of_workers(
+    source: Path, tmp_path: Path, workers: Any, name: str
+) -> None:
+    with pytest.raises(MetadataError, match="workers"):
+        anyzarr.convert(source, tmp_path / name, workers=workers, **LAYOUT)
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("method", ["mean", "gaussian"])
 def test_processes(source: Path, tmp_path: Path, method: str) -> None:
     steps: list[Progress] = []

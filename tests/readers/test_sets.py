@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import anyzarr
-from anyzarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
+from anyzarr.errors import MetadataError, NodeNotFoundError, StoreError, UnsupportedError
 from anyzarr.ome import Plate, open_ome_zarr
 from anyzarr.readers import _set
 from anyzarr.readers._files import open_files
@@ -312,6 +312,16 @@ def test_wrong_tables_are_refused(tmp_path: Path, text: str, message: str) -> No
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(MetadataError, match=f"(?s){message}"):
         anyzarr.convert(tmp_path / "t.csv", tmp_path / "out.zarr")
+
+
+def test_a_table_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(NodeNotFoundError, match="no table"):
+        anyzarr.convert(tmp_path / "a", tmp_path / "out", plate=tmp_path / "none.csv")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(StoreError, match="cannot read the table"):
+        anyzarr.convert(tmp_path / "a", tmp_path / "out", plate=tmp_path / "folder.csv")
+    assert not (tmp_path / "out").exists()
 
 
 def test_tables_that_name_missing_files_are_refused(tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(tokens)
         sys.stdout.flush()
     except NodeExistsError as error:
-        code = _fail(f"{error} (on the command line: --overwrite)", debug)
+        way = " (on the command line: --overwrite)" if "overwrite=True" in error.message else ""
+        code = _fail(f"{error}{way}", debug)
     except AnyzarrError as error:
         code = _fail(str(error), debug)
         _print_notes(error)

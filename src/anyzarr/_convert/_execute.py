@@ -14,7 +14,7 @@ from anyzarr._convert._run_apart import run_in_processes
 from anyzarr._convert._run_cluster import client_of, run_on_cluster
 from anyzarr._progress import Tracker
 from anyzarr.abc import Store
-from anyzarr.errors import UnsupportedError
+from anyzarr.errors import MetadataError, UnsupportedError
 
 __all__ = ["LONG_BYTES", "RunOptions", "job_of", "run_job"]
 
@@ -41,6 +41,11 @@ class RunOptions:
         Whether to go on with what an interrupted conversion has left.
     verify
         Whether to read all pixels back and compare them with the source.
+
+    Raises
+    ------
+    MetadataError
+        ``workers`` is no number of them.
     """
 
     workers: int | None = None
@@ -49,6 +54,11 @@ class RunOptions:
     cluster: Any = None
     resume: bool = False
     verify: bool = False
+
+    def __post_init__(self) -> None:
+        workers = self.workers
+        if workers is not None and (type(workers) is not int or workers < 1):
+            raise MetadataError(f"workers={workers!r} must be a whole number of at least 1")
 
     @property
     def n_processes(self) -> int:

@@ -13,8 +13,8 @@ __all__ = ["ConversionReport", "Kind"]
 
 Kind = Literal["image", "plan", "pack", "copy", "upgrade", "rewrite", "merge", "vectors"]
 """An image read by a reader; a hierarchy put into an archive; one copied as it is; OME-Zarr
-brought to another version, or other chunks and codecs; another hierarchy brought to other chunks,
-codecs or another format; vectors from or to a file; or nothing but a plan."""
+brought to another version; a hierarchy brought to other chunks, codecs or another format; several
+plates made one; vectors from or to a file; or nothing but a plan."""
 
 
 _DONE = {
@@ -40,9 +40,8 @@ class ConversionReport:
     kind
         ``image`` (a file read by a reader), ``plan`` (the same, but nothing was written), ``pack``
         (a hierarchy put into an ``.ozx``), ``copy`` (a hierarchy copied byte for byte; unpacking an
-        ``.ozx`` is one), ``upgrade`` (OME-Zarr brought to another version, or other chunks and
-        codecs), ``rewrite`` (the same of another hierarchy, such as a vector store, or one brought
-        to another format),
+        ``.ozx`` is one), ``upgrade`` (OME-Zarr brought to another version, with other chunks and
+        codecs or not), ``rewrite`` (a hierarchy with other chunks or codecs, or of another format),
         ``merge`` (several plates made one) or ``vectors`` (a vector store from a file, or the
         other way round).
     seconds

@@ -46,7 +46,7 @@ class Rewrite:
     Attributes
     ----------
     kind
-        ``upgrade`` for OME-Zarr, ``rewrite`` for other hierarchies.
+        ``upgrade`` for OME-Zarr that becomes of another version, else ``rewrite``.
     groups
         Parents before their members.
     arrays
@@ -102,7 +102,8 @@ def planned_rewrite(store: Store, options: ImageOptions) -> Rewrite:
     plan = plan_upgrade(store, version, recoded=options.compressor is not None)
     new = new_documents(plan, copy_options)
     arrays = tuple(replace(node, after=new[node.path]) for node in plan.arrays)
-    return Rewrite("upgrade", plan.groups, arrays, is_consolidated)
+    kind: Literal["rewrite", "upgrade"] = "rewrite" if plan.before == version else "upgrade"
+    return Rewrite(kind, plan.groups, arrays, is_consolidated)
 
 
 def _is_consolidated(store: Store, root: Document | None) -> bool:

@@ -114,7 +114,9 @@ class TakenOver:
         )
 
     def _pack(self) -> ConversionReport:
-        done = self.destination.pack(self.store, verify=self.run_options.verify)
+        run = self.run_options
+        with run.threads():
+            done = self.destination.pack(self.store, verify=run.verify)
         packed = done.packed
         return replace(
             self._report("pack", packed.size_bytes, packed.n_entries),

@@ -6,7 +6,8 @@ import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from anyzarr.errors import MetadataError, NodeNotFoundError
+from anyzarr._os_errors import because
+from anyzarr.errors import MetadataError, NodeNotFoundError, StoreError
 from anyzarr.readers._member import Member, spot_of
 from anyzarr.readers._pattern import Value, value_of
 
@@ -61,6 +62,14 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
         text = table.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise MetadataError(f"{str(table)!r} is no text in UTF-8: {error}") from None
+    except FileNotFoundError:
+        raise NodeNotFoundError(
+            f"there is no table at {str(table)!r}: check the path", key=str(table)
+        ) from None
+    except OSError as error:
+        raise StoreError(
+            f"cannot read the table {str(table)!r}: {because(error)}", key=str(table)
+        ) from error
     lines = text.splitlines()
     head = lines[0] if lines else ""
     delimiter = max(",;\t", key=head.count)
