@@ -5,23 +5,36 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from anyzarr import crud
+from anyzarr._convert._copy import copy_objects
 from anyzarr._convert._target import Location, local_path
 from anyzarr._progress import Tracker
 from anyzarr._streams import get_stream, put_stream, ranges_of
 from anyzarr._url import parse_location
-from anyzarr.abc import ByteRange, ObjectInfo, Store
+from anyzarr.abc import ByteRange, Level, ObjectInfo, Store
 from anyzarr.errors import AnyzarrError, ConflictError, NodeNotFoundError, UnsupportedError
 from anyzarr.stores import LocalStore
 from anyzarr.stores._base import with_info
 from anyzarr.stores._open import open_object
 from anyzarr.vectors.formats import VectorFormat, format_of_name, format_of_path
 
-__all__ = ["LocalFile", "SourceFile", "StoredFile", "elsewhere", "file_path", "find_file", "named"]
+__all__ = [
+    "LocalFile",
+    "SourceFile",
+    "StoredFile",
+    "StoredFolder",
+    "elsewhere",
+    "file_path",
+    "find_file",
+    "named",
+]
+
+_LONGEST_NAME: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +118,44 @@ class StoredFile:
         return ranges_of(self.info, lambda part: with_info(self.store, [part])[0], self.shown)
 
 
-SourceFile = LocalFile | StoredFile
+@dataclass(frozen=True, slots=True)
+class StoredFolder:
+    """A folder of files that are objects of a store.
+
+    Attributes
+    ----------
+    store
+        The store, at the folder.
+    name
+        Of the folder.
+    kind
+        Its format.
+    shown
+        The location, for people.
+    """
+
+    store: Store
+    name: str
+    kind: VectorFormat
+    shown: str
+
+    @contextmanager
+    def fetched(self, tracker: Tracker) -> Iterator[Path]:
+        """Yield the path of a copy, which is removed afterwards."""
+        items = list(self.store.list())
+        with tempfile.TemporaryDirectory(prefix="anyzarr-") as folder:
+            tracker.start("fetching", sum(item.size for item in items))
+            target = LocalStore(Path(folder, self.name))
+            copy_objects(self.store, [(item, item.key) for item in items], target, tracker)
+            with named(folder, self.name, self.shown):
+                yield Path(folder, self.name)
+
+
+SourceFile = LocalFile | StoredFile | StoredFolder
 
 
 def find_file(source: Location, *, is_told: bool) -> SourceFile | None:
-    """Return the file of vectors that a location is; None: it is of another kind.
+    """Return the file or folder of vectors that a location is; None: it is of another kind.
 
     ``is_told``: the caller says that it holds vectors.
 
@@ -124,7 +170,7 @@ def find_file(source: Location, *, is_told: bool) -> SourceFile | None:
         return None if kind is None else LocalFile(path, kind)
     kind = elsewhere(source)
     if kind is None:
-        return None
+        return _find_folder(source)
     store, key = open_object(source.value, backend=source.backend, **source.options)
     parsed = parse_location(source.value)
     is_signed = parsed.scheme in ("http", "https") and "?" in parsed.base
@@ -133,6 +179,36 @@ def find_file(source: Location, *, is_told: bool) -> SourceFile | None:
         _require_node(source, kind)
         return None
     return StoredFile(store, info, parsed.object_name, kind, str(source), is_signed)
+
+
+def _find_folder(source: Location) -> StoredFolder | None:
+    """Return the folder of files of vectors that a store is; None: it is no such folder."""
+    if isinstance(source.value, list | tuple) or file_path(source) or source.zarr_format:
+        return None
+    store = source.open("r")
+    if not store.capabilities.listable:
+        return None
+    with suppress(NodeNotFoundError):
+        crud.read_metadata(store)
+        return None
+    kind = _format_of_names(store.list_level())
+    name = ""
+    if isinstance(source.value, str | os.PathLike):
+        name = parse_location(source.value).object_name
+    return None if kind is None else StoredFolder(store, name or "files", kind, str(source))
+
+
+def _format_of_names(level: Level) -> VectorFormat | None:
+    """Return the format of a folder by the names in it, which is what formats look at."""
+    names = [*level.keys, *level.prefixes]
+    if any(len(os.fsencode(name)) > _LONGEST_NAME for name in names):
+        return None  # there are no such files
+    with tempfile.TemporaryDirectory(prefix="anyzarr-") as folder:
+        for name in level.keys:
+            Path(folder, name).touch()
+        for prefix in level.prefixes:
+            Path(folder, prefix).mkdir(exist_ok=True)
+        return format_of_path(Path(folder))
 
 
 def file_path(location: Location) -> Path | None:

@@ -126,6 +126,29 @@ def test_precomputed_in_a_bucket(kind: str, here: Path, s3: Any) -> None:
         anyzarr.convert(url, here / "back", source_options=s3.options)
 
 
+def test_a_folder_of_skeletons(here: Path, tmp_path: Path, s3: Any) -> None:
+    folder, url = tmp_path / "cells", f"s3://{s3.new_bucket()}/deep/cells"
+    folder.mkdir()
+    store = open_store(url, mode="a", **s3.options)
+    for name in ("a.swc", "b.SWC"):
+        anyzarr.convert(here / "tree", folder / "n.swc")
+        (folder / "n.swc").rename(folder / name)
+        store.put(name, (folder / name).read_bytes())
+    anyzarr.convert(folder, tmp_path / "from here")
+    anyzarr.convert(url, tmp_path / "from there", source_options=s3.options)
+    assert content(tmp_path / "from there") == content(tmp_path / "from here")
+    anyzarr.convert(dict(objects_of(store)), tmp_path / "of objects", name="cells")
+    assert content(tmp_path / "of objects") == content(tmp_path / "from here")
+
+    store.put("a.swc", b"1 1 0 0 0 1 -1\n2 1 a b c 1 1\n")
+    with pytest.raises(CorruptDataError, match=r"deep/cells/a\.swc") as caught:
+        anyzarr.convert(url, tmp_path / "broken", source_options=s3.options)
+    assert caught.value.key == f"{url}/a.swc"
+    store.put("notes.txt", b"none of them")
+    with pytest.raises(NodeNotFoundError):
+        anyzarr.convert(url, tmp_path / "broken", source_options=s3.options)
+
+
 def test_files_on_a_web_server(web: ObjectServer, tmp_path: Path) -> None:
     (tmp_path / "spots.csv").write_text(POINTS)
     web.objects["deep/spots.csv"] = POINTS.encode()
