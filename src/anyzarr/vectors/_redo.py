@@ -27,6 +27,10 @@ from anyzarr.vectors._turns import Turn, one_writer
 __all__ = ["as_decided", "complete_additions", "decided_together", "is_unfinished", "redo"]
 
 _NAME = ".anyzarr-addition-to-{}"
+_NOTE = (
+    "what was to be added is stored, and the next write or edit, or anyzarr.vectors.vacuum, "
+    "completes it: do not add it again"
+)
 _MAGIC = b"anyzarr addition 1\n"
 _SIZE = struct.Struct("<Q")
 _DIGEST_BYTES = 32
@@ -52,6 +56,10 @@ def decided_together(root: Group, level: int, turn: Turn) -> Iterator[Group]:
     ------
     ConflictError
         Another writer has taken this one for dead; nothing has happened.
+
+    Notes
+    -----
+    An error that comes after the moment, such as that the disk is full, says so in a note.
     """
     recorded = RecordedStore(root.store)
     yield Group(root.metadata, recorded, root.path)
@@ -59,8 +67,12 @@ def decided_together(root: Group, level: int, turn: Turn) -> Iterator[Group]:
     key = _key(root, level)
     turn.check()
     root.store.put(key, _encode(phases, root.path, _state(root, level)))
-    _apply(root.store, phases)
-    root.store.delete(key)
+    try:
+        _apply(root.store, phases)
+        root.store.delete(key)
+    except BaseException as error:
+        error.add_note(_NOTE)
+        raise
 
 
 def redo(root: Group, levels: Sequence[int]) -> None:
