@@ -20,7 +20,8 @@ from anyzarr.vectors._cell_index import CellIndex
 from anyzarr.vectors._cells import CellArray
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._edit import EditSummary, mark_stale, object_rows, open_for_edit
-from anyzarr.vectors._gather import Gathered, gather_cells, gather_objects
+from anyzarr.vectors._gather import gather_cells, gather_objects
+from anyzarr.vectors._gathered import Gathered
 from anyzarr.vectors._geometry import Columns, as_columns
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._objects_write import all_rows, object_attribute

@@ -21,7 +21,8 @@ from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._edit import EditSummary, open_for_edit
 from anyzarr.vectors._edit_attributes import new_array
 from anyzarr.vectors._fragment_values import blobs_of, fragment_values
-from anyzarr.vectors._gather import Gathered, gather_cells, owners_of
+from anyzarr.vectors._gather import gather_cells, owners_of
+from anyzarr.vectors._gathered import Gathered
 from anyzarr.vectors._geometry import as_columns
 from anyzarr.vectors._level import StoredLevel, read_level
 from anyzarr.vectors._results import Result

@@ -19,7 +19,7 @@ from anyzarr.vectors._cells import CellArray
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._edit import EditSummary, mark_stale, open_for_edit
 from anyzarr.vectors._edit_attributes import full_column
-from anyzarr.vectors._gather import Gathered
+from anyzarr.vectors._gathered import Gathered
 from anyzarr.vectors._geometry import as_columns
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._read_links import LinkPlaces, StoredLinks

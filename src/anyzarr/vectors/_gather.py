@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from anyzarr._parallel import map_ordered
-from anyzarr.abc import Ragged
 from anyzarr.errors import CorruptDataError
-from anyzarr.vectors._attributes import decode_column, row_layout
-from anyzarr.vectors._blobs import Ints, Origin, starts_of
+from anyzarr.vectors._attributes import decode_column
+from anyzarr.vectors._blobs import Ints, starts_of
+from anyzarr.vectors._cell_data import CellData, read_cells
 from anyzarr.vectors._cell_index import CellIndex, distinct_cells
-from anyzarr.vectors._cells import CellArray, arrays_at_once
-from anyzarr.vectors._fragments import FragmentTable, decode_fragments
+from anyzarr.vectors._fragments import FragmentTable
+from anyzarr.vectors._gathered import Gathered
 from anyzarr.vectors._grid import Coords
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._manifests import ManifestTable
@@ -25,111 +24,12 @@ from anyzarr.vectors._take import take_runs
 
 __all__ = [
     "FragmentsOf",
-    "Gathered",
     "gather_cells",
     "gather_fragments",
     "gather_objects",
     "gather_rows",
     "owners_of",
 ]
-
-_ATTEMPTS = 3
-
-
-@dataclass(frozen=True, eq=False)
-class Gathered:
-    """Vertices, one fragment after the other.
-
-    Attributes
-    ----------
-    positions
-        Shape ``(N, D)``.
-    attributes
-        By name, shape ``(N, …)``.
-    cells
-        Absolute coordinates of the cells that were read.
-    cell_rows
-        Number of rows of each of them, those of no fragment included.
-    table, chosen
-        All fragments of the cells, and which of them these are.
-    fragment_offsets
-        Vertices ``[fragment_offsets[i], fragment_offsets[i + 1])`` are those of fragment ``i``.
-    fragment_object
-        For each fragment the row, among those asked for, of the object it is part of; None where
-        cells were asked for.
-    fragment_run
-        For each fragment the number of its run: within one nothing has been left out between
-        fragments of an object. None: nothing has been left out.
-    """
-
-    positions: npt.NDArray[Any]
-    attributes: Mapping[str, npt.NDArray[Any]]
-    cells: Coords
-    cell_rows: Ints
-    table: FragmentTable
-    chosen: Ints
-    fragment_offsets: Ints
-    fragment_object: Ints | None = None
-    fragment_run: Ints | None = None
-
-    @cached_property
-    def fragment_cell(self) -> Ints:
-        """For each fragment its cell, as a row of ``cells``."""
-        return self.table.cell[self.chosen]
-
-    @cached_property
-    def fragment_number(self) -> Ints:
-        """For each fragment its number in its cell."""
-        return self.table.number[self.chosen]
-
-    @cached_property
-    def fragment_of_vertex(self) -> Ints:
-        """For each vertex the fragment it is in."""
-        lengths = np.diff(self.fragment_offsets)
-        return np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
-
-    @cached_property
-    def vertex_cell(self) -> Ints:
-        """For each vertex its cell, as a row of ``cells``."""
-        return np.repeat(self.fragment_cell, np.diff(self.fragment_offsets))
-
-    @cached_property
-    def vertex_row(self) -> Ints:
-        """For each vertex its row in its cell."""
-        return self.table.rows(self.chosen)[0]
-
-    @cached_property
-    def object_of_vertex(self) -> Ints:
-        """For each vertex the row, among those asked for, of its object; -1 where none were."""
-        if self.fragment_object is None:
-            return np.full(len(self.positions), -1, np.int64)
-        return np.repeat(self.fragment_object, np.diff(self.fragment_offsets))
-
-    @property
-    def follows(self) -> npt.NDArray[np.bool_]:
-        """Whether a vertex has one before it in its fragment."""
-        follows = np.ones(len(self.positions) + 1, np.bool_)
-        follows[self.fragment_offsets[:-1]] = False
-        return follows[:-1]
-
-    def vertices_at(self, rows: Ints) -> Ints:
-        """Return the vertices that rows of the cells, counted cell after cell, are; -1 for none."""
-        starts, counts = starts_of(self.cell_rows), np.diff(self.fragment_offsets)
-        first = starts[:-1][self.fragment_cell]
-        if self.table.is_range[self.chosen].all():
-            begin = first + self.table.start[self.chosen]
-            if len(self.positions) == starts[-1] and np.array_equal(
-                begin, self.fragment_offsets[:-1]
-            ):
-                return rows  # the vertices are the rows, in their order
-        row, _ = self.table.rows(self.chosen)
-        row += np.repeat(first, counts)
-        n = len(row)
-        kind = np.int32 if n <= np.iinfo(np.int32).max else np.int64
-        vertex = np.full(int(starts[-1]), -1, kind)
-        # Where several vertices are of one row, it is the first of them.
-        vertex[row[::-1]] = np.arange(n - 1, -1, -1, dtype=kind)
-        return vertex[rows].astype(np.int64, copy=False)
 
 
 def gather_cells(
@@ -151,7 +51,7 @@ def gather_cells(
         the last.
     """
     needs = fragments or not level.level.fragments_tile
-    data = _read(level, cells, names, needs)
+    data = read_cells(level, cells, names, needs)
     if data.table is None:
         table = FragmentTable.of_runs(np.ones(len(cells), np.int64), np.diff(data.offsets))
     else:
@@ -166,7 +66,7 @@ def gather_rows(
     if not level.level.fragments_tile or level.level.chunk_attribute_name in names:
         gathered = gather_cells(level, cells, names)
         return gathered.positions, dict(gathered.attributes)
-    data = _read(level, cells, names, False)
+    data = read_cells(level, cells, names, False)
     if data.table is not None:  # another writer came between
         untiled = replace(level.level, fragments_tile=False)
         return gather_rows(replace(level, level=untiled), cells, names)
@@ -239,7 +139,7 @@ def gather_objects(
 
 def gather_fragments(level: StoredLevel, asked: FragmentsOf, names: Sequence[str] = ()) -> Gathered:
     """Return the vertices of fragments; see :func:`gather_objects`, which also holds manifests."""
-    data = _read(level, asked.cells, names, True)
+    data = read_cells(level, asked.cells, names, True)
     assert data.table is not None
     _check_numbers(level, asked, data.table)
     chosen = data.table.offsets[:-1][asked.place] + asked.number
@@ -263,94 +163,9 @@ def _check_numbers(level: StoredLevel, asked: FragmentsOf, table: FragmentTable)
         )
 
 
-# ---------------------------------------------------------------------- reading
-
-
-@dataclass(frozen=True, eq=False)
-class _CellData:
-    """What cells hold: rows of vertices and attributes, and where those of each cell begin."""
-
-    cells: Coords
-    positions: npt.NDArray[Any]
-    attributes: Mapping[str, npt.NDArray[Any]]
-    offsets: Ints
-    attribute_offsets: Mapping[str, Ints]
-    table: FragmentTable | None
-
-    @property
-    def is_consistent(self) -> bool:
-        """Whether all that is named is there."""
-        if self.table is None:
-            return all(np.array_equal(o, self.offsets) for o in self.attribute_offsets.values())
-        needed = self.table.extent()
-        every = [self.offsets, *self.attribute_offsets.values()]
-        return all(bool((np.diff(offsets) >= needed).all()) for offsets in every)
-
-
-def _read(
-    level: StoredLevel, cells: Coords, names: Sequence[str], with_fragments: bool
-) -> _CellData:
-    """Return what cells hold, in one round of requests.
-
-    Where another writer adds to the cells meanwhile, fragments may be newer than the rows that
-    they name, which is seen, and read again.
-    """
-    for attempt in range(_ATTEMPTS):
-        data = _read_once(level, cells, names, with_fragments or attempt > 0)
-        if data.is_consistent:
-            return data
-    assert data.table is not None
-    needed = data.table.extent()
-    offsets = {"vertices": data.offsets}
-    offsets |= {f"vertex_attributes/{n}": rows for n, rows in data.attribute_offsets.items()}
-    for name, rows in offsets.items():
-        origin = Origin(level.array(name).path, cells)
-        origin.refuse(np.diff(rows) < needed, "has fewer rows than its fragments name")
-    raise AssertionError("what is inconsistent has been named")
-
-
-def _read_once(
-    level: StoredLevel, cells: Coords, names: Sequence[str], with_fragments: bool
-) -> _CellData:
-    stored = [name for name in names if name != level.level.chunk_attribute_name]
-    attributes = [level.array(f"vertex_attributes/{name}") for name in stored]
-    arrays: list[CellArray] = [level.vertices, *attributes]
-    fragments = level.fragments if with_fragments else None
-    if fragments is not None:
-        arrays.append(fragments)
-    limit = arrays_at_once(level.vertices.store)
-    blobs = map_ordered(lambda array: array.read(cells), arrays, limit=limit)
-    positions, offsets = level.vertices.as_rows(cells, blobs[0], level.dtype, (level.ndim,))
-    columns, starts = {}, {}
-    for name, array, found in zip(stored, attributes, blobs[1:], strict=False):
-        dtype, shape = row_layout(name, array.attributes)
-        if not shape:
-            shape = _untold_shape(found.lengths // dtype.itemsize, np.diff(offsets))
-        columns[name], starts[name] = array.as_rows(cells, found, dtype, shape)
-    table = _table_of(fragments, cells, blobs[-1], offsets) if with_fragments else None
-    return _CellData(cells, positions, columns, offsets, starts, table)
-
-
-def _untold_shape(values: Ints, rows: Ints) -> tuple[int, ...]:
-    """Return the shape of rows of an attribute that says they are single values, from their number.
-
-    The package writes rows of several values for polylines, graphs and meshes without saying so.
-    """
-    width = int(values.sum()) // max(1, int(rows.sum()))
-    return (width,) if width > 1 and np.array_equal(values, rows * width) else ()
-
-
-def _table_of(
-    fragments: CellArray | None, cells: Coords, blobs: Ragged, offsets: Ints
-) -> FragmentTable:
-    if fragments is None:
-        return FragmentTable.of_runs(np.ones(len(cells), np.int64), np.diff(offsets))
-    return decode_fragments(blobs, Origin(fragments.path, cells))
-
-
 def _gathered(
     level: StoredLevel,
-    data: _CellData,
+    data: CellData,
     table: FragmentTable,
     chosen: Ints,
     names: Sequence[str],

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from anyzarr.vectors._blobs import Ints, starts_of
 from anyzarr.vectors._cell_index import CellIndex, distinct_cells
 from anyzarr.vectors._crossing import any_of_runs, links_met, outside
-from anyzarr.vectors._gather import Gathered, gather_cells
+from anyzarr.vectors._gather import gather_cells
+from anyzarr.vectors._gathered import Gathered
 from anyzarr.vectors._grid import Bounds, Coords
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._manifests import ManifestTable

@@ -20,9 +20,9 @@ from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors._job import Job, Kind, Part, WriteOptions, WriteSummary
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._level_links import drop_links_to
+from anyzarr.vectors._link_attributes import absent
 from anyzarr.vectors._objects_write import Documents
 from anyzarr.vectors._open import open_root
-from anyzarr.vectors._read_links import absent
 from anyzarr.vectors._write import storage_of, write_level
 
 __all__ = [

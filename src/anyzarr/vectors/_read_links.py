@@ -15,15 +15,15 @@ from anyzarr._nodes import Array, Group
 from anyzarr._parallel import map_ordered
 from anyzarr.abc import Ragged
 from anyzarr.errors import CorruptDataError
-from anyzarr.vectors._attributes import decode_column, row_layout
-from anyzarr.vectors._blobs import Ints, Origin, index_ranges, starts_of
+from anyzarr.vectors._blobs import Ints, starts_of
 from anyzarr.vectors._cell_index import CellIndex, distinct_cells
 from anyzarr.vectors._cells import CellArray, arrays_at_once
 from anyzarr.vectors._decode_links import LinkDecoder, LinkLayout
 from anyzarr.vectors._grid import Bounds, CellGrid, Coords
+from anyzarr.vectors._link_attributes import attribute_arrays, link_column
 from anyzarr.vectors._links import LinkFamily, parse_offsets_name
 
-__all__ = ["LINK_NODES", "LinkPlaces", "LinkRows", "StoredLinks", "absent"]
+__all__ = ["LINK_NODES", "LinkPlaces", "LinkRows", "StoredLinks"]
 
 LINK_NODES: Final = ("links/0", "link_attributes")
 """Groups below a level that tell of its links."""
@@ -153,11 +153,13 @@ class StoredLinks:
         family = LinkFamily.parse(group.metadata.attributes, group.path)
         arrays = dict(group.arrays())
         offsets = tuple(parse_offsets_name(name, family) for name in arrays)
-        cells = tuple(_cell_array(array) for array in arrays.values())
+        cells = tuple(CellArray(a.metadata, a.store, a.path) for a in arrays.values())
         chosen = _attribute_names(root, level, nodes or {}) if names is None else names
         last = path[path.rindex("/") :]
         columns = map_ordered(
-            lambda name: _attribute(root, f"{level}/link_attributes/{name}{last}", cells, settled),
+            lambda name: attribute_arrays(
+                root, f"{level}/link_attributes/{name}{last}", cells, settled
+            ),
             chosen,
             limit=arrays_at_once(root.store),
         )
@@ -232,12 +234,14 @@ class StoredLinks:
         kept = np.repeat(self._once(places), per_cell) & (vertices >= 0).all(axis=1)
         ends = np.cumsum([0, *(len(part.source) for part in found)])
         of_parts = [per_cell[a:b] for a, b in pairwise(ends)]
+        stored = tuple((part.k, part.source) for part in found)
         columns = {
-            name: self._columns(name, found, of_parts)[kept] if self.arrays else np.empty(0)
-            for name in self.attributes
+            name: link_column(name, arrays, stored, of_parts, settled=self.settled)[kept]
+            if arrays
+            else np.empty(0)
+            for name, arrays in self.attributes.items()
         }
-        arrays = tuple((part.k, part.source) for part in found)
-        where = LinkPlaces(arrays, per_cell, np.flatnonzero(kept))
+        where = LinkPlaces(stored, per_cell, np.flatnonzero(kept))
         return LinkRows(vertices if kept.all() else vertices[kept], columns, where)
 
     def _stored(self, index: CellIndex, asked: npt.NDArray[np.bool_] | None) -> list[_Part]:
@@ -321,62 +325,6 @@ class StoredLinks:
         once: npt.NDArray[np.bool_] = (places[:, :1] <= places).all(axis=1)
         return once
 
-    def _columns(self, name: str, found: list[_Part], per_cell: list[Ints]) -> npt.NDArray[Any]:
-        """Return an attribute of the links of all arrays."""
-        arrays = self.attributes[name]
-        if not found:
-            nowhere = np.empty((0, self.family.ndim), np.int64)
-            return self._column(name, arrays[0], nowhere, np.empty(0, np.int64))
-        limit = arrays_at_once(arrays[0].store)
-        return np.concatenate(
-            map_ordered(
-                lambda n: self._column(name, arrays[found[n].k], found[n].source, per_cell[n]),
-                range(len(found)),
-                limit=limit,
-            )
-        )
-
-    def _column(
-        self, name: str, array: CellArray, source: Coords, per_cell: Ints
-    ) -> npt.NDArray[Any]:
-        """Return an attribute of the links in these cells."""
-        about, is_there = array.attributes, array.kind == "link_attribute"
-        if not is_there:
-            stored = (other.attributes for other in self.attributes[name])
-            about = next((a for a in stored if a.get("zv_array") == "link_attribute"), about)
-        dtype, row_shape = row_layout(name, about)
-        blobs = array.read(source) if is_there else Ragged.empty(len(source))
-        values, starts = array.as_rows(source, blobs, dtype, row_shape)
-        if self.settled:
-            bad = np.diff(starts) != per_cell
-            Origin(array.path, source).refuse(bad, "has not as many rows as there are links")
-        return decode_column(name, _as_many(values, starts, per_cell), about)
-
-
-def _as_many(values: npt.NDArray[Any], starts: Ints, per_cell: Ints) -> npt.NDArray[Any]:
-    """Return so many rows of each cell: without those beyond, and absent ones where some lack."""
-    counts = np.minimum(np.diff(starts), per_cell)
-    if np.array_equal(counts, per_cell) and len(values) == int(per_cell.sum()):
-        return values
-    found = np.full((int(per_cell.sum()), *values.shape[1:]), absent(values.dtype), values.dtype)
-    found[index_ranges(starts_of(per_cell)[:-1], counts)] = values[
-        index_ranges(starts[:-1], counts)
-    ]
-    return found
-
-
-def absent(dtype: np.dtype[Any]) -> Any:
-    """Return what stands for an attribute that a link has not."""
-    if dtype.kind == "f":
-        return np.nan
-    if dtype.kind == "i":
-        return np.iinfo(dtype).min
-    return np.zeros((), dtype)[()]
-
-
-def _cell_array(array: Array) -> CellArray:
-    return CellArray(array.metadata, array.store, array.path)
-
 
 def _node(
     root: Group, path: str, nodes: Mapping[str, Array | Group | None]
@@ -389,23 +337,3 @@ def _attribute_names(
 ) -> list[str]:
     family = _node(root, f"{level}/link_attributes", nodes)
     return sorted(family.keys()) if isinstance(family, Group) else []
-
-
-def _attribute(
-    root: Group, base: str, links: Sequence[CellArray], settled: bool
-) -> tuple[CellArray, ...]:
-    """Return the arrays of an attribute that stand beside those of links."""
-    paths = [f"{base}/{array.path.rpartition('/')[2]}" for array in links]
-    nodes = root.get_many(paths)
-    found = []
-    for array, path in zip(links, paths, strict=True):
-        node = nodes.get(path)
-        if node is None and len(array.nonempty) and settled:
-            raise CorruptDataError(
-                f"the attribute of links {base!r} in {root.url} has no array {path!r}, though "
-                "there are such links; write it again, or restore it from a copy",
-                path=path,
-            )
-        # An array of no links has no attributes either; its own document stands for them.
-        found.append(_cell_array(node) if isinstance(node, Array) else array)
-    return tuple(found)

@@ -13,13 +13,15 @@ import numpy.typing as npt
 from anyzarr.errors import CorruptDataError
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._crossing import any_of_runs, vertices_met
-from anyzarr.vectors._gather import Gathered, gather_cells, gather_objects
+from anyzarr.vectors._gather import gather_cells, gather_objects
+from anyzarr.vectors._gathered import Gathered
 from anyzarr.vectors._grid import Bounds, Coords
 from anyzarr.vectors._intersect import links_near, objects_met, vertices_touched
 from anyzarr.vectors._level import Names, StoredLevel
+from anyzarr.vectors._link_attributes import absent
 from anyzarr.vectors._manifests import ManifestTable
 from anyzarr.vectors._query import Query
-from anyzarr.vectors._read_links import StoredLinks, absent
+from anyzarr.vectors._read_links import StoredLinks
 from anyzarr.vectors._read_paths import manifests_of_rows
 from anyzarr.vectors._scatter_links import groups_of
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._crossing import links_met, runs_met, vertices_met
-from anyzarr.vectors._gather import FragmentsOf, Gathered, gather_fragments
+from anyzarr.vectors._gather import FragmentsOf, gather_fragments
+from anyzarr.vectors._gathered import Gathered
 from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._intersect import objects_met
 from anyzarr.vectors._level import Names, StoredLevel

@@ -15,7 +15,8 @@ from anyzarr.vectors._attributes import decode_column
 from anyzarr.vectors._blobs import Ints
 from anyzarr.vectors._cell_index import distinct_cells
 from anyzarr.vectors._documents import RootMetadata
-from anyzarr.vectors._gather import Gathered, gather_cells, gather_objects
+from anyzarr.vectors._gather import gather_cells, gather_objects
+from anyzarr.vectors._gathered import Gathered
 from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors._grid import Coords
 from anyzarr.vectors._job import Job
