@@ -10,7 +10,6 @@ from anyzarr._convert._image import ImageOptions
 from anyzarr.abc import Store
 from anyzarr.errors import ConflictError, MetadataError, UnsupportedError
 from anyzarr.metadata import ArrayMetadata, parse_array, to_document, to_v3_equivalent
-from anyzarr.metadata._to_v2 import to_v2_equivalent
 from anyzarr.ome import (
     Axis,
     CopyOptions,
@@ -21,10 +20,11 @@ from anyzarr.ome import (
     zarr_format_of,
 )
 from anyzarr.ome._upgrade_arrays import array_at_target, new_documents
+from anyzarr.ome._upgrade_formats import DIMENSIONS as _DIMENSIONS
+from anyzarr.ome._upgrade_formats import as_v2, as_v3, with_dimensions
 from anyzarr.ome._upgrade_plan import (
     Document,
     PlannedNode,
-    as_v3,
     documents_of,
     group_of_format,
 )
@@ -35,8 +35,6 @@ __all__ = ["Rewrite", "asks_for_change", "planned_rewrite"]
 
 _VERSION_OF_FORMAT = {2: "0.4", 3: "0.5"}
 _VECTORS = "zarr_vectors"
-_DIMENSIONS = "_ARRAY_DIMENSIONS"
-"""The attribute by which xarray names the dimensions of v2 arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Rewrite:
     Attributes
     ----------
     kind
-        ``upgrade`` for OME-Zarr that becomes of another version, else ``rewrite``.
+        ``upgrade`` for OME-Zarr that becomes of a newer version, else ``rewrite``.
     groups
         Parents before their members.
     arrays
@@ -99,10 +97,10 @@ def planned_rewrite(store: Store, options: ImageOptions) -> Rewrite:
     if version is None:
         rewrite = _plain(documents, copy_options, options.zarr_format)
         return replace(rewrite, is_consolidated=is_consolidated)
-    plan = plan_upgrade(store, version, recoded=options.compressor is not None)
+    plan = plan_upgrade(store, version, recoded=options.compressor is not None, backwards=True)
     new = new_documents(plan, copy_options)
     arrays = tuple(replace(node, after=new[node.path]) for node in plan.arrays)
-    kind: Literal["rewrite", "upgrade"] = "rewrite" if plan.before == version else "upgrade"
+    kind: Literal["rewrite", "upgrade"] = "upgrade" if plan.before < version else "rewrite"
     return Rewrite(kind, plan.groups, arrays, is_consolidated)
 
 
@@ -241,31 +239,7 @@ def _of_format(path: str, metadata: ArrayMetadata, zarr_format: int, *, recoded:
         return to_document(metadata)
     if zarr_format == 3:
         return _named_by_field(as_v3(metadata, path, recoded=recoded), metadata.ndim)
-    try:
-        after = to_v2_equivalent(_without_compressors(metadata) if recoded else metadata)
-    except UnsupportedError as error:
-        raise UnsupportedError(
-            f"the array {path or '/'!r} cannot become Zarr v2: {error.message}", path=path
-        ) from error
-    names = metadata.dimension_names
-    if names and all(names):
-        attributes = {**after.get("attributes", {}), _DIMENSIONS: list(names)}
-        after = {**after, "attributes": attributes}
-    return after
-
-
-def _without_compressors(metadata: ArrayMetadata) -> ArrayMetadata:
-    """Return an array as if it had no compressors, for those that are asked for replace them."""
-    document = to_document(metadata)
-    sharding = metadata.sharding
-    grid = metadata.grid.chunk_shape if sharding is None else sharding.subchunk_shape
-    if grid is None:
-        return metadata
-    document["chunk_grid"] = {"name": "regular", "configuration": {"chunk_shape": list(grid)}}
-    chain = metadata.codecs if sharding is None else sharding.codecs
-    kept = [c for c in chain if c.name in {"bytes", "vlen-utf8", "vlen-bytes"}]
-    document["codecs"] = [{"name": c.name, "configuration": dict(c.configuration)} for c in kept]
-    return parse_array(document)
+    return with_dimensions(as_v2(metadata, path, recoded=recoded), metadata.dimension_names)
 
 
 def _named_by_field(document: Document, ndim: int) -> Document:

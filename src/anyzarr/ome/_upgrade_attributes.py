@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from anyzarr.errors import UnsupportedError
 from anyzarr.ome._model import ImageMetadata
 from anyzarr.ome._versions import family, stated_version
 
@@ -58,7 +59,7 @@ def upgraded_attributes(
     name
         Last part of its path.
     version
-        One that is written, not older than the one stated.
+        One that is written.
     shape_of
         Gives the shape of the array at a path below the group, for images of 0.1 to 0.3.
 
@@ -72,7 +73,9 @@ def upgraded_attributes(
     if not is_ome(attributes, name):
         return dict(attributes)
     nested = attributes.get("ome")
-    if isinstance(nested, Mapping):
+    if isinstance(nested, Mapping) and family(version) == "0.4":
+        result = _flat(attributes, nested, version)
+    elif isinstance(nested, Mapping):
         result = {**attributes, "ome": {**nested, "version": version}}
     elif family(version) == "0.4":
         result = dict(attributes)
@@ -84,7 +87,7 @@ def upgraded_attributes(
             ome[key] = _stated(ome[key], key, version, stated_version(attributes))
     if "multiscales" in ome:
         image = _image(attributes, shape_of).to_version(version).to_attributes()
-        ome.update(image.get("ome", image) if "ome" in result else image)
+        ome.update(image.get("ome", image))
     return result
 
 
@@ -97,6 +100,14 @@ def _nested(attributes: Mapping[str, Any], name: str, version: str) -> dict[str,
         ome["omero"] = {k: v for k, v in omero.items() if k != "version"}
     rest = {k: v for k, v in attributes.items() if k not in own}
     return {**rest, "ome": {"version": version, **ome}}
+
+
+def _flat(attributes: Mapping[str, Any], nested: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """Return attributes of 0.5 and newer as 0.4 has them: nothing lies under ``ome``."""
+    if "scene" in nested:
+        raise UnsupportedError(f"OME-Zarr {version} has no scenes, and there is one")
+    rest = {k: v for k, v in attributes.items() if k != "ome"}
+    return {**rest, **{k: v for k, v in nested.items() if k != "version"}}
 
 
 def _image(attributes: Mapping[str, Any], shape_of: Callable[[str], Shape]) -> ImageMetadata:

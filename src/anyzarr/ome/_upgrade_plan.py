@@ -11,10 +11,11 @@ from anyzarr import crud
 from anyzarr._parallel import map_ordered
 from anyzarr.abc import Store
 from anyzarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
-from anyzarr.metadata import ArrayMetadata, array_document, parse_array, to_v3_equivalent
+from anyzarr.metadata import ArrayMetadata, parse_array
 from anyzarr.ome._axes import Axis
 from anyzarr.ome._model import ImageMetadata
 from anyzarr.ome._upgrade_attributes import is_ome, upgraded_attributes
+from anyzarr.ome._upgrade_formats import as_v2, as_v3, with_dimensions
 from anyzarr.ome._versions import require_writable_version, stated_version, zarr_format_of
 from anyzarr.stores import join
 
@@ -22,7 +23,6 @@ __all__ = [
     "Document",
     "PlannedNode",
     "UpgradePlan",
-    "as_v3",
     "documents_of",
     "group_of_format",
     "plan_upgrade",
@@ -97,7 +97,9 @@ class UpgradePlan:
         return tuple(node for node in self.nodes if not node.is_array)
 
 
-def plan_upgrade(store: Store, version: str, *, recoded: bool = False) -> UpgradePlan:
+def plan_upgrade(
+    store: Store, version: str, *, recoded: bool = False, backwards: bool = False
+) -> UpgradePlan:
     """Return what has to be done to a hierarchy so that it is of a version.
 
     Parameters
@@ -107,7 +109,9 @@ def plan_upgrade(store: Store, version: str, *, recoded: bool = False) -> Upgrad
     version
         The version it is to be of.
     recoded
-        Whether the images get other codecs, so that those they have need no counterpart in v3.
+        Whether the images get other codecs, so that those they have need no counterpart.
+    backwards
+        Whether Zarr v3 may become v2.
 
     Raises
     ------
@@ -128,10 +132,11 @@ def plan_upgrade(store: Store, version: str, *, recoded: bool = False) -> Upgrad
             f"{store.spec} holds no OME-Zarr metadata, so there is nothing to upgrade; copy it "
             "with anyzarr.convert"
         )
-    if zarr_format_of(version) == 2 and any(_format(d) == 3 for d in documents.values()):
+    is_back = zarr_format_of(version) == 2 and any(_format(d) == 3 for d in documents.values())
+    if is_back and not backwards:
         raise UnsupportedError(
             f"{store.spec} is Zarr v3, and OME-Zarr {version} is Zarr v2; an upgrade leads to "
-            "newer versions only"
+            "newer versions only: make a copy of this version with anyzarr.convert"
         )
     nodes = _planned_groups(documents, version)
     axes = _axes_of_levels(nodes)
@@ -238,9 +243,10 @@ def _planned_array(
     path: str, document: Document, axes: tuple[Axis, ...], version: str, recoded: bool
 ) -> PlannedNode:
     node = PlannedNode(path, document, document, axes)
-    if zarr_format_of(version) == 2:
-        return node
     metadata = parse_array(document)
+    if zarr_format_of(version) == 2:
+        is_v2 = metadata.zarr_format == 2
+        return node if is_v2 else replace(node, after=_back(metadata, path, axes, recoded))
     if metadata.zarr_format == 2:
         node = replace(node, after=as_v3(metadata, path, recoded=recoded and bool(axes)))
     names = [axis.name for axis in axes]
@@ -255,24 +261,10 @@ def _planned_array(
     return node
 
 
-def as_v3(metadata: ArrayMetadata, path: str, *, recoded: bool) -> Document:
-    """Return the document of a v2 array in v3; ``recoded``: its codecs need no counterpart."""
-    try:
-        return to_v3_equivalent(metadata)
-    except UnsupportedError as error:
-        if recoded:
-            return array_document(
-                shape=metadata.shape,
-                dtype=metadata.dtype.newbyteorder("="),
-                chunks=metadata.grid.chunk_shape or metadata.shape,
-                fill_value=metadata.fill,
-                attributes=metadata.attributes,
-            )
-        raise UnsupportedError(
-            f"the array {path!r} cannot become Zarr v3 as it is stored: {error.message}; convert "
-            "it to a new place with other codecs (compressor=...), which changes no value",
-            path=path,
-        ) from error
+def _back(metadata: ArrayMetadata, path: str, axes: tuple[Axis, ...], recoded: bool) -> Document:
+    after = as_v2(metadata, path, recoded=recoded and bool(axes))
+    # OME-Zarr names the axes of its images itself; other arrays have xarray's convention.
+    return after if axes else with_dimensions(after, metadata.dimension_names)
 
 
 def _attributes(document: Document | None) -> Document:
