@@ -23,6 +23,7 @@ from anyzarr.errors import (
     ConflictError,
     CorruptDataError,
     MetadataError,
+    NodeNotFoundError,
     StoreError,
     UnsupportedError,
 )
@@ -400,3 +401,15 @@ def test_reports_tell_of_the_image_whatever_was_done(tmp_path: Path) -> None:
         assert "z=20 y=60 x=50 uint16" in str(report)
         assert json.loads(json.dumps(report.to_dict()))["kind"] == report.kind
     assert [report.verification is not None for report in reports] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("options", [{"version": "0.6"}, {"compressor": "gzip"}])
+def test_an_image_that_lacks_a_level_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    with anyzarr.open_ome_zarr(tmp_path / "a", mode="w", axes="zyx") as image:
+        image.create_image("0", VALUES, shards=False)
+        image.compute_pyramid(levels=2)
+    (tmp_path / "a/1/zarr.json").unlink()
+    with pytest.raises(NodeNotFoundError, match="'1'"):
+        anyzarr.convert(tmp_path / "a", tmp_path / "b", **options)
+    assert not (tmp_path / "b").exists()
+    assert anyzarr.convert(tmp_path / "a", tmp_path / "b").kind == "copy"

@@ -314,6 +314,20 @@ def test_wrong_tables_are_refused(tmp_path: Path, text: str, message: str) -> No
         anyzarr.convert(tmp_path / "t.csv", tmp_path / "out.zarr")
 
 
+@pytest.mark.parametrize("kind", ["zarr", "empty", "text"])
+def test_a_folder_without_images_is_not_passed_over(tmp_path: Path, kind: str) -> None:
+    write(tmp_path / "a.tif", noise(20, 30))
+    (tmp_path / "b").mkdir()
+    if kind == "zarr":
+        anyzarr.create_array(tmp_path / "b", data=[1], overwrite=True)
+    elif kind == "text":
+        (tmp_path / "b" / "notes.txt").touch()
+    for sources in (["a.tif", "b"], ["b", "a.tif"]):
+        with pytest.raises(UnsupportedError, match="no images"):
+            anyzarr.convert([tmp_path / name for name in sources], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     with pytest.raises(NodeNotFoundError, match="no table"):

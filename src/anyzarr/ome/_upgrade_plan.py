@@ -120,6 +120,8 @@ def plan_upgrade(
         format cannot say.
     MetadataError
         It is no OME-Zarr, or breaks the specification.
+    NodeNotFoundError
+        An image names an array that is not there.
     """
     require_writable_version(version)
     documents = documents_of(store)
@@ -140,6 +142,7 @@ def plan_upgrade(
         )
     nodes = _planned_groups(documents, version)
     axes = _axes_of_levels(nodes)
+    _require_levels(axes, documents)
     arrays = [
         _planned_array(path, document, axes.get(path, ()), version, recoded)
         for path, document in documents.items()
@@ -237,6 +240,16 @@ def _axes_of_levels(groups: list[PlannedNode]) -> dict[str, tuple[Axis, ...]]:
                 for dataset in multiscale.datasets:
                     found[join(group.path, dataset.path)] = multiscale.axes
     return found
+
+
+def _require_levels(levels: Mapping[str, Any], documents: Mapping[str, Document | None]) -> None:
+    for path in levels:
+        if "shape" not in (documents.get(path) or {}):
+            raise NodeNotFoundError(
+                f"the metadata of an image names the array {path!r}, which is not there: it is "
+                "broken, and only a copy as it is can be made",
+                path=path,
+            )
 
 
 def _planned_array(

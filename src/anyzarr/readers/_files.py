@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from anyzarr.errors import MetadataError, NodeNotFoundError
+from anyzarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
 from anyzarr.readers._apart import taken_apart
 from anyzarr.readers._member import Member, grouped, members_of
 from anyzarr.readers._pattern import Pattern, is_pattern
@@ -84,7 +84,7 @@ def open_several(
     NodeNotFoundError
         There is no such file.
     MetadataError, UnsupportedError
-        As for :func:`open_files`.
+        As for :func:`open_files`; or there are no images in one of the folders.
     """
     found = list(dict.fromkeys(file for path in paths for file in _expanded(path)))
     if plate is None:
@@ -112,7 +112,13 @@ def _set_of(
 
 def _expanded(path: Path) -> list[Path]:
     if path.is_dir():
-        return _images_in(path)
+        found = _images_in(path)
+        if not found:
+            raise UnsupportedError(
+                f"there are no images in the folder {str(path)!r}; leave it out, and convert what "
+                "it is by itself"
+            )
+        return found
     if path.is_file():
         return [path]
     if is_pattern(path):
