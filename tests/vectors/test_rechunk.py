@@ -110,6 +110,36 @@ def test_levels_of_detail_are_kept(with_objects) -> None:
     assert (report.errors, report.warnings) == ((), ())
 
 
+@pytest.mark.parametrize("shape", [(20, 20), (50, 50), (80, 20)])
+def test_the_package_finds_points_of_levels_by_their_bins(tmp_path, shape) -> None:
+    package = pytest.importorskip("zarr_vectors.types.points", reason="needs zarr-vectors")
+    path = str(tmp_path / "a")
+    positions = np.random.default_rng(0).uniform(0, 100, (300, 2)).astype("float32")
+    write_points(path, positions, chunk_shape=(40, 40), bin_shape=(5, 5))
+    build_pyramid(path, factors=[(2, 1), (2, 1)])
+    box = np.asarray([[31, 17], [66, 90]])
+    before = [sorted(read_points(path, level=n, bbox=box).positions.tolist()) for n in range(3)]
+    rechunk(path, chunk_shape=shape)
+    for n, expected in enumerate(before):
+        assert sorted(read_points(path, level=n, bbox=box).positions.tolist()) == expected
+        found = package.read_points(path, level=n, bbox=tuple(box))["positions"]
+        assert sorted(np.asarray(found).tolist()) == expected
+    made_of = [open_zv(path).metadata.scale_of(n) for n in range(3)]
+    assert made_of == [(1.0, 1.0), (2.0, 2.0), (4.0, 4.0)]
+    assert validate(path, 5).errors == ()
+
+
+@pytest.mark.parametrize("shape", [(100, 100), (20, 100), (30, 30), (12.5, 50)])
+def test_no_level_has_finer_bins_than_the_one_before(shape) -> None:
+    store: dict[str, bytes] = {}
+    positions = np.random.default_rng(0).uniform(0, 100, (300, 2))
+    bounds = ([0, 0], [100, 100])
+    write_points(store, positions, chunk_shape=(25, 25), bounds=bounds)
+    build_pyramid(store, factors=[(1, 1), (2, 1)])
+    rechunk(store, chunk_shape=shape)
+    assert (validate(store, 5).errors, read_points(store).vertex_count) == ((), 300)
+
+
 def test_points_of_no_object_are_kept() -> None:
     store: dict[str, bytes] = {}
     positions = np.random.default_rng(0).uniform(0, 100, (60, 2)).astype("float32")

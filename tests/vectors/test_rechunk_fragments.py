@@ -180,11 +180,13 @@ def binned(n: int = 200, **options: Any) -> tuple[dict[str, bytes], np.ndarray]:
     return store, positions
 
 
-def attributes_of_vertices(store: Any, name: str) -> list[Any]:
+def attributes_of_vertices(store: Any, name: str, number: int = 0) -> list[Any]:
     """Return for each vertex its position, and an attribute of its fragment."""
-    level = open_level(store, 0)
+    level = open_level(store, number)
     gathered = gather_cells(level, level.cells)
-    column = read_fragments(store).fragment_attributes[name][gathered.fragment_of_vertex]
+    column = read_fragments(store, level=number).fragment_attributes[name][
+        gathered.fragment_of_vertex
+    ]
     return sorted(zip(gathered.positions.tolist(), column.tolist(), strict=True))
 
 
@@ -257,6 +259,28 @@ def test_points_of_no_object_and_levels_of_detail_keep_theirs() -> None:
     assert {owner for _, owner in owners} == {-1, 0, 1, 2}
     assert open_zv(store)[1].compute().vertex_count > 0
     assert validate(store, 5).valid
+
+
+@pytest.mark.parametrize("with_objects", [True, False])
+def test_fragments_of_levels_of_detail_keep_theirs(tmp_path, with_objects: bool) -> None:
+    path = str(tmp_path / "a")
+    positions = np.random.default_rng(0).uniform(0, 100, (90, 2))
+    ids = {"object_ids": np.arange(90) % 4} if with_objects else {}
+    write_points(path, positions, chunk_shape=(25, 25), bounds=([0, 0], [100, 100]), **ids)
+    build_pyramid(path, factors=[(2, 1)])
+    level = stores.get_resolution_level(stores.open_store(path, mode="r+"), 1)
+    arrays.create_fragment_attribute_array(level, "q", dtype="int64")
+    found = read_fragments(path, level=1)
+    for chunk in np.unique(found.chunks, axis=0):
+        mine = np.flatnonzero((found.chunks == chunk).all(axis=1))
+        arrays.write_chunk_fragment_attributes(
+            level, "q", tuple(chunk.tolist()), mine // 3, "int64"
+        )
+    before = attributes_of_vertices(path, "q", 1)
+    rechunk(path, chunk_shape=(50, 100))
+    assert attributes_of_vertices(path, "q", 1) == before
+    assert read_fragments(path).fragment_attributes == {}
+    assert validate(path, 5).valid
 
 
 def test_what_the_package_left_out_and_what_contradicts_the_objects_is_kept(tmp_path) -> None:

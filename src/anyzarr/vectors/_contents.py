@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import numpy as np
 
 from anyzarr.errors import UnsupportedError
+from anyzarr.vectors._details import level_kind
+from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._forest import depth_first, parents_of
 from anyzarr.vectors._gather import gather_cells, owners_of
 from anyzarr.vectors._geometry import Geometry
-from anyzarr.vectors._grid import CellGrid
-from anyzarr.vectors._job import Kind, Pieces
+from anyzarr.vectors._job import Kind
 from anyzarr.vectors._level import StoredLevel
 from anyzarr.vectors._points import POINTS
 from anyzarr.vectors._whole import PATHS, Places, Whole, family_of, whole_level
@@ -24,8 +22,15 @@ __all__ = ["geometries_of"]
 _NETWORKS = {"graph": GRAPH, "skeleton": SKELETON, "mesh": MESH}
 
 
-def geometries_of(level: StoredLevel) -> list[tuple[Kind, Whole]]:
+def geometries_of(level: StoredLevel, after: RootMetadata) -> list[tuple[Kind, Whole]]:
     """Return what a level holds, to be written one after the other, and where it lies.
+
+    Parameters
+    ----------
+    level
+        The level.
+    after
+        What the root will say, by whose bins points of levels of detail are cut.
 
     Raises
     ------
@@ -34,7 +39,7 @@ def geometries_of(level: StoredLevel) -> list[tuple[Kind, Whole]]:
     """
     name = family_of(level.metadata)
     if name == "point_cloud":
-        return _points(level)
+        return _points(level, after)
     whole = whole_level(level, empty=True, fragments=True)
     found = whole.geometry
     if found.n_vertices != level.level.vertex_count:
@@ -55,9 +60,9 @@ def _tree(whole: Whole) -> Whole:
     return whole.ordered(tree_geometry(geometry), order)
 
 
-def _points(level: StoredLevel) -> list[tuple[Kind, Whole]]:
+def _points(level: StoredLevel, after: RootMetadata) -> list[tuple[Kind, Whole]]:
     """Return points of objects, and those of none."""
-    kind = POINTS if level.number == 0 else replace(POINTS, cut=_along_bins(level))
+    kind = level_kind("point_cloud", after) if level.number else POINTS
     found = [(kind, whole_level(level, empty=True, fragments=True))]
     if level.objects is not None:
         gathered = gather_cells(level, level.cells, level.attribute_names())
@@ -72,14 +77,3 @@ def _points(level: StoredLevel) -> list[tuple[Kind, Whole]]:
                 (POINTS, whole.ordered(whole.geometry.keep(lonely), np.flatnonzero(lonely)))
             )
     return found
-
-
-def _along_bins(level: StoredLevel) -> Callable[[Geometry, CellGrid], Pieces]:
-    """Return what cuts points along the bins of level 0, as readers of the format expect it."""
-
-    def cut(geometry: Geometry, grid: CellGrid) -> Pieces:
-        if geometry.object_rows is not None:
-            return Pieces(geometry.object_rows)
-        return Pieces(grid.bin_numbers(geometry.positions), by_number=True, n_pieces=grid.n_bins)
-
-    return cut

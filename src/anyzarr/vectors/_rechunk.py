@@ -139,9 +139,12 @@ def _rechunked(
         whole = (count >= 1).all() and (np.abs(count - np.round(count)) < 1e-9).all()
         bins = metadata.base_bin_shape if whole else None
     after = replace(metadata, chunk_shape=edges, base_bin_shape=bins, raw=_without_bins(metadata))
+    finer = np.ones(after.ndim)
     for number in metadata.levels:
-        scale = np.multiply(metadata.bin_shape, metadata.scale_of(number)) / after.bin_shape
-        after = after.with_level(number, scale.tolist() if number else (1.0,) * after.ndim)
+        if number:  # where bins of level 0 have become larger, none of a level are finer
+            scale = np.multiply(metadata.bin_shape, metadata.scale_of(number)) / after.bin_shape
+            finer = np.maximum(finer, scale)
+        after = after.with_level(number, finer.tolist())
     return after
 
 
@@ -155,7 +158,7 @@ def _levels(root: Group, metadata: RootMetadata, after: RootMetadata) -> list[St
     """Return the levels, after checking that all that they hold can be kept."""
     levels = [StoredLevel.of(root, metadata, n, "all", objects=True) for n in metadata.levels]
     for level in levels:
-        refuse_mixed_bins(level, after.grid(_plan(level.level, metadata, after)))
+        refuse_mixed_bins(level, after, after.grid(_plan(level.level, metadata, after)))
     return levels
 
 
@@ -205,7 +208,7 @@ def _write(
         )
         plan = _plan(level.level, before, after)
         scale = after.scale_of(level.number) if level.number else None
-        parts, jobs = geometries_of(level), list[Job]()
+        parts, jobs = geometries_of(level, after), list[Job]()
         recut = Recut.of(level, parts)
         if recut is not None:
             parts = recut.apart(parts)

@@ -17,6 +17,7 @@ from anyzarr.vectors._blobs import Ints, Origin, starts_of
 from anyzarr.vectors._cell_index import CellIndex
 from anyzarr.vectors._constants import FRAGMENT_OWNER
 from anyzarr.vectors._contents import geometries_of
+from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._edit_attributes import new_array
 from anyzarr.vectors._fragment_values import blobs_of, fragment_values, spread
 from anyzarr.vectors._fragments import FragmentTable, decode_fragments
@@ -36,8 +37,15 @@ _OF_CELLS = frozenset({"chunk_grid_origin", "nonempty_chunks", "zv_array"})
 Parts = Sequence[tuple[Kind, Whole]]
 
 
-def refuse_mixed_bins(level: StoredLevel, grid: CellGrid) -> None:
-    """Raise where fragments of a level cannot keep their attributes in the bins of a grid.
+def refuse_mixed_bins(level: StoredLevel, after: RootMetadata, grid: CellGrid) -> None:
+    """Raise where fragments of a level cannot keep their attributes in other bins.
+
+    Parameters
+    ----------
+    level
+        The level.
+    after, grid
+        What the root will say, and the cells of the level.
 
     Raises
     ------
@@ -45,11 +53,12 @@ def refuse_mixed_bins(level: StoredLevel, grid: CellGrid) -> None:
         A bin, which is one fragment, would hold vertices of fragments of several kinds.
     """
     has_any = isinstance(level.node(_FAMILY), Group) and len(level.cells)
-    if grid.n_bins == 1 or not has_any or level.objects is not None:
+    has_bins = grid.n_bins > 1 or after.grid().n_bins > 1
+    if not has_bins or not has_any or level.objects is not None:
         return
     if family_of(level.metadata) != "point_cloud":
         return
-    parts = geometries_of(level)
+    parts = geometries_of(level, after)
     recut = Recut.of(level, parts)
     assert recut is not None
     for kind, whole in recut.apart(parts):
@@ -169,7 +178,9 @@ class _Cut:
             return pieces
         if self.kind.geometry_type in PATHS:
             return _along_paths(pieces, self.of_vertex)
-        if pieces.by_number and pieces.of_vertex is not None and self.recut.level.objects is None:
+        has_bins = pieces.by_number and (pieces.n_pieces or grid.n_bins) > 1
+        if has_bins and self.recut.level.objects is None:
+            assert pieces.of_vertex is not None
             self._refuse_mixed_bins(pieces.of_vertex, geometry, grid)
             return pieces
         return _within_pieces(pieces, self.of_vertex)
