@@ -18,7 +18,7 @@ from anyzarr._view._render import render
 from anyzarr._view._shown import SCREEN, Look, Preview
 from anyzarr._view._vector_sheet import render_vectors
 from anyzarr.errors import StoreError, UnsupportedError
-from anyzarr.stores._local import atomic_write
+from anyzarr.stores._local_files import atomic_write
 from anyzarr.vectors import ZVStore
 
 __all__ = ["Preview", "preview"]

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from anyzarr._pyramid import Region
 from anyzarr.errors import CorruptDataError, StoreError
-from anyzarr.stores._local import read_at
+from anyzarr.stores._local_files import read_at
 
 __all__ = ["StoredArray", "Unpacked"]
 

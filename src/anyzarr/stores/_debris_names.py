@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from anyzarr._atomic import SET_ASIDE, STAGED
-from anyzarr.stores._local import TEMPORARY
+from anyzarr.stores._local_files import TEMPORARY
 
 __all__ = ["DOCUMENTS", "Kind", "kind_of"]
 

@@ -14,7 +14,7 @@ from anyzarr.abc import ByteRange, ObjectInfo, Store, StoreSpec
 from anyzarr.errors import CorruptDataError, StoreError
 from anyzarr.stores._base import describe
 from anyzarr.stores._decoders import BadStreamError, Decoder, gunzip, unzstd
-from anyzarr.stores._local import read_at
+from anyzarr.stores._local_files import read_at
 from anyzarr.stores._single import SingleObjectStore
 
 __all__ = ["BOMB_BYTES", "BOMB_RATIO", "DecodedStore", "open_decoded"]

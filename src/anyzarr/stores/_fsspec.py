@@ -44,7 +44,13 @@ from anyzarr.stores._fsspec_options import (
 )
 from anyzarr.stores._fsspec_retry import persisting
 from anyzarr.stores._fsspec_stream import stream, stream_beside
-from anyzarr.stores._local import atomic_write, atomic_write_parts, etag_of, is_temporary, prune
+from anyzarr.stores._local_files import (
+    atomic_write,
+    atomic_write_parts,
+    etag_of,
+    is_temporary,
+    prune,
+)
 from anyzarr.stores._locks import key_lock
 from anyzarr.stores._ranges import Batch, batches_of
 from anyzarr.stores._retry import BadAnswerError

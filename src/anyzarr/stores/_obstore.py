@@ -30,7 +30,7 @@ from anyzarr.stores._base import (
     remote_concurrency,
 )
 from anyzarr.stores._keys import as_prefix
-from anyzarr.stores._local import is_no_object, prune
+from anyzarr.stores._local_files import is_no_object, prune
 from anyzarr.stores._locks import key_lock
 from anyzarr.stores._obstore_config import object_store_from_url, spec_of
 from anyzarr.stores._obstore_put import Live, info_of, part_bytes, tag_of

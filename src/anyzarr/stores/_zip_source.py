@@ -13,7 +13,7 @@ from anyzarr._url import file_url, redact
 from anyzarr.abc import ByteRange, ObjectInfo, Store
 from anyzarr.errors import StoreError
 from anyzarr.stores._base import address_at, read_versions
-from anyzarr.stores._local import etag_of, read_at
+from anyzarr.stores._local_files import etag_of, read_at
 
 __all__ = ["FileSource", "ObjectSource", "OpenFile", "Source"]
 
