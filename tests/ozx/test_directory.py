@@ -23,7 +23,7 @@ from anyzarr._ozx._zip64 import local_header, trailer
 from anyzarr.abc import ByteRange, ObjectInfo
 from anyzarr.errors import CorruptDataError, NodeNotFoundError, UnsupportedError
 from anyzarr.stores import MemoryStore, ZipStore
-from anyzarr.stores._zip_directory import ArchiveComment
+from anyzarr.stores._zip_entries import ArchiveComment
 
 FIRST = json.dumps(
     {"ome": {"version": "0.5", "zipFile": {"centralDirectory": {"jsonFirst": True}}}}

@@ -10,7 +10,7 @@ from typing import Any
 from anyzarr._ozx import is_sharded, is_stray, ome_version
 from anyzarr.abc import Store
 from anyzarr.stores import SubStore, ZipStore
-from anyzarr.stores._zip_directory import STORED, Directory, Entry
+from anyzarr.stores._zip_entries import STORED, Directory, Entry
 
 __all__ = ["ArchiveFacts", "archive_facts", "archive_of"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from anyzarr.abc import Store
 from anyzarr.errors import StoreError
 from anyzarr.stores._zip import local_archive
-from anyzarr.stores._zip_directory import Directory
+from anyzarr.stores._zip_entries import Directory
 from anyzarr.stores._zip_local import LocalArchive, is_plain
 from anyzarr.stores._zip_source import OpenFile
 

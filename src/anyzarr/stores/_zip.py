@@ -20,9 +20,9 @@ from anyzarr.abc import (
 from anyzarr.errors import CorruptDataError, StoreError, UnsupportedError
 from anyzarr.stores._base import BaseStore, Results, Versioned, describe, level_of
 from anyzarr.stores._prefix import SubStore
-from anyzarr.stores._zip_directory import (
+from anyzarr.stores._zip_directory import LOCAL_HEADER
+from anyzarr.stores._zip_entries import (
     DEFLATED,
-    LOCAL_HEADER,
     STORED,
     ArchiveComment,
     Directory,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from anyzarr.stores._zip_directory import DEFLATED, STORED, Directory, Entry
+from anyzarr.stores._zip_entries import DEFLATED, STORED, Directory, Entry
 from anyzarr.stores._zip_source import OpenFile
 
 __all__ = ["LocalArchive", "is_plain"]

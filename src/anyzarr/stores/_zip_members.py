@@ -6,13 +6,8 @@ import threading
 
 from anyzarr.errors import StoreError
 from anyzarr.stores._base import describe
-from anyzarr.stores._zip_directory import (
-    ArchiveComment,
-    Directory,
-    DirectoryReader,
-    Entry,
-    is_document,
-)
+from anyzarr.stores._zip_directory import DirectoryReader
+from anyzarr.stores._zip_entries import ArchiveComment, Directory, Entry, is_document
 from anyzarr.stores._zip_source import Source
 
 __all__ = ["Members", "unreadable"]

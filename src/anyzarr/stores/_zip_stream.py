@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn
 
-from anyzarr.stores._zip_directory import DEFLATED, Entry
+from anyzarr.stores._zip_entries import DEFLATED, Entry
 
 __all__ = ["checked", "inflated"]
 
