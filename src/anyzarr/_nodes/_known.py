@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from anyzarr.abc import Store
+from anyzarr.crud._children import direct_children
 from anyzarr.crud._consolidated import read_consolidated
-from anyzarr.crud._nodes import direct_children, structural_changes
+from anyzarr.crud._nodes import structural_changes
 
 __all__ = ["Known", "known_below"]
 

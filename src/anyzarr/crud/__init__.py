@@ -5,6 +5,7 @@ behind the caller's back. Every function has a twin ``name_async``. :class:`anyz
 and :class:`anyzarr.Group` are thin objects that bind the arguments.
 """
 
+from anyzarr.crud._children import list_children, list_children_async
 from anyzarr.crud._chunks import (
     decode_chunk,
     decode_chunk_async,
@@ -31,8 +32,7 @@ from anyzarr.crud._consolidated import (
     consolidated_differences,
     consolidated_differences_async,
 )
-from anyzarr.crud._guarded import write_guarantee
-from anyzarr.crud._nodes import (
+from anyzarr.crud._creation import (
     create_new_array,
     create_new_array_async,
     create_new_group,
@@ -41,10 +41,11 @@ from anyzarr.crud._nodes import (
     create_overwrite_array_async,
     create_overwrite_group,
     create_overwrite_group_async,
+)
+from anyzarr.crud._guarded import write_guarantee
+from anyzarr.crud._nodes import (
     delete_node,
     delete_node_async,
-    list_children,
-    list_children_async,
     read_metadata,
     read_metadata_async,
     write_metadata,

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from anyzarr._parallel import map_ordered
 from anyzarr.abc import ABSENT, Store
+from anyzarr.crud._children import documents_at
 from anyzarr.crud._formats import require_told
-from anyzarr.crud._nodes import Document, documents_at, encode_node, normalize_path
+from anyzarr.crud._nodes import Document, encode_node, normalize_path
 from anyzarr.errors import ConflictError, NodeExistsError
 from anyzarr.stores import join
 

@@ -13,9 +13,8 @@ from typing import Any
 from anyzarr import metadata as _metadata
 from anyzarr._parallel import map_ordered
 from anyzarr.abc import Store
+from anyzarr.crud._children import child_documents, merge_entries
 from anyzarr.crud._nodes import (
-    child_documents,
-    merge_entries,
     node_lock_key,
     normalize_path,
     put_document,

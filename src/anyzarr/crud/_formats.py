@@ -12,6 +12,7 @@ from anyzarr.stores import join
 from anyzarr.stores._base import told_format
 
 __all__ = [
+    "CONSOLIDATED_V2",
     "V2",
     "V3",
     "ZarrFormat",
@@ -26,7 +27,8 @@ ZarrFormat = Literal[2, 3]
 
 V3: Final = "zarr.json"
 V2: Final = (".zarray", ".zgroup", ".zattrs")
-_OF_V2: Final = frozenset({*V2, ".zmetadata"})
+CONSOLIDATED_V2: Final = ".zmetadata"
+_OF_V2: Final = frozenset({*V2, CONSOLIDATED_V2})
 _NAMES: Final[Mapping[ZarrFormat | None, tuple[tuple[str, ...], ...]]] = {
     None: ((V3,), V2),
     3: ((V3,),),

@@ -2,61 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from anyzarr import metadata as _metadata
 from anyzarr._parallel import for_each
 from anyzarr.abc import ABSENT, Store
-from anyzarr.crud._formats import V2 as _V2
-from anyzarr.crud._formats import V3 as _V3
 from anyzarr.crud._formats import (
+    CONSOLIDATED_V2,
     ZarrFormat,
     format_for,
     names_of,
     refuse_other,
     require_told,
-    told,
 )
+from anyzarr.crud._formats import V2 as _V2
+from anyzarr.crud._formats import V3 as _V3
 from anyzarr.crud._locks import locked
 from anyzarr.crud._process_locks import exclusive
 from anyzarr.crud._twins import async_twin
-from anyzarr.errors import AnyzarrError, ConflictError, NodeExistsError, NodeNotFoundError
+from anyzarr.errors import AnyzarrError, NodeNotFoundError
 from anyzarr.metadata import ArrayMetadata, GroupMetadata
 from anyzarr.stores import join
 from anyzarr.stores._archive_location import nearest_node
 
 __all__ = [
+    "as_document",
     "changing",
-    "child_documents",
-    "create_new_array",
-    "create_new_array_async",
-    "create_new_group",
-    "create_new_group_async",
-    "create_overwrite_array",
-    "create_overwrite_array_async",
-    "create_overwrite_group",
-    "create_overwrite_group_async",
     "decode_found",
     "delete_node",
     "delete_node_async",
-    "direct_children",
-    "documents_at",
     "encode_node",
     "fetch_found",
-    "list_children",
-    "list_children_async",
-    "merge_entries",
     "no_node",
+    "node_exists",
     "node_lock_key",
     "normalize_path",
     "put_document",
     "put_encoded",
     "read_metadata",
     "read_metadata_async",
-    "stated_children",
     "structural_changes",
+    "write_documents",
     "write_metadata",
     "write_metadata_async",
 ]
@@ -64,7 +52,6 @@ __all__ = [
 Document = Mapping[str, Any]
 Found = Sequence[bytes | None]
 
-_CONSOLIDATED_V2 = ".zmetadata"
 _changes = 0
 
 
@@ -95,10 +82,10 @@ def node_lock_key(path: str) -> str:
 
 def encode_node(metadata: Document | ArrayMetadata | GroupMetadata, path: str) -> dict[str, bytes]:
     """Return what to store for the checked document of a node, by key."""
-    return _metadata.encode_documents(_as_document(metadata), path)
+    return _metadata.encode_documents(as_document(metadata), path)
 
 
-def _as_document(metadata: Document | ArrayMetadata | GroupMetadata) -> dict[str, Any]:
+def as_document(metadata: Document | ArrayMetadata | GroupMetadata) -> dict[str, Any]:
     if isinstance(metadata, ArrayMetadata | GroupMetadata):
         return _metadata.to_document(metadata)
     return _metadata.to_document(_metadata.parse(metadata))
@@ -221,10 +208,10 @@ def write_metadata(
         The document is not valid.
     """
     path = normalize_path(path)
-    document = _as_document(metadata)
+    document = as_document(metadata)
     document = {key: value for key, value in document.items() if key != "consolidated_metadata"}
     with changing(store, path), exclusive(store, [node_lock_key(path)]):
-        _put_documents(document, store, path)
+        write_documents(document, store, path)
 
 
 def put_document(document: Document, store: Store, path: str, *, is_new: bool = False) -> None:
@@ -234,7 +221,7 @@ def put_document(document: Document, store: Store, path: str, *, is_new: bool = 
     """
     global _changes
     with exclusive(store, [] if is_new else [node_lock_key(path)]):
-        _put_documents(document, store, path)
+        write_documents(document, store, path)
     _changes += 1
 
 
@@ -252,7 +239,7 @@ def put_encoded(
     _changes += 1
 
 
-def _put_documents(document: Document, store: Store, path: str, *, new: bool = False) -> None:
+def write_documents(document: Document, store: Store, path: str, *, new: bool = False) -> None:
     require_told(store, document, path)
     documents = _metadata.encode_documents(document, path)
     main = next(key for key in documents if not key.endswith(".zattrs"))
@@ -293,7 +280,7 @@ def _drop_consolidated(store: Store, path: str) -> None:
     global _changes
     _changes += 1
     groups = [*_ancestors(path), path]
-    keys = [join(group, name) for name in (_V3, _CONSOLIDATED_V2) for group in groups]
+    keys = [join(group, name) for name in (_V3, CONSOLIDATED_V2) for group in groups]
     found = store.get_many([(key, None) for key in keys])
     for group, data in zip(groups, found[: len(groups)], strict=True):
         if data is not None and b'"consolidated_metadata"' in data:
@@ -310,214 +297,12 @@ def _drop_inline(store: Store, group: str) -> None:
             return
         document = _metadata.decode_document(data)
         if document.pop("consolidated_metadata", None) is not None:
-            _put_documents(document, store, group)
+            write_documents(document, store, group)
 
 
-def _exists(store: Store, path: str) -> bool:
+def node_exists(store: Store, path: str) -> bool:
     names = (_V3, ".zarray", ".zgroup")
     return any(v is not None for v in store.get_many([(join(path, n), None) for n in names]))
-
-
-def _create(
-    metadata: Document | ArrayMetadata | GroupMetadata, store: Store, path: str, overwrite: bool
-) -> None:
-    path = normalize_path(path)
-    document = _as_document(metadata)
-    require_told(store, document, path)  # before anything is deleted
-    with locked(store, [node_lock_key(path)]):
-        if not overwrite and _exists(store, path):
-            raise _already_there(store, path)
-        with changing(store, path):
-            if overwrite:
-                store.delete_prefix(f"{path}/" if path else "")
-            try:
-                _put_documents(document, store, path, new=not overwrite)
-            except ConflictError as error:
-                raise _already_there(store, path) from error
-
-
-def _already_there(store: Store, path: str) -> NodeExistsError:
-    return NodeExistsError(
-        f"there is already a node at {path or '/'!r} in {store.spec}; "
-        "choose another path, or overwrite it on purpose (overwrite=True)",
-        store=str(store.spec),
-        path=path,
-    )
-
-
-def create_new_group(metadata: Document | GroupMetadata, store: Store, path: str = "") -> None:
-    """Write the document of a new group.
-
-    Parameters
-    ----------
-    metadata
-        A group document, as from :func:`anyzarr.metadata.group_document`.
-    store, path
-        Where the group is to be. Groups above it are not created.
-
-    Raises
-    ------
-    NodeExistsError
-        There is a node at the path. Nothing was written.
-    MetadataError
-        The document is not valid. Nothing was written.
-    """
-    _create(metadata, store, path, overwrite=False)
-
-
-def create_overwrite_group(
-    metadata: Document | GroupMetadata, store: Store, path: str = ""
-) -> None:
-    """Write the document of a group in place of whatever is at the path.
-
-    The old node and everything below it is deleted, but only once the new document has been
-    found valid. See :func:`create_new_group`.
-    """
-    _create(metadata, store, path, overwrite=True)
-
-
-def create_new_array(metadata: Document | ArrayMetadata, store: Store, path: str = "") -> None:
-    """Write the document of a new array; no chunk is written.
-
-    Parameters
-    ----------
-    metadata
-        An array document, as from :func:`anyzarr.metadata.array_document`.
-    store, path
-        Where the array is to be. Groups above it are not created.
-
-    Raises
-    ------
-    NodeExistsError
-        There is a node at the path. Nothing was written.
-    MetadataError, UnsupportedError
-        The document is not valid. Nothing was written.
-
-    Examples
-    --------
-    >>> from anyzarr import crud
-    >>> from anyzarr.metadata import array_document
-    >>> from anyzarr.stores import MemoryStore
-    >>> store = MemoryStore()
-    >>> document = array_document(shape=(4, 4), dtype="uint8", chunks=(2, 2))
-    >>> crud.create_new_array(document, store, "image")
-    >>> [name for name, _ in crud.list_children(store, "")]
-    ['image']
-    """
-    _create(metadata, store, path, overwrite=False)
-
-
-def create_overwrite_array(
-    metadata: Document | ArrayMetadata, store: Store, path: str = ""
-) -> None:
-    """Write the document of an array in place of whatever is at the path.
-
-    The old node and everything below it is deleted, but only once the new document has been
-    found valid. See :func:`create_new_array`.
-    """
-    _create(metadata, store, path, overwrite=True)
-
-
-def list_children(store: Store, path: str = "") -> list[tuple[str, dict[str, Any]]]:
-    """Return the nodes directly below a group, with their documents, sorted by name.
-
-    They come from the group's consolidated metadata where there is one, else from the store,
-    fetched together. A prefix without a document is no node. A child whose document cannot
-    be read raises: it is never left out.
-
-    Parameters
-    ----------
-    store, path
-        The group. If there is an array at the path the result is empty; a root without a
-        document is listed all the same.
-
-    Returns
-    -------
-    list of (str, dict)
-        Name and document of each child.
-
-    Raises
-    ------
-    MetadataError
-        A child has a document that is truncated or not JSON.
-    StoreError
-        The store cannot list, and there is no consolidated metadata.
-    """
-    path = normalize_path(path)
-    stated = stated_children(store, path)
-    return child_documents(store, path) if stated is None else stated
-
-
-def stated_children(store: Store, path: str) -> list[tuple[str, dict[str, Any]]] | None:
-    """Return the nodes directly below as documents of the group name them; None if none does."""
-    names = told(store, (_V3, ".zarray", _CONSOLIDATED_V2))
-    found = dict(zip(names, store.get_many([(join(path, n), None) for n in names]), strict=True))
-    v3, zarray, consolidated = map(found.get, (_V3, ".zarray", _CONSOLIDATED_V2))
-    if zarray is not None and v3 is None:
-        return []
-    if v3 is not None:
-        document = decode_found(store, path, {_V3: v3}) or {}
-        if document.get("node_type") == "array":
-            return []
-        inline = document.get("consolidated_metadata")
-        if isinstance(inline, Mapping) and isinstance(inline.get("metadata"), Mapping):
-            return direct_children(inline["metadata"])
-    if v3 is None and consolidated is not None:
-        return direct_children(
-            merge_entries(_metadata.decode_document(consolidated).get("metadata", {}))
-        )
-    return None
-
-
-def direct_children(entries: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return name and document of the nodes directly below, from those of all by path."""
-    return sorted((name, dict(doc)) for name, doc in entries.items() if name and "/" not in name)
-
-
-def merge_entries(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge the flat ``a/.zarray``, ``a/.zattrs`` entries of ``.zmetadata`` into documents."""
-    documents: dict[str, Any] = {}
-    for key, value in entries.items():
-        parent, _, name = key.rpartition("/")
-        if parent and name in {".zarray", ".zgroup"}:
-            attributes = entries.get(f"{parent}/.zattrs", {})
-            documents[parent] = {**value, "attributes": attributes}
-    return documents
-
-
-def child_documents(store: Store, path: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return the nodes directly below a group as the store has them, whatever is consolidated."""
-    level = store.list_level(f"{path}/" if path else "")
-    children = [prefix.rstrip("/") for prefix in level.prefixes]
-    documents = documents_at(store, children, (_V3,))
-    missing = [child for child in children if child not in documents]
-    documents |= documents_at(store, missing, _V2)
-    return sorted((child.rpartition("/")[2], doc) for child, doc in documents.items())
-
-
-def documents_at(
-    store: Store,
-    paths: Sequence[str],
-    names: Iterable[str],
-    known: dict[Found, dict[str, Any]] | None = None,
-) -> dict[str, dict[str, Any]]:
-    """Return the documents at paths, where there are any, from objects of these names.
-
-    With ``known``, what holds the same bytes is decoded once and is one object.
-    """
-    wanted = told(store, names)
-    values = iter(store.get_many([(join(p, name), None) for p in paths for name in wanted]))
-    found: dict[str, dict[str, Any]] = {}
-    for path in paths:
-        data = tuple(next(values) for _ in wanted)
-        document = None if known is None else known.get(data)
-        if document is None:
-            document = decode_found(store, path, dict(zip(wanted, data, strict=True)))
-        if document is not None:
-            found[path] = document
-            if known is not None:
-                known[data] = document
-    return found
 
 
 def delete_node(store: Store, path: str = "") -> None:
@@ -542,23 +327,18 @@ def delete_node(store: Store, path: str = "") -> None:
     """
     path = normalize_path(path)
     with locked(store, [node_lock_key(path)]):
-        if path and not _exists(store, path):
+        if path and not node_exists(store, path):
             raise NodeNotFoundError(
                 f"there is no node at {path!r} in {store.spec} to delete",
                 store=str(store.spec),
                 path=path,
             )
         with changing(store, path.rpartition("/")[0]) if path else nullcontext():
-            for name in (_V3, *_V2, _CONSOLIDATED_V2):
+            for name in (_V3, *_V2, CONSOLIDATED_V2):
                 store.delete(join(path, name))
             store.delete_prefix(f"{path}/" if path else "")
 
 
 read_metadata_async = async_twin(read_metadata)
 write_metadata_async = async_twin(write_metadata)
-create_new_group_async = async_twin(create_new_group)
-create_new_array_async = async_twin(create_new_array)
-create_overwrite_group_async = async_twin(create_overwrite_group)
-create_overwrite_array_async = async_twin(create_overwrite_array)
-list_children_async = async_twin(list_children)
 delete_node_async = async_twin(delete_node)

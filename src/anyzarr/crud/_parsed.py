@@ -8,15 +8,9 @@ from typing import Any, TypeAlias
 
 from anyzarr import metadata as _metadata
 from anyzarr.abc import Store
+from anyzarr.crud._children import stated_children
 from anyzarr.crud._formats import V2, V3, ZarrFormat, format_for, names_of, refuse_other, told
-from anyzarr.crud._nodes import (
-    Found,
-    decode_found,
-    fetch_found,
-    no_node,
-    normalize_path,
-    stated_children,
-)
+from anyzarr.crud._nodes import Found, decode_found, fetch_found, no_node, normalize_path
 from anyzarr.metadata import ArrayMetadata, GroupMetadata
 from anyzarr.stores import join
 
