@@ -5,10 +5,9 @@ from anyzarr._nodes._attributes import Attributes
 from anyzarr._nodes._dask import from_dask
 from anyzarr._nodes._group import Group
 from anyzarr._nodes._locate import locate
+from anyzarr._nodes._new import create_array, create_group
 from anyzarr._nodes._open import (
     consolidate_metadata,
-    create_array,
-    create_group,
     open,  # noqa: A004 - anyzarr.open, as zarr.open
     open_array,
     open_group,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from anyzarr._interop import stored_blocks, write_dask
 from anyzarr._nodes._array import Array
-from anyzarr._nodes._open import create_array, open_array
+from anyzarr._nodes._new import create_array
+from anyzarr._nodes._open import open_array
 from anyzarr._optional import require
 from anyzarr._progress import ProgressCallback
 from anyzarr.errors import MetadataError
