@@ -9,7 +9,8 @@ import pytest
 
 from anyzarr.errors import MetadataError, MissingDependencyError, UnsupportedError
 from anyzarr.metadata import data_type_json, data_type_of, dtype_of, parse_data_type
-from anyzarr.metadata._dtypes import has_byte_order, v2_data_type, v2_dtype_json
+from anyzarr.metadata._dtypes import has_byte_order
+from anyzarr.metadata._dtypes_v2 import v2_data_type, v2_dtype_json
 
 CORE = {
     "bool": "?",

@@ -21,7 +21,7 @@ from anyzarr.metadata import (
     parse_data_type,
     parse_fill,
 )
-from anyzarr.metadata._dtypes import v2_data_type
+from anyzarr.metadata._dtypes_v2 import v2_data_type
 
 STRUCT = {
     "name": "struct",

@@ -19,8 +19,8 @@ from anyzarr.metadata._dtypes import (
     has_byte_order,
     is_data_type_name,
     parse_data_type,
-    v2_dtype_json,
 )
+from anyzarr.metadata._dtypes_v2 import v2_dtype_json
 from anyzarr.metadata._fill import default_fill, fill_json, parse_fill
 from anyzarr.metadata._grid import parse_key_encoding
 from anyzarr.metadata._layout import Layout, make_layout

@@ -19,6 +19,8 @@ from anyzarr.metadata._check import as_int, as_list, as_mapping, invalid, named,
 from anyzarr.metadata._model import DataType
 
 __all__ = [
+    "MAX_DEPTH",
+    "ML_DTYPES",
     "Dialect",
     "data_type_json",
     "data_type_of",
@@ -26,10 +28,10 @@ __all__ = [
     "has_byte_order",
     "integer_range",
     "is_data_type_name",
+    "ml_dtype",
     "native",
     "parse_data_type",
-    "v2_data_type",
-    "v2_dtype_json",
+    "struct_type",
 ]
 
 Dialect = Literal["core", "zarr-python"]
@@ -43,7 +45,7 @@ _NUMPY: Mapping[str, str] = {
 }
 _NAMES: Mapping[str, str] = {code: name for name, code in _NUMPY.items()}
 
-_ML_DTYPES: Mapping[str, str] = {
+ML_DTYPES: Mapping[str, str] = {
     **{
         name: name
         for name in (
@@ -69,9 +71,8 @@ _TEXT_UNITS = "Y, M, W, D, h, m, s, ms, us, μs, ns, ps, fs, as, generic"
 _UNITS = frozenset([*_TEXT_UNITS.split(", "), "µs"])
 _INTEGER = re.compile(r"(u?)int([0-9]+)")
 _RAW = re.compile(r"r([0-9]{1,11})")
-_TYPESTR = re.compile(r"[<>|][biufcmMSUV][0-9]{0,10}(\[[0-9]{0,10}[a-zA-Zμµ]+\])?")
 _MAX_BYTES = 2**31 - 1
-_MAX_DEPTH = 16
+MAX_DEPTH = 16
 _REGISTRY = "known are the types of the Zarr core specification and the zarr-extensions registry"
 
 
@@ -80,9 +81,9 @@ def _string_dtype() -> np.dtype[Any]:
     return np.dtypes.StringDType() if hasattr(np.dtypes, "StringDType") else np.dtype(object)
 
 
-def _ml_dtype(name: str) -> np.dtype[Any]:
+def ml_dtype(name: str) -> np.dtype[Any]:
     module = require("ml_dtypes", extra="ml-dtypes", purpose=f"The data type {name!r}")
-    scalar_type = getattr(module, _ML_DTYPES[name], None)
+    scalar_type = getattr(module, ML_DTYPES[name], None)
     if scalar_type is None:
         raise UnsupportedError(
             f"The data type {name!r} needs a newer ml_dtypes than {module.__version__}; "
@@ -131,8 +132,8 @@ def parse_data_type(value: object, field: str = "data_type", *, depth: int = 0) 
         raise invalid(field, configuration, f"must be absent: {name} has none")
     if name in _NUMPY:
         return DataType(name, np.dtype(_NUMPY[name]))
-    if name in _ML_DTYPES:
-        return DataType(name, _ml_dtype(name))
+    if name in ML_DTYPES:
+        return DataType(name, ml_dtype(name))
     if name == "string":
         return DataType("string", _string_dtype())
     if name == "bytes":
@@ -177,8 +178,8 @@ def _parse_fixed_length(name: str, configuration: Mapping[str, Any], field: str)
 
 
 def _parse_struct(configuration: Mapping[str, Any], field: str, depth: int) -> DataType:
-    if depth >= _MAX_DEPTH:
-        raise invalid(field, configuration, f"must not be nested deeper than {_MAX_DEPTH} levels")
+    if depth >= MAX_DEPTH:
+        raise invalid(field, configuration, f"must not be nested deeper than {MAX_DEPTH} levels")
     field = f"{field}.fields"
     members: dict[str, DataType] = {}
     for index, entry in enumerate(as_list(configuration.get("fields"), field)):
@@ -189,7 +190,7 @@ def _parse_struct(configuration: Mapping[str, Any], field: str, depth: int) -> D
         if member.is_variable_length:
             raise invalid(f"{field}[{index}].data_type", spec, "must have a fixed size")
         members[label] = member
-    return _struct(members, field)
+    return struct_type(members, field)
 
 
 def _struct_field(entry: object, field: str) -> tuple[str, object]:
@@ -204,7 +205,7 @@ def _struct_field(entry: object, field: str) -> tuple[str, object]:
     return label, spec
 
 
-def _struct(members: Mapping[str, DataType], field: str) -> DataType:
+def struct_type(members: Mapping[str, DataType], field: str) -> DataType:
     if not members:
         raise invalid(field, [], "must have at least one field")
     dtype = np.dtype([(label, member.dtype) for label, member in members.items()])
@@ -219,7 +220,7 @@ def is_data_type_name(name: str) -> bool:
     name = _ALIASES.get(name, name)
     return (
         name in _NUMPY
-        or name in _ML_DTYPES
+        or name in ML_DTYPES
         or name in ("string", "bytes")
         or (_RAW.fullmatch(name) is not None)
     )
@@ -258,88 +259,6 @@ def _spelled(name: str, dialect: Dialect) -> Any:
         if raw := _RAW.fullmatch(name):
             return {"name": "raw_bytes", "configuration": {"length_bytes": int(raw[1]) // 8}}
     return name
-
-
-def v2_data_type(value: object, object_codec: str | None = None, field: str = "dtype") -> DataType:
-    """Return the data type that a v2 document's ``dtype`` means, byte order as declared.
-
-    Parameters
-    ----------
-    value
-        A typestr (``<u2``), or the list of fields of a structured type.
-    object_codec
-        Id of the filter that serialises objects, which tells what ``|O`` holds.
-    field
-        What the errors call it.
-    """
-    if isinstance(value, list):
-        return _v2_struct(value, field, 0)
-    if not isinstance(value, str):
-        raise invalid(field, value, "must be a typestr or a list of fields")
-    if value == "|O":
-        return _v2_object(object_codec, field)
-    if value in _ML_DTYPES:
-        return DataType(value, _ml_dtype(value))
-    if not _TYPESTR.fullmatch(value):
-        raise invalid(field, value, "must be a numpy typestr, such as <u2 or |b1")
-    try:
-        dtype = np.dtype(value)
-    except (TypeError, ValueError):
-        raise invalid(field, value, "must be a numpy typestr, such as <u2 or |b1") from None
-    return data_type_of(dtype, field)
-
-
-def _v2_object(object_codec: str | None, field: str) -> DataType:
-    if object_codec == "vlen-utf8":
-        return parse_data_type("string")
-    if object_codec == "vlen-bytes":
-        return parse_data_type("bytes")
-    if object_codec is None:
-        raise invalid(field, "|O", "must come with a filter that serialises objects (vlen-utf8)")
-    raise unsupported(
-        field,
-        "|O",
-        f"objects serialised by {object_codec!r} cannot be read; vlen-utf8 and vlen-bytes can",
-    )
-
-
-def _v2_struct(value: list[Any], field: str, depth: int) -> DataType:
-    if depth >= _MAX_DEPTH:
-        raise invalid(field, value, f"must not be nested deeper than {_MAX_DEPTH} levels")
-    members: dict[str, DataType] = {}
-    for index, entry in enumerate(value):
-        where = f"{field}[{index}]"
-        if not isinstance(entry, list) or len(entry) not in (2, 3) or not isinstance(entry[0], str):
-            raise invalid(where, entry, "must be a pair of name and type")
-        if len(entry) == 3:
-            raise unsupported(
-                where, entry, "fields that are arrays themselves are read by no engine"
-            )
-        if not entry[0] or entry[0] in members:
-            raise invalid(f"{where}[0]", entry[0], "must be a name, unique in its struct")
-        is_struct = isinstance(entry[1], list)
-        member = (_v2_struct(entry[1], f"{where}[1]", depth + 1) if is_struct
-                  else v2_data_type(entry[1], None, f"{where}[1]"))  # fmt: skip
-        members[entry[0]] = member
-    return _struct(members, field)
-
-
-def v2_dtype_json(data_type: DataType) -> Any:
-    """Return what a v2 document says for a data type: a typestr or a list of fields.
-
-    Raises
-    ------
-    UnsupportedError
-        v2 has no name for it.
-    """
-    dtype = data_type.dtype
-    if data_type.is_variable_length:
-        return "|O"
-    if data_type.name in _ML_DTYPES:
-        raise unsupported("dtype", data_type.name, "Zarr v2 has no name for it; use zarr_format=3")
-    if dtype.names is not None:
-        return [[n, v2_dtype_json(data_type_of(dtype[n]))] for n in dtype.names]
-    return dtype.str
 
 
 def data_type_of(dtype: npt.DTypeLike, field: str = "dtype") -> DataType:
@@ -382,7 +301,7 @@ def data_type_of(dtype: npt.DTypeLike, field: str = "dtype") -> DataType:
     code = "?" if kind == "b" else f"{kind}{size}"
     if code in _NAMES and dtype.isbuiltin != 2:
         return DataType(_NAMES[code], dtype)
-    for name, scalar_type in _ML_DTYPES.items():
+    for name, scalar_type in ML_DTYPES.items():
         if dtype.name == scalar_type:
             return DataType(name, dtype)
     remedy = 'name it "string" or "bytes" instead' if kind == "O" else _REGISTRY
@@ -397,7 +316,7 @@ def _struct_of(dtype: np.dtype[Any], field: str) -> DataType:
         members[label] = data_type_of(dtype[label], f"{field}[{label!r}]")
         if members[label].is_variable_length:
             raise unsupported(field, str(dtype), f"the field {label!r} has no fixed size")
-    packed = _struct(members, field)
+    packed = struct_type(members, field)
     if packed.dtype.itemsize != dtype.itemsize:
         raise unsupported(field, str(dtype), "Zarr packs fields without padding; use align=False")
     return packed

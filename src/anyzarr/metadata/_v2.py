@@ -7,7 +7,7 @@ from typing import Any
 
 from anyzarr.metadata._check import as_ints, as_list, as_mapping, invalid
 from anyzarr.metadata._codecs import V2_OBJECT_CODECS, v2_chain
-from anyzarr.metadata._dtypes import v2_data_type
+from anyzarr.metadata._dtypes_v2 import v2_data_type
 from anyzarr.metadata._fill import parse_fill
 from anyzarr.metadata._grid import regular_shape
 from anyzarr.metadata._model import ArrayMetadata, ChunkGrid, ChunkKeyEncoding, GroupMetadata
