@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import anyzarr
-from anyzarr.errors import NodeExistsError, UnsupportedError
+from anyzarr._progress import Progress
+from anyzarr.errors import ConflictError, NodeExistsError, UnsupportedError
 
 RNG = np.random.default_rng(0)
 
@@ -91,3 +92,20 @@ def test_what_cannot_be_one(tmp_path: Path) -> None:
         anyzarr.convert([tmp_path / "a.zarr", tmp_path / "old.zarr"], target, crop={"x": (0, 5)})
     with pytest.raises(NodeExistsError, match="are the same"):
         anyzarr.convert([tmp_path / "a.zarr", tmp_path / "old.zarr"], tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("target", ["all.zarr", "all.ozx"])
+def test_a_source_that_changes_meanwhile(tmp_path: Path, target: str) -> None:
+    plate(tmp_path / "a.zarr", ["A/1"])
+    plate(tmp_path / "b.zarr", ["A/2"])
+    array = anyzarr.open_array(tmp_path / "b.zarr", path="A/2/0/0", mode="r+")
+
+    def meanwhile(step: Progress) -> None:
+        array[0, 0, 0, 0, 0] = step.done_bytes % 60_000 + 1
+
+    with pytest.raises(ConflictError) as caught:
+        anyzarr.convert(
+            [tmp_path / "a.zarr", tmp_path / "b.zarr"], tmp_path / target, progress=meanwhile
+        )
+    assert caught.value.kind in {"source_changing", "conflict"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zarr", "b.zarr"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import anyzarr
 import anyzarr.vectors
 from anyzarr._convert import _hierarchy
+from anyzarr._progress import Progress
 from anyzarr.errors import ConflictError, CorruptDataError, MetadataError, UnsupportedError
 from anyzarr.vectors import _redo
 
@@ -149,3 +151,28 @@ def test_verify_compares_what_elements_point_to(
     with pytest.raises(CorruptDataError, match="not those of the source"):
         anyzarr.convert(data, tmp_path / "b", chunks=(2,), verify=True)
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [("file", "b.zarrvectors"), ("file", "b.ozx"), ("file", "b.ply"), ("store", "b.csv")],
+)
+def test_vectors_that_change_meanwhile(
+    points: Path, tmp_path: Path, kind: str, target: str
+) -> None:
+    source, table = points, tmp_path / "a.csv"
+    if kind == "file":
+        anyzarr.convert(points, table)
+        source = table
+
+    def meanwhile(step: Progress) -> None:
+        if kind == "file":
+            table.write_text(table.read_text() + "1,2,3\n")
+        else:
+            (points / "notes.txt").write_text(f"{step.done_bytes} {time.monotonic_ns()}")
+
+    with pytest.raises(ConflictError) as caught:
+        anyzarr.convert(source, tmp_path / target, progress=meanwhile)
+    assert caught.value.kind == "source_changing"
+    assert not (tmp_path / target).exists()
+    assert not list(tmp_path.glob(".*"))

@@ -10,7 +10,13 @@ from typing import Any
 from anyzarr.abc import ObjectInfo, Store
 from anyzarr.errors import ConflictError
 
-__all__ = ["fingerprint_of", "fingerprint_of_objects", "fingerprint_of_store", "require_unchanged"]
+__all__ = [
+    "fingerprint_of",
+    "fingerprint_of_objects",
+    "fingerprint_of_store",
+    "require_same",
+    "require_unchanged",
+]
 
 
 def fingerprint_of(files: Iterable[Path]) -> list[list[Any]]:
@@ -34,6 +40,32 @@ def fingerprint_of_objects(objects: Iterable[ObjectInfo]) -> list[list[Any]]:
         digest.update(f"{item.key}\0{item.size}\0{item.etag}\n".encode())
         n, size = n + 1, size + item.size
     return [[n, size, digest.hexdigest()]]
+
+
+def require_same(
+    before: list[list[Any]], now: list[list[Any]], files: Iterable[Path], name: str
+) -> None:
+    """Refuse files that are not what they were.
+
+    Parameters
+    ----------
+    before, now
+        Their fingerprints.
+    files, name
+        The files, and what the source is called where there are none.
+
+    Raises
+    ------
+    ConflictError
+        They have changed.
+    """
+    if now != before:
+        names = ", ".join(sorted({path.name for path in files})[:3]) or name
+        raise ConflictError(
+            f"the source changed while it was being converted ({names}), so the result may be "
+            "neither the old nor the new; convert again when nothing writes to it",
+            kind="source_changing",
+        )
 
 
 def require_unchanged(source: Store, before: list[list[Any]]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from anyzarr._convert._dry_run import ConversionPlan, plan_of
 from anyzarr._convert._execute import LONG_BYTES, RunOptions, job_of, run_job
+from anyzarr._convert._fingerprint import require_same
 from anyzarr._convert._image import (
     DEFAULT_VERSION,
     ImageOptions,
@@ -26,7 +27,6 @@ from anyzarr._convert._verify import Verification, verify
 from anyzarr._progress import Tracker
 from anyzarr._pyramid import default_memory
 from anyzarr.abc import Store
-from anyzarr.errors import ConflictError
 from anyzarr.readers import ImageSource
 from anyzarr.stores import MemoryStore
 
@@ -184,14 +184,8 @@ class ImageConversion:
             return verify(opened, self.tracker)
 
     def _require_unchanged(self, before: list[list[Any]]) -> None:
-        if self.ref.fingerprint(self.source) != before:
-            files = sorted({Path(path).name for path in self.source.files})
-            names = ", ".join(files[:3]) or self.ref.name
-            raise ConflictError(
-                f"the source changed while it was being converted ({names}), so the result may be "
-                "neither the old nor the new; convert again when nothing writes to it",
-                kind="source_changing",
-            )
+        now = self.ref.fingerprint(self.source)
+        require_same(before, now, map(Path, self.source.files), self.ref.name)
 
 
 def _is_long(opened: OpenJob) -> bool:

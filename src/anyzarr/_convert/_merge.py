@@ -12,6 +12,7 @@ from typing import Any
 from anyzarr._convert._copy import copy_contents
 from anyzarr._convert._dry_run import ConversionPlan
 from anyzarr._convert._dry_run_copy import plan_of_objects
+from anyzarr._convert._fingerprint import fingerprint_of_objects, require_unchanged
 from anyzarr._convert._journal import Notes
 from anyzarr._convert._target import ARCHIVE_SUFFIXES, Location, local_path
 from anyzarr._ozx import Contents, arrange, require_root
@@ -63,6 +64,8 @@ class MergeConversion:
             A source is no plate, or of another version than the first.
         NodeExistsError
             Two have a position of the same name.
+        ConflictError
+            A source changed meanwhile.
         """
         with self._opened() as (stores, plates, contents):
             self.tracker.start("merging", sum(each.total_bytes for each in contents))
@@ -71,7 +74,8 @@ class MergeConversion:
                 for plate, each in zip(plates[1:], contents[1:], strict=True):
                     merged.add_from(plate)
                     self.tracker.advance(each.total_bytes)
-                return sum(1 for _ in merged.positions())
+                n_positions = sum(1 for _ in merged.positions())
+        return n_positions
 
     def plan(self, workers: int | None) -> tuple[int, ConversionPlan]:
         """Return how many positions there would be, and what would be done.
@@ -101,9 +105,12 @@ class MergeConversion:
                 for one, source in zip(stores, self.sources, strict=True)
             ]
             self._require_apart(plates)
-            contents = [arrange(one.list()) for one in stores]
+            listed = [list(one.list()) for one in stores]
+            contents = [arrange(objects) for objects in listed]
             require_root(stores[0], contents[0])
             yield stores, plates, contents
+            for one, objects in zip(stores, listed, strict=True):
+                require_unchanged(one, fingerprint_of_objects(objects))
 
     def _require_apart(self, plates: Sequence[Plate]) -> None:
         """Refuse plates that cannot be one, before anything is written."""

@@ -13,6 +13,12 @@ from anyzarr._convert._changes import Changes
 from anyzarr._convert._destination import Destination
 from anyzarr._convert._file_source import SourceFile, find_file
 from anyzarr._convert._file_target import file_target, format_of_target
+from anyzarr._convert._fingerprint import (
+    fingerprint_of,
+    fingerprint_of_store,
+    require_same,
+    require_unchanged,
+)
 from anyzarr._convert._image import ImageOptions
 from anyzarr._convert._journal import Notes
 from anyzarr._convert._report import ConversionReport
@@ -113,27 +119,29 @@ class VectorConversion:
     def run(self, destination: Destination) -> ConversionReport:
         """Do it; the destination is for a store that is written."""
         if self.writes is None:
-            with self._opened() as source:
-                return self._to_store(source, destination)
+            with self._opened() as (source, require_same):
+                return self._to_store(source, require_same, destination)
         return self._to_file(self.writes)
 
     @contextmanager
-    def _opened(self) -> Iterator[VectorSource]:
+    def _opened(self) -> Iterator[tuple[VectorSource, Callable[[], None]]]:
+        """Yield the source, and what refuses it where it is not any more what it was."""
         if self.reads is None:
             self._refuse([*self.options.given, *self.changes.names], "files that become a store")
-            with closing(StoredSource(self.source.open("r"))) as source:
-                yield source
+            store = self.source.open("r")
+            before = fingerprint_of_store(store)
+            with closing(StoredSource(store)) as source:
+                yield source, lambda: require_unchanged(store, before)
             return
         kind = self.reads.kind
         if kind.open is None:
             raise UnsupportedError(
                 f"{kind.name} is written and not read, so {str(self.source)!r} cannot be a source"
             )
-        with (
-            self.reads.fetched(Tracker(self.progress)) as path,
-            closing(kind.open(path, self._format_options())) as source,
-        ):
-            yield source
+        with self.reads.fetched(Tracker(self.progress)) as path:
+            require_same = _files_stay(path)
+            with closing(kind.open(path, self._format_options())) as source:
+                yield source, require_same
 
     def _advance(self, facts: VectorFacts) -> Callable[[int], None]:
         """Return what is told how many vertices are done."""
@@ -153,7 +161,9 @@ class VectorConversion:
                 f"{self.target} as it is; leave it out"
             )
 
-    def _to_store(self, source: VectorSource, destination: Destination) -> ConversionReport:
+    def _to_store(
+        self, source: VectorSource, require_same: Callable[[], None], destination: Destination
+    ) -> ConversionReport:
         facts, images = source.facts, self.images
         advance, bins = self._advance(facts), self.options.bin_shape
         options = StoreOptions(
@@ -167,7 +177,9 @@ class VectorConversion:
         )
 
         def write(store: Store, *, notes: Notes) -> Written:
-            return write_store(source, store, options, advance)
+            written = write_store(source, store, options, advance)
+            require_same()
+            return written
 
         done = destination.deliver(write)
         report = self._report(facts, done.size_bytes, done.n_objects)
@@ -184,11 +196,12 @@ class VectorConversion:
         with file_target(
             self.target, kind, overwrite=self.overwrite, tracker=Tracker(self.progress)
         ) as staging:
-            with self._opened() as source:
+            with self._opened() as (source, require_same):
                 facts = source.facts
                 kind.require(facts)
                 advance = self._advance(facts)
                 warnings = kind.write(source, staging, self._format_options(), advance)
+                require_same()
             size, n = _size(staging)
         return replace(self._report(facts, size, n), warnings=(*facts.warnings, *warnings))
 
@@ -233,6 +246,16 @@ def _stem(location: Location) -> str | None:
     if not isinstance(location.value, str | os.PathLike):
         return None
     return parse_location(location.value).object_name.partition(".")[0] or None
+
+
+def _files_stay(path: Path) -> Callable[[], None]:
+    """Return what refuses a file, or a folder of files, that is not any more what it is now."""
+
+    def files() -> list[Path]:
+        return [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+
+    before = fingerprint_of(files())
+    return lambda: require_same(before, fingerprint_of(files()), [path], path.name)
 
 
 def _size(path: Path) -> tuple[int, int]:
