@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from anyzarr._info._models import StoredSize
 from anyzarr.abc import Store
+from anyzarr.stores._keys import is_document_key
 
 __all__ = ["stored_size"]
-
-_DOCUMENTS = frozenset({"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"})
 
 
 def stored_size(store: Store, path: str) -> StoredSize | None:
@@ -19,7 +18,7 @@ def stored_size(store: Store, path: str) -> StoredSize | None:
         return None
     n_chunks = n_bytes = 0
     for stored in store.list(f"{path}/" if path else ""):
-        if stored.key.rpartition("/")[2] not in _DOCUMENTS:
+        if not is_document_key(stored.key):
             n_chunks += 1
             n_bytes += stored.size
     return StoredSize(n_chunks, n_bytes)

@@ -12,10 +12,9 @@ from anyzarr.crud._nodes import Document, encode_node, normalize_path
 from anyzarr.errors import ConflictError, NodeExistsError
 from anyzarr.stores import join
 
-__all__ = ["create_new_nodes", "is_document_key", "read_documents"]
+__all__ = ["create_new_nodes", "read_documents"]
 
 _REMOTE_WRITES = 32
-_DOCUMENTS = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
 
 
 def read_documents(store: Store, paths: Sequence[str]) -> list[Document | None]:
@@ -102,8 +101,3 @@ class _Put:
                 store=str(self._store.spec),
                 path=path,
             ) from error
-
-
-def is_document_key(key: str) -> bool:
-    """Return whether a key is that of a metadata document rather than of a chunk."""
-    return key.rpartition("/")[2] in _DOCUMENTS

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from anyzarr._parallel import for_each
 from anyzarr.abc import Store
-from anyzarr.crud._batch import is_document_key
 from anyzarr.errors import StoreError
+from anyzarr.stores._keys import is_document_key
 
 __all__ = ["copy_objects", "link_folder"]
 

@@ -15,10 +15,10 @@ from anyzarr.errors import ConflictError
 from anyzarr.metadata import ArrayMetadata, parse_array
 from anyzarr.ome._upgrade_arrays import CopyOptions, new_documents
 from anyzarr.ome._upgrade_plan import UpgradePlan
+from anyzarr.stores._keys import DOCUMENTS, is_document_key
 
 __all__ = ["copy_upgraded", "new_key", "other_keys"]
 
-_DOCUMENTS = {"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"}
 _LEAST_WORKERS = 8  # waiting for a network costs no processor
 
 
@@ -73,7 +73,7 @@ def new_key(
 ) -> str | None:
     """Return the key of the same chunk at the target; None: the object is no chunk."""
     rest = key[len(prefix) :]
-    if rest in _DOCUMENTS:
+    if rest in DOCUMENTS:
         return None
     if before.key_encoding == after.key_encoding:
         return key
@@ -92,7 +92,7 @@ def _copyother_keys(source: Store, target: Store, path: str, plan: UpgradePlan) 
 def other_keys(source: Store, path: str, nodes: set[str]) -> Iterator[str]:
     level = source.list_level(f"{path}/" if path else "")
     for key in level.keys:
-        if key.rpartition("/")[2] not in _DOCUMENTS:
+        if not is_document_key(key):
             yield key
     folders = [prefix for prefix in level.prefixes if prefix.rstrip("/") not in nodes]
     inside = itertools.chain.from_iterable(source.list(prefix) for prefix in folders)

@@ -9,7 +9,7 @@ from typing import Any
 
 from anyzarr import crud
 from anyzarr.abc import Store
-from anyzarr.crud._batch import create_new_nodes, is_document_key, read_documents
+from anyzarr.crud._batch import create_new_nodes, read_documents
 from anyzarr.errors import NodeExistsError
 from anyzarr.metadata import group_document
 from anyzarr.ome._documents import ome_of
@@ -19,6 +19,7 @@ from anyzarr.ome._position import Position
 from anyzarr.ome._versions import zarr_format_of
 from anyzarr.ome._well_model import FieldOfView, WellMetadata
 from anyzarr.stores import join
+from anyzarr.stores._keys import is_document_key
 
 __all__ = ["Writer"]
 

@@ -18,7 +18,8 @@ from anyzarr._atomic import is_held
 from anyzarr._os_errors import because
 from anyzarr._url import parse_location
 from anyzarr.errors import NodeNotFoundError, StoreError, UnsupportedError
-from anyzarr.stores._debris_names import DOCUMENTS, Kind, kind_of
+from anyzarr.stores._debris_names import Kind, kind_of
+from anyzarr.stores._keys import DOCUMENTS
 from anyzarr.stores._open_files import open_files
 
 __all__ = ["MIN_AGE_SECONDS", "Debris", "find_debris", "remove_debris"]

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from anyzarr._atomic import SET_ASIDE, STAGED
+from anyzarr.stores._keys import DOCUMENTS
 from anyzarr.stores._local_files import TEMPORARY
 
-__all__ = ["DOCUMENTS", "Kind", "kind_of"]
-
-DOCUMENTS: Final = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
-"""Whoever holds one of these is a node, and what lies below it is of a hierarchy."""
+__all__ = ["Kind", "kind_of"]
 
 _DOCUMENT_STEMS: Final = DOCUMENTS | {"zarr"}
 _KEY: Final = re.compile(r"(?:c[./])?\d+(?:\.\d+)*|c")

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import functools
+from typing import Final
 
 from anyzarr.errors import StoreError
 
-__all__ = ["as_prefix", "is_key", "join", "validate_key", "validate_prefix"]
+__all__ = [
+    "DOCUMENTS",
+    "as_prefix",
+    "is_document_key",
+    "is_key",
+    "join",
+    "validate_key",
+    "validate_prefix",
+]
+
+DOCUMENTS: Final = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
+"""Names of metadata documents, of Zarr v2 and v3."""
 
 _BAD_SEGMENTS = frozenset({"", ".", ".."})
 
@@ -18,6 +30,11 @@ def _is_path(text: str) -> bool:
 
 def is_key(key: object) -> bool:
     return isinstance(key, str) and _is_path(key)
+
+
+def is_document_key(key: str) -> bool:
+    """Return whether a key is that of a metadata document rather than of a chunk."""
+    return key.rpartition("/")[2] in DOCUMENTS
 
 
 def validate_key(key: str, *, store: str | None = None) -> str:

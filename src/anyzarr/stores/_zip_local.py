@@ -6,14 +6,12 @@ import bisect
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
+from anyzarr.stores._keys import is_document_key
 from anyzarr.stores._zip_entries import DEFLATED, STORED, Directory, Entry
 from anyzarr.stores._zip_source import OpenFile
 
 __all__ = ["LocalArchive", "is_plain"]
-
-_DOCUMENTS: Final = frozenset({".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +53,7 @@ class LocalArchive:
         return sorted(
             key
             for key, entry in self.directory.entries.items()
-            if not is_plain(entry) and key.rpartition("/")[2] not in _DOCUMENTS
+            if not is_plain(entry) and not is_document_key(key)
         )
 
 
