@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import numpy as np
 import pytest
 
@@ -12,29 +10,11 @@ from anyzarr.errors import CorruptDataError, MetadataError, SelectionError, Unsu
 from anyzarr.metadata import array_document
 from anyzarr.stores import MemoryStore
 
-ENGINES = [
-    pytest.param(
-        "native",
-        marks=pytest.mark.skipif(
-            find_spec("anyzarr_native") is None, reason="the native engine is not built"
-        ),
-    ),
-    "zarr",
-    "zarrs",
-    "tensorstore",
-    "zarrs-python",
-]
-
 
 def array(**options):
     return array_document(
         **{"shape": (5, 7), "dtype": "uint16", "chunks": (2, 3), "fill_value": 9, **options}
     )
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request):
-    return request.param
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from anyzarr.crud._guarded import _Guarded
 from anyzarr.errors import ConflictError
 from anyzarr.stores import LocalStore, MemoryStore, open_store
 
+from .._clients import distinct, together  # noqa: TID252 (tests are no installed package)
 from .._counts import record_counts  # noqa: TID252 (tests are no installed package)
 from . import _writer
 from ._writer import create
@@ -61,27 +60,9 @@ def test_the_regions_share_shards_and_no_elements() -> None:
 def test_threads_lose_nothing(kind: str, engine: str, tmp_path: Path) -> None:
     store = MemoryStore() if kind == "memory" else LocalStore(str(tmp_path / "a"))
     array = create(store, engine=engine)
-    run_together([lambda n=n: _writer.write(array, n, THREADS) for n in range(THREADS)])
+    together([lambda n=n: _writer.write(array, n, THREADS) for n in range(THREADS)])
     assert record_wrong(array, f"{THREADS} threads") == 0
     assert array.write_guarantee == ("this process" if kind == "memory" else "this host")
-
-
-def run_together(works: list[Callable[[], object]]) -> None:
-    errors: list[BaseException] = []
-
-    def guarded(work: Callable[[], object]) -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - raised below
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for error in errors:
-        raise error
 
 
 def run_processes(location: str, engine: str, n: int, options: str = "{}") -> None:
@@ -111,23 +92,10 @@ def test_clients_of_an_object_store_lose_nothing(s3: Any) -> None:
     def work(number: int) -> None:
         _writer.write(anyzarr.open_array(stores[number], mode="r+"), number, CLIENTS)
 
-    run_together([lambda n=n: work(n) for n in range(CLIENTS)])
+    together([lambda n=n: work(n) for n in range(CLIENTS)])
     array = anyzarr.open(location, mode="r", **s3.options)
     assert record_wrong(array, f"{CLIENTS} clients of S3") == 0
     assert array.write_guarantee == "every writer"
-
-
-def distinct(store: Any, number: int) -> Any:
-    """Return a store of another address over the same objects, which shares no lock."""
-
-    class Distinct(type(store)):
-        @property
-        def url(self) -> str:
-            return f"client-{number}:{super().url}"
-
-    twin = Distinct.__new__(Distinct)
-    twin.__dict__.update(store.__dict__)
-    return twin
 
 
 def test_processes_on_an_object_store_lose_nothing(s3: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -15,27 +14,9 @@ from anyzarr.errors import CorruptDataError, MetadataError, SelectionError
 from anyzarr.metadata import array_document
 from anyzarr.stores import LocalStore, MemoryStore
 
-ENGINES = [
-    pytest.param(
-        "native",
-        marks=pytest.mark.skipif(
-            find_spec("anyzarr_native") is None, reason="the native engine is not built"
-        ),
-    ),
-    "zarr",
-    "zarrs",
-    "tensorstore",
-    "zarrs-python",
-]
-
 
 def array(**options):
     return array_document(**{"shape": (9, 11), "dtype": "int32", "chunks": (4, 3), **options})
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request):
-    return request.param
 
 
 SELECTIONS = [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +14,7 @@ from anyzarr.abc import ABSENT
 from anyzarr.errors import ConflictError, NodeNotFoundError
 from anyzarr.stores import open_store
 
+from .._clients import distinct, together  # noqa: TID252 (tests are no installed package)
 from ._remote import BACKENDS, is_put, new_store, options_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
@@ -165,37 +164,6 @@ def test_deleting_what_somebody_else_deletes(service: Any) -> None:
 
 
 # ------------------------------------------------------------------------------ many clients
-
-
-def together(works: list[Callable[[], object]]) -> None:
-    errors: list[BaseException] = []
-
-    def guarded(work: Callable[[], object]) -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - raised below
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for error in errors:
-        raise error
-
-
-def distinct(store: Any, number: int) -> Any:
-    """Return a store of another address over the same objects, which shares no lock."""
-
-    class Distinct(type(store)):
-        @property
-        def url(self) -> str:
-            return f"client-{number}:{super().url}"
-
-    twin = Distinct.__new__(Distinct)
-    twin.__dict__.update(store.__dict__)
-    return twin
 
 
 def test_clients_lose_nothing(service: Any) -> None:
