@@ -21,26 +21,12 @@ from anyzarr.abc import Box, Store  # noqa: E402
 from anyzarr.engines import get_engine  # noqa: E402
 from anyzarr.engines._tensorstore_kvstore import kvstore_of  # noqa: E402
 from anyzarr.errors import CorruptDataError, ReadOnlyError, UnsupportedError  # noqa: E402
-from anyzarr.metadata import ArrayMetadata, array_document, parse_array  # noqa: E402
+from anyzarr.metadata import ArrayMetadata  # noqa: E402
 from anyzarr.stores import LocalStore, MemoryStore, ObstoreStore, ZipStore  # noqa: E402
 
+from ._arrays import array, values, write  # noqa: E402
+
 ENGINE = get_engine("tensorstore")
-
-
-def array(dtype: Any = "uint16", **options: Any) -> ArrayMetadata:
-    options = {"shape": (7, 5), "chunks": (4, 4), "fill_value": 0, **options}
-    return parse_array(array_document(dtype=dtype, **options))
-
-
-def values(metadata: ArrayMetadata) -> np.ndarray[Any, Any]:
-    count = np.arange(1, np.prod(metadata.shape, dtype=int) + 1)
-    return count.reshape(metadata.shape).astype(metadata.dtype)
-
-
-def write(metadata: ArrayMetadata, store: Store, path: str = "") -> np.ndarray[Any, Any]:
-    written = values(metadata)
-    get_engine("zarr").open(metadata, store, path).write(Box.full(metadata.shape), written)
-    return written
 
 
 def read(metadata: ArrayMetadata, store: Store, path: str = "") -> np.ndarray[Any, Any]:
