@@ -18,6 +18,8 @@ import tifffile
 
 import anyzarr
 from anyzarr import _atomic
+from anyzarr._convert._refusals import refuse_remote_images
+from anyzarr._convert._target import Location
 from anyzarr._progress import Progress
 from anyzarr.errors import (
     AnyzarrError,
@@ -482,3 +484,23 @@ def test_what_was_replaced_is_not_gone_on_with(tiff: Path, hierarchy: Path, tmp_
     anyzarr.convert(tiff, target, resume=True)
     assert not (target / "9").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.zarr"]
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tiff", "run_{t}.tif", "a.nd2", "a.npy"])
+def test_image_files_elsewhere_are_told_to_be_copied(tmp_path: Path, name: str) -> None:
+    for base in ("s3://nobody/runs/", "https://localhost:1/", "gs://nobody/"):
+        with pytest.raises(UnsupportedError, match="copy it"):
+            anyzarr.convert(f"{base}{name}", tmp_path / "out.zarr")
+        refuse_remote_images(Location(f"{base}{name}|zarr3:", None, {}))  # it may be Zarr
+    assert not (tmp_path / "out.zarr").exists()
+
+
+@pytest.mark.parametrize("target", ["out.zarr", "out.ozx"])
+def test_the_format_that_a_source_is_said_to_be_of(
+    hierarchy: Path, tmp_path: Path, target: str
+) -> None:
+    with pytest.raises(MetadataError) as caught:
+        anyzarr.convert(f"{hierarchy}|zarr2:", tmp_path / target)
+    assert caught.value.kind == "zarr_format"
+    assert not (tmp_path / target).exists()
+    assert anyzarr.convert(f"{hierarchy}|zarr3:", tmp_path / target).n_objects > 3

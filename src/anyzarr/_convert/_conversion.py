@@ -17,7 +17,12 @@ from anyzarr._convert._images import ImageConversion, RunOptions, Written
 from anyzarr._convert._job import SourceRef
 from anyzarr._convert._layout import Layout, lay_out
 from anyzarr._convert._merge import MergeConversion, are_hierarchies
-from anyzarr._convert._refusals import refuse_for_zarr, refuse_sharing, require_apart
+from anyzarr._convert._refusals import (
+    refuse_for_zarr,
+    refuse_remote_images,
+    refuse_sharing,
+    require_apart,
+)
 from anyzarr._convert._report import ConversionReport, Kind
 from anyzarr._convert._store_source import StoreRef, bdv_xml_beside, name_of
 from anyzarr._convert._taken_over import TakenOver
@@ -96,6 +101,7 @@ class Conversion:
                 f"{str(self.target)!r} is the name of an image file, and only OME-Zarr is written; "
                 "give a target that ends in .zarr or .ozx"
             )
+        refuse_remote_images(self.source)
         require_apart(self.source, self.target, path)
         if path is not None and self._destination.makes_archive:
             _atomic.require_free(path, overwrite=self.overwrite)

@@ -7,10 +7,13 @@ from typing import Any
 
 from anyzarr._convert._execute import RunOptions
 from anyzarr._convert._target import Location, local_base
+from anyzarr._url import parse_location
 from anyzarr.abc import Store
 from anyzarr.errors import MetadataError, NodeExistsError, UnsupportedError
+from anyzarr.readers import is_image_name
+from anyzarr.vectors.formats import format_of_name
 
-__all__ = ["refuse_for_zarr", "refuse_sharing", "require_apart"]
+__all__ = ["refuse_for_zarr", "refuse_remote_images", "refuse_sharing", "require_apart"]
 
 
 def refuse_for_zarr(source: Location, **given: Any) -> None:
@@ -26,6 +29,27 @@ def refuse_for_zarr(source: Location, **given: Any) -> None:
         raise UnsupportedError(
             f"{source} is Zarr and is taken over as it is, so {', '.join(asked)} cannot "
             "be changed on the way; leave it out"
+        )
+
+
+def refuse_remote_images(source: Location) -> None:
+    """Refuse an image file that is an object of a store, by its name.
+
+    Raises
+    ------
+    UnsupportedError
+        It is called like one.
+    """
+    if source.backend is not None or not isinstance(source.value, str):
+        return
+    parsed = parse_location(source.value)
+    if parsed.is_local or parsed.adapters or parsed.zarr_format is not None:
+        return
+    name = parsed.object_name
+    if is_image_name(name) and format_of_name(name) is None:
+        raise UnsupportedError(
+            f"{source} is called like an image file, and such are read from local folders: copy it "
+            "to one first; if it is Zarr, say so by its location: |zarr3: or |zarr2:"
         )
 
 

@@ -127,7 +127,9 @@ class TakenOver:
         )
 
     def _require_format(self) -> None:
-        """Refuse to take over what is of another format than the target's location tells."""
+        """Refuse to take over what is of another format than a location tells."""
+        if self.source.zarr_format is not None:
+            crud.read_metadata(self.store)  # which holds it to that
         told = self.destination.target.zarr_format
         found = None if told is None else crud.read_metadata(self.store)["zarr_format"]
         if found != told:
