@@ -14,7 +14,7 @@ from anyzarr.abc import Ragged
 from anyzarr.errors import MetadataError
 from anyzarr.stores import join
 from anyzarr.vectors._blobs import Ints, Origin
-from anyzarr.vectors._cells import CellArray, ShardShape, Storage
+from anyzarr.vectors._cells import CellArray
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata
 from anyzarr.vectors._fragments import FragmentTable
 from anyzarr.vectors._geometry import Geometry
@@ -22,6 +22,7 @@ from anyzarr.vectors._grid import CellGrid, Coords
 from anyzarr.vectors._merge import join_blobs, keep_bytes
 from anyzarr.vectors._objects_write import Documents
 from anyzarr.vectors._scatter import Scattered
+from anyzarr.vectors._storage import ShardShape, Storage
 
 __all__ = ["Job", "Kind", "Mode", "OutOfBounds", "Part", "Pieces", "WriteOptions", "WriteSummary"]
 

@@ -20,7 +20,7 @@ from anyzarr.crud._nodes import changing
 from anyzarr.errors import CorruptDataError, UnsupportedError
 from anyzarr.stores import join
 from anyzarr.vectors._blobs import Ints, Origin
-from anyzarr.vectors._cells import CellArray, Storage, arrays_at_once
+from anyzarr.vectors._cells import CellArray, arrays_at_once
 from anyzarr.vectors._grid import Coords
 from anyzarr.vectors._job import Part
 from anyzarr.vectors._level import StoredLevel
@@ -30,6 +30,7 @@ from anyzarr.vectors._parts import put_parts, write_parts
 from anyzarr.vectors._read_links import StoredLinks
 from anyzarr.vectors._scatter import stable_order
 from anyzarr.vectors._scatter_links import LinkCells, groups_of
+from anyzarr.vectors._storage import Storage
 from anyzarr.vectors._turns import one_writer
 from anyzarr.vectors._whole import Places
 

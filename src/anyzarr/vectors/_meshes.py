@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from anyzarr.errors import MetadataError
 from anyzarr.vectors._blobs import Ints
-from anyzarr.vectors._cells import ShardShape
 from anyzarr.vectors._job import Mode, OutOfBounds, WriteOptions, WriteSummary
 from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, read_level
 from anyzarr.vectors._objects_input import Groups
@@ -19,6 +18,7 @@ from anyzarr.vectors._query import BoxMode, Query
 from anyzarr.vectors._read_links import LINK_NODES
 from anyzarr.vectors._read_networks import read_network
 from anyzarr.vectors._results import Result
+from anyzarr.vectors._storage import ShardShape
 from anyzarr.vectors._write_networks import MESH, network_geometry, write_network
 
 __all__ = ["Mesh", "read_mesh", "select_mesh", "write_mesh"]

@@ -14,7 +14,7 @@ from anyzarr._nodes import Array, Group, create_group, open_group, open_group_wi
 from anyzarr.errors import MetadataError, UnsupportedError
 from anyzarr.metadata import group_document
 from anyzarr.stores import join
-from anyzarr.vectors._cells import CellArray, ShardShape, Storage
+from anyzarr.vectors._cells import CellArray
 from anyzarr.vectors._constants import GEOMETRY_TYPES, KNOWN_CAPABILITIES, LINKS_CONVENTIONS
 from anyzarr.vectors._documents import (
     LevelMetadata,
@@ -24,6 +24,7 @@ from anyzarr.vectors._documents import (
 )
 from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._settle import completed
+from anyzarr.vectors._storage import ShardShape, Storage
 
 __all__ = [
     "create_store",

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from anyzarr.errors import MetadataError
-from anyzarr.vectors._cells import ShardShape
 from anyzarr.vectors._crossing import vertices_met
 from anyzarr.vectors._gather import gather_cells, gather_objects, gather_rows, owners_of
 from anyzarr.vectors._geometry import Column, Geometry, as_columns
@@ -27,6 +26,7 @@ from anyzarr.vectors._objects_input import (
 )
 from anyzarr.vectors._replace import write_geometry
 from anyzarr.vectors._results import Result
+from anyzarr.vectors._storage import ShardShape
 from anyzarr.vectors._target import target_of
 
 __all__ = [

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from anyzarr.vectors._blobs import Ints
-from anyzarr.vectors._cells import ShardShape
 from anyzarr.vectors._job import Mode, OutOfBounds, WriteOptions, WriteSummary
 from anyzarr.vectors._level import BoundingBox, Names, StoredLevel, read_level
 from anyzarr.vectors._objects_input import Groups
@@ -20,6 +19,7 @@ from anyzarr.vectors._query import BoxMode, Query
 from anyzarr.vectors._read_links import LINK_NODES
 from anyzarr.vectors._read_paths import read_paths
 from anyzarr.vectors._results import Result
+from anyzarr.vectors._storage import ShardShape
 from anyzarr.vectors._write_paths import path_geometry, path_kind, polyline_columns, write_paths
 
 __all__ = ["Polylines", "read_polylines", "select_polylines", "write_polylines"]

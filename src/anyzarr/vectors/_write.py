@@ -17,7 +17,7 @@ from anyzarr.metadata import ArrayMetadata
 from anyzarr.stores import join
 from anyzarr.vectors._attributes import encode_column
 from anyzarr.vectors._blobs import Origin
-from anyzarr.vectors._cells import CellArray, Storage
+from anyzarr.vectors._cells import CellArray
 from anyzarr.vectors._completed import (
     commit_fragments,
     mark_levels_stale,
@@ -42,6 +42,7 @@ from anyzarr.vectors._redo import decided_together, redo
 from anyzarr.vectors._regrow import make_room
 from anyzarr.vectors._scatter import scatter
 from anyzarr.vectors._settle import settle
+from anyzarr.vectors._storage import Storage
 from anyzarr.vectors._turns import Turn, one_writer
 
 __all__ = [

@@ -12,12 +12,12 @@ import numpy as np
 from anyzarr._nodes import create_group
 from anyzarr.abc import Store
 from anyzarr.errors import UnsupportedError
-from anyzarr.vectors._cells import ShardShape
 from anyzarr.vectors._documents import RootMetadata
 from anyzarr.vectors._geometry import Geometry
 from anyzarr.vectors._grid import Bounds
 from anyzarr.vectors._job import Kind, WriteOptions
 from anyzarr.vectors._points import INPUT_ORDER, POINTS
+from anyzarr.vectors._storage import ShardShape
 from anyzarr.vectors._target import chunk_shape_for
 from anyzarr.vectors._write import write_level
 from anyzarr.vectors._write_networks import GRAPH, MESH, SKELETON, tree_geometry
