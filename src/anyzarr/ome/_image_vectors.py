@@ -16,7 +16,7 @@ from anyzarr.ome._axes import Axis, metres
 from anyzarr.ome._image_placement import ImagePlacement
 from anyzarr.stores import join
 from anyzarr.vectors import ZVStore, is_vector_store, open_zv
-from anyzarr.vectors._open import create_store_below
+from anyzarr.vectors._create import create_store_below
 
 __all__ = ["ImageVectors", "VectorStores"]
 

@@ -9,6 +9,7 @@ from anyzarr.vectors._constants import (
     CAP_SHARED_VERTEX_GROUPS,
     FORMAT_VERSION,
 )
+from anyzarr.vectors._create import create_store
 from anyzarr.vectors._documents import LevelMetadata, RootMetadata, is_vector_store
 from anyzarr.vectors._edit import EditSummary, delete_objects
 from anyzarr.vectors._edit_attributes import set_object_attributes, set_vertex_attributes
@@ -30,7 +31,7 @@ from anyzarr.vectors._linked import (
     write_level_links,
 )
 from anyzarr.vectors._meshes import Mesh, read_mesh, write_mesh
-from anyzarr.vectors._open import create_store, open_store
+from anyzarr.vectors._open import open_store
 from anyzarr.vectors._own_levels import add_resolution_level
 from anyzarr.vectors._points import Points, read_points, write_points
 from anyzarr.vectors._polylines import Polylines, read_polylines, write_polylines
