@@ -282,3 +282,18 @@ def test_plate_and_rgb_are_passed_on(run: Run, tmp_path: Path) -> None:
     ).json  # fmt: skip
     assert report["layout"] == "plate"
     assert report["axes"] == ["y", "x"]
+
+
+def test_what_merging_plates_would_do(run: Run, tmp_path: Path) -> None:
+    for well in ("1", "2"):
+        with anyzarr.open_ome_zarr(tmp_path / well, layout="hcs", mode="w") as plate:
+            plate.create_position("A", well, "0").create_image("0", np.ones((1, 1, 1, 9, 9), "u1"))
+    arguments = ("convert", tmp_path / "1", tmp_path / "2", tmp_path / "all")
+    planned = run(*arguments, "--dry-run")
+    assert planned.code == 0
+    assert "2 positions" in planned.out
+    assert "10 objects" in planned.out
+    assert not (tmp_path / "all").exists()
+    done = run(*arguments)
+    assert "2 positions" in done.out
+    assert "10 objects" in done.out

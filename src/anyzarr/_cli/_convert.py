@@ -321,7 +321,7 @@ def _report_rows(report: ConversionReport) -> list[tuple[str, str]]:
         kind = "first image" if report.n_images > 1 else "image"
         rows.append((kind, f"{', '.join(f'{a} {n}' for a, n in sizes)}, {report.dtype}"))
         rows.append(("levels", ", ".join(fmt.extent(shape) for shape in report.level_shapes)))
-    if report.kind == "merge":
+    if report.layout == "plate" and report.n_images and not report.level_shapes:  # several, merged
         rows.append(("plate", fmt.count(report.n_images, "position")))
     if report.geometry_type is not None:
         told = f"{fmt.count(report.vertex_count, 'vertex', 'vertices')}, {report.dtype}"
