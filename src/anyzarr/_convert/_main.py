@@ -198,23 +198,35 @@ def convert(
     if isinstance(source, list | tuple) and len(source) == 1:
         source = source[0]
     options = ImageOptions(
-        chunks, shards, compressor, levels, method, name, version, engine_name(engine),
-        None if memory is None else run_options.memory_bytes_each, zarr_format,
-    )  # fmt: skip
-    conversion = Conversion(
-        Location(source, source_backend, source_options),
-        Location(target, backend, backend_kwargs),
-        overwrite,
-        options,
-        run_options,
-        dry_run,
-        series,
-        axes,
-        parse_changes(scale=scale, channels=channels, crop=crop, dtype=dtype, rgb=rgb),
-        None if plate is None else plate_of(plate),
-        VectorOptions(columns, chunk_shape, bin_shape, preserve_order),
-        progress,
+        chunks=chunks,
+        shards=shards,
+        compressor=compressor,
+        levels=levels,
+        method=method,
+        name=name,
+        version=version,
+        engine=engine_name(engine),
+        memory_bytes=None if memory is None else run_options.memory_bytes_each,
+        zarr_format=zarr_format,
     )
+    conversion = Conversion(
+        source=Location(source, source_backend, source_options),
+        target=Location(target, backend, backend_kwargs),
+        overwrite=overwrite,
+        options=options,
+        run_options=run_options,
+        dry_run=dry_run,
+        series=series,
+        axes=axes,
+        changes=parse_changes(scale=scale, channels=channels, crop=crop, dtype=dtype, rgb=rgb),
+        plate=None if plate is None else plate_of(plate),
+        vectors=VectorOptions(columns, chunk_shape, bin_shape, preserve_order),
+        progress=progress,
+    )
+    return _timed(conversion, split)
+
+
+def _timed(conversion: Conversion, split: Literal["positions"] | None) -> ConversionReport:
     conversion.check()
     started = time.perf_counter()
     report = conversion.run() if split is None else convert_apart(conversion, split)
