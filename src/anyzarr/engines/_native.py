@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -37,15 +37,11 @@ from anyzarr.engines._native_ragged import (
     new_references,
     to_array,
 )
+from anyzarr.engines._native_wanted import Wanted, by_dimension, wanted_elements, wanted_of
 from anyzarr.engines._snapshots import Snapshots
 from anyzarr.errors import AnyzarrError, MetadataError, StoreError, UnsupportedError
 from anyzarr.indexing import Points, Span
-from anyzarr.metadata import (
-    ArrayMetadata,
-    DataType,
-    single_chunk,
-    to_v3_equivalent,
-)
+from anyzarr.metadata import ArrayMetadata, DataType, single_chunk, to_v3_equivalent
 from anyzarr.metadata._codecs import byte_orders
 
 if TYPE_CHECKING:
@@ -114,45 +110,6 @@ def _reason(metadata: ArrayMetadata) -> str | None:
 def _memory(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the array in a dtype that every version of numpy hands out as a buffer."""
     return array if array.dtype.kind in "biufc" else array.view(f"V{array.dtype.itemsize}")
-
-
-class _Wanted(NamedTuple):
-    """A selection as the core takes it: a box, and points for some of its dimensions."""
-
-    start: tuple[int, ...]
-    stop: tuple[int, ...]
-    step: tuple[int, ...]
-    points: list[tuple[tuple[int, ...], list[npt.NDArray[np.int64]], tuple[int, ...]]] | None = None
-
-
-def _wanted(factors: Sequence[Span | Points]) -> _Wanted:
-    spans = {factor.dim: factor for factor in factors if isinstance(factor, Span)}
-    points = [factor for factor in factors if isinstance(factor, Points)]
-    none = Span(0, 0, 1, 1)
-    ordered = [spans.get(dim, none) for dim in range(sum(len(f.dims) for f in factors))]
-    return _Wanted(
-        tuple(span.start for span in ordered),
-        tuple(span.stop for span in ordered),
-        tuple(span.step for span in ordered),
-        [(p.dims, [np.ascontiguousarray(a, np.int64) for a in p.arrays], p.shape) for p in points],
-    )
-
-
-def _wanted_elements(coords: npt.NDArray[np.int64]) -> _Wanted:
-    n, ndim = coords.shape
-    arrays = tuple(np.ascontiguousarray(column) for column in coords.T)
-    return _wanted([Points(tuple(range(ndim)), arrays, (n,))])
-
-
-def _by_dimension(factors: Sequence[Span | Points], array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return a view whose axes follow the first dimensions of the factors."""
-    axes: dict[int, list[int]] = {}
-    n_axes = 0
-    for factor in factors:
-        count = len(factor.shape) if isinstance(factor, Points) else 1
-        axes[factor.dims[0]] = list(range(n_axes, n_axes + count))
-        n_axes += count
-    return array.transpose([axis for dim in sorted(axes) for axis in axes[dim]])
 
 
 class NativeEngine:
@@ -266,28 +223,28 @@ class NativeArrayIO:
 
     def read(self, box: Box, out: npt.NDArray[Any]) -> None:
         """Fill ``out``; see :class:`anyzarr.abc.ArrayIO`."""
-        self._read(_Wanted(box.start, box.stop, box.step), out)
+        self._read(Wanted(box.start, box.stop, box.step), out)
 
     def write(self, box: Box, value: npt.NDArray[Any]) -> None:
         """Store ``value``; see :class:`anyzarr.abc.ArrayIO`."""
-        self._write(_Wanted(box.start, box.stop, box.step), value)
+        self._write(Wanted(box.start, box.stop, box.step), value)
 
     def read_indexed(self, factors: Sequence[Span | Points], out: npt.NDArray[Any]) -> None:
         """Fill ``out``; see :class:`anyzarr.abc.IndexedArrayIO`."""
-        self._read(_wanted(factors), _by_dimension(factors, out))
+        self._read(wanted_of(factors), by_dimension(factors, out))
 
     def write_indexed(self, factors: Sequence[Span | Points], value: npt.NDArray[Any]) -> None:
         """Store ``value``; see :class:`anyzarr.abc.IndexedArrayIO`."""
-        self._write(_wanted(factors), _by_dimension(factors, value))
+        self._write(wanted_of(factors), by_dimension(factors, value))
 
     def read_ragged(self, coords: npt.NDArray[np.int64]) -> Ragged:
         """Return elements; see :class:`anyzarr.abc.RaggedArrayIO`."""
-        plan, references = self._read_references(_wanted_elements(coords), (len(coords),))
+        plan, references = self._read_references(wanted_elements(coords), (len(coords),))
         return gather(plan, references)
 
     def write_ragged(self, coords: npt.NDArray[np.int64], ragged: Ragged) -> None:
         """Store elements; see :class:`anyzarr.abc.RaggedArrayIO`."""
-        self._write_memory(*bind_value(self._plan, ragged), _wanted_elements(coords))
+        self._write_memory(*bind_value(self._plan, ragged), wanted_elements(coords))
 
     def write_alike(
         self,
@@ -309,7 +266,7 @@ class NativeArrayIO:
         except self._error as error:
             raise self._explained(error, "write", is_below=True) from error
 
-    def _read(self, wanted: _Wanted, out: npt.NDArray[Any]) -> None:
+    def _read(self, wanted: Wanted, out: npt.NDArray[Any]) -> None:
         if not self._plan.is_variable:
             self._read_memory(self._plan, _memory(out), wanted)
             return
@@ -317,13 +274,13 @@ class NativeArrayIO:
         out[...] = to_array(plan, references, self._metadata.data_type)
 
     def _read_references(
-        self, wanted: _Wanted, shape: tuple[int, ...]
+        self, wanted: Wanted, shape: tuple[int, ...]
     ) -> tuple[Plan, npt.NDArray[Any]]:
         plan, references = self._plan.bind(), new_references(shape)
         self._read_memory(plan, references, wanted)
         return plan, references
 
-    def _read_memory(self, plan: Plan, out: npt.NDArray[Any], wanted: _Wanted) -> None:
+    def _read_memory(self, plan: Plan, out: npt.NDArray[Any], wanted: Wanted) -> None:
         start, stop, step, points = wanted
         what = (start, stop, step, out, concurrency(), points)
         try:
@@ -338,14 +295,14 @@ class NativeArrayIO:
         except self._error as error:
             raise self._explained(error, "read") from error
 
-    def _write(self, wanted: _Wanted, value: npt.NDArray[Any]) -> None:
+    def _write(self, wanted: Wanted, value: npt.NDArray[Any]) -> None:
         if self._plan.is_variable:
             bound = bind_array(self._plan, value, self._metadata.data_type)
             self._write_memory(*bound, wanted)
         else:
             self._write_memory(self._plan, _memory(value), wanted)
 
-    def _write_memory(self, plan: Plan, value: npt.NDArray[Any], wanted: _Wanted) -> None:
+    def _write_memory(self, plan: Plan, value: npt.NDArray[Any], wanted: Wanted) -> None:
         start, stop, step, points = wanted
         keep_empty = bool(config.get("write_empty_chunks"))
         what = (start, stop, step, value, concurrency(), keep_empty, points)
