@@ -278,6 +278,26 @@ def test_chunks_of_fill_value_are_dropped(dtype: str, fill: Any, value: Any, is_
 
 
 @pytest.mark.parametrize(
+    ("dtype", "fill", "value"),
+    [
+        ("float32", "NaN", np.uint32(0x7FC00001).view("float32")),
+        ("complex64", [0.0, 0.0], complex(-0.0, 0.0)),
+        ("complex64", [1.0, "NaN"], complex(0.0, np.nan)),
+    ],
+)
+def test_subchunks_that_only_look_like_fill_value_are_kept(
+    dtype: str, fill: Any, value: Any
+) -> None:
+    meta = parse_array(v3(dtype, fill, codecs=(sharded(LITTLE), CRC)))
+    io = ENGINE.open(meta, MemoryStore(), "")
+    wanted, found = np.ones(meta.shape, dtype), np.empty(meta.shape, dtype)
+    wanted[:2] = value
+    io.write(Box.full(meta.shape), wanted)
+    io.read(Box.full(meta.shape), found)
+    assert found.tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize(
     "document", [v3(), v3(codecs=(LITTLE, GZIP)), v3(codecs=(sharded(LITTLE, GZIP),)), v2()]
 )
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty"])

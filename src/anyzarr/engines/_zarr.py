@@ -177,13 +177,6 @@ class ZarrArrayIO(OwnIO):
         """The ``zarr.Array``."""
         return self._array(False)
 
-    @property
-    def _compares_loosely(self) -> bool:
-        """Whether zarr takes other values for the fill value when it drops chunks."""
-        fill = self._metadata.fill_value
-        is_nan = self._metadata.dtype.kind == "f" and fill is not None and fill != fill
-        return self._metadata.dtype.kind in "cVO" or bool(is_nan)
-
     def _array(self, write_empty_chunks: bool) -> zarr.Array[Any]:
         if write_empty_chunks not in self._arrays:
             from anyzarr.engines._zarr_bridge import new_array
@@ -205,8 +198,10 @@ class ZarrArrayIO(OwnIO):
 
     def write(self, box: Box, value: npt.NDArray[Any]) -> None:
         """Store ``value``; see :class:`anyzarr.abc.ArrayIO`."""
+        from anyzarr.engines._zarr_bridge import compares_loosely
+
         write_empty_chunks = bool(config.get("write_empty_chunks"))
-        if self._compares_loosely and not write_empty_chunks:
+        if compares_loosely(self._metadata) and not write_empty_chunks:
             self._by_bytes.write(box, value)
             return
         if value.dtype.kind == "O" and not value.flags.writeable:
