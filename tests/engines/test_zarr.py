@@ -289,6 +289,8 @@ def test_subchunks_that_only_look_like_fill_value_are_kept(
     dtype: str, fill: Any, value: Any
 ) -> None:
     meta = parse_array(v3(dtype, fill, codecs=(sharded(LITTLE), CRC)))
+    if (reason := ENGINE.decline(meta, MemoryStore())) is not None:
+        pytest.skip(f"this zarr-python declines: {reason}")
     io = ENGINE.open(meta, MemoryStore(), "")
     wanted, found = np.ones(meta.shape, dtype), np.empty(meta.shape, dtype)
     wanted[:2] = value
