@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -343,6 +344,23 @@ def test_what_is_no_size(source: Path, tmp_path: Path, text: str) -> None:
 
 
 # -- a cluster ------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_cluster_whose_workers_come_later(source: Path, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=0, threads_per_worker=1, processes=True, dashboard_address=None,
+            host="127.0.0.1",
+        ) as cluster,
+        distributed.Client(cluster, timeout=1) as client,
+    ):  # fmt: skip
+        coming = threading.Timer(2.5, cluster.scale, [1])
+        coming.start()
+        anyzarr.convert(source, tmp_path / "out.zarr", cluster=client, **LAYOUT)
+        coming.join()
+    check(tmp_path / "out.zarr", source)
 
 
 @pytest.mark.slow

@@ -83,10 +83,16 @@ def _interrupts_kept() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
+def _itself(job: Job) -> Job:
+    return job
+
+
 class _Cluster:
     def __init__(self, client: Any, job: Job, wait: Callable[..., Any]) -> None:
         self._client = client
-        self._job = client.scatter(job, broadcast=True, hash=False)
+        # A task, which waits for workers as long as there are none, and is done again where those
+        # that know its result are lost. What is scattered does neither.
+        self._job = client.submit(_itself, job, pure=False)
         self._wait = wait
         self._running: set[Any] = set()
 
