@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anyzarr.stores import MemoryStore
 from anyzarr.vectors import (
     open_store,
     read_graph,
@@ -21,6 +20,8 @@ from anyzarr.vectors import (
     write_points,
     write_polylines,
 )
+
+from ._dies import Dies
 
 OPTIONS: dict[str, Any] = {
     "chunk_shape": (100.0, 100.0), "bounds": ([-50.0] * 2, [150.0] * 2), "dtype": "float64",
@@ -102,34 +103,6 @@ def expected(kind: str, ids: list[int], **options: Any) -> dict[int, Any]:
 def check(store: Any) -> None:
     report = validate(store, 5)
     assert (report.errors, report.warnings) == ((), ())
-
-
-class Dies(MemoryStore):
-    """Lets so many changes through, then fails as a machine that loses its power."""
-
-    left = 10**9
-
-    def __init__(self, objects: dict[str, bytes]) -> None:
-        super().__init__(objects)
-        self.changed: list[str] = []
-
-    def _count(self, key: str) -> None:
-        if self.left <= 0:
-            raise OSError("power is gone")
-        self.left -= 1
-        self.changed.append(key)
-
-    def put(self, key: Any, value: Any, **options: Any) -> Any:
-        self._count(key)
-        return super().put(key, value, **options)
-
-    def delete(self, key: Any) -> Any:
-        self._count(key)
-        return super().delete(key)
-
-    def delete_prefix(self, prefix: Any) -> Any:
-        self._count(prefix)
-        return super().delete_prefix(prefix)
 
 
 def cut_off_anywhere(before: dict[str, bytes], edit: Any, states: Any, again: Any) -> None:

@@ -13,6 +13,8 @@ from anyzarr.errors import ConflictError, NodeExistsError
 from anyzarr.stores import MemoryStore
 from anyzarr.vectors import _turns, open_store, read_points, validate, write_points
 
+from ._dies import Dies
+
 BOUNDS = ([-50.0] * 3, [150.0] * 3)
 
 
@@ -115,25 +117,6 @@ def test_whoever_reads_meanwhile_finds_whole_rows(tmp_path) -> None:
             assert np.array_equal(points.positions, positions[row // 100 * 60 + row % 100])
         writing.result()
     check(tmp_path / "a", range(12))
-
-
-class Dies(MemoryStore):
-    """Lets so many changes through, then fails as a machine that loses its power."""
-
-    left = 10**9
-
-    def _count(self) -> None:
-        if self.left <= 0:
-            raise OSError("power is gone")
-        self.left -= 1
-
-    def put(self, key, value, **options):
-        self._count()
-        return super().put(key, value, **options)
-
-    def delete(self, key):
-        self._count()
-        return super().delete(key)
 
 
 @pytest.mark.parametrize("shards", ["auto", None])

@@ -33,34 +33,13 @@ from anyzarr.vectors import (
 )
 from anyzarr.vectors._recorded import RecordedStore
 
+from ._dies import Dies
+
 Objects = dict[str, bytes]
 N = 20
 BOUNDS = ([0.0] * 2, [200.0] * 2)
 KINDS = ("points", "polyline", "graph", "mesh")
 RECORD = ".anyzarr-addition-to-0"
-
-
-class Dies(MemoryStore):
-    """Lets so many changes through, then fails as a machine that loses its power."""
-
-    left = 10**9
-
-    def _count(self) -> None:
-        if self.left <= 0:
-            raise OSError("power is gone")
-        self.left -= 1
-
-    def put(self, key: Any, value: Any, **options: Any) -> Any:
-        self._count()
-        return super().put(key, value, **options)
-
-    def delete(self, key: Any) -> Any:
-        self._count()
-        return super().delete(key)
-
-    def delete_prefix(self, prefix: Any) -> Any:
-        self._count()
-        return super().delete_prefix(prefix)
 
 
 def positions_of(number: int) -> Any:

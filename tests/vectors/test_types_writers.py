@@ -20,6 +20,8 @@ from anyzarr.vectors import (
     write_polylines,
 )
 
+from ._dies import Dies
+
 OPTIONS: dict[str, Any] = {
     "chunk_shape": (50.0, 50.0),
     "bounds": ([-50.0] * 2, [150.0] * 2),
@@ -78,25 +80,6 @@ def check(store: Any, seeds: Any, kind: str, maybe: int | None = None) -> None:
         weights = (seed * 100.0 + np.arange(len(expected))).tolist()
         pairs = sorted(zip(expected, weights, strict=True))
         assert sorted(zip(got[0].tolist(), got[1].tolist(), strict=True)) == pairs
-
-
-class Dies(MemoryStore):
-    """Lets so many changes through, then fails as a machine that loses its power."""
-
-    left = 10**9
-
-    def _count(self) -> None:
-        if self.left <= 0:
-            raise OSError("power is gone")
-        self.left -= 1
-
-    def put(self, key: Any, value: Any, **options: Any) -> Any:
-        self._count()
-        return super().put(key, value, **options)
-
-    def delete(self, key: Any) -> Any:
-        self._count()
-        return super().delete(key)
 
 
 @pytest.mark.parametrize("kind", ["polyline", "graph", "skeleton", "mesh"])
